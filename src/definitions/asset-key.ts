@@ -1,0 +1,45 @@
+import { DefinitionError } from './definition-error.ts'
+
+const part = /^[A-Za-z_][A-Za-z0-9_-]*$/
+
+/** The longest identifier that Postgres keeps whole, in bytes (NAMEDATALEN - 1). */
+export const longestIdentifier = 63
+
+/**
+ * Checks an asset key: parts of letters, digits, `_` and `-`, joined by `/`, at least two for an asset stored as a table.
+ * @throws DefinitionError `DEFINITION_INVALID` when it is not one.
+ */
+export function checkAssetKey(key: string): void {
+  const parts = key.split('/')
+  const wrong = parts.find((one) => !part.test(one))
+  if (wrong !== undefined) {
+    throw new DefinitionError(
+      `The asset key ${JSON.stringify(key)} has the part ${JSON.stringify(wrong)}: each part starts with a letter or _ and goes on with letters, digits, _ or -. Rename the asset.`,
+    )
+  }
+}
+
+/** Where an asset is stored: a table in a schema of the destination. */
+export interface TableName {
+  readonly schema: string
+  readonly name: string
+}
+
+/**
+ * The table that an asset key names: `a/b` is table `b` in schema `a`; of more parts the schema is all but the last, joined by `_`; of one part the schema is `public`.
+ * @throws DefinitionError when a name is longer than Postgres keeps.
+ */
+export function tableNameOf(key: string): TableName {
+  checkAssetKey(key)
+  const parts = key.split('/').map((one) => one.replaceAll('-', '_').toLowerCase())
+  const name = parts.at(-1) ?? key
+  const schema = parts.length === 1 ? 'public' : parts.slice(0, -1).join('_')
+  for (const identifier of [schema, name]) {
+    if (Buffer.byteLength(identifier) > longestIdentifier) {
+      throw new DefinitionError(
+        `The asset ${key} would be stored as ${schema}.${name}, but Postgres keeps only ${String(longestIdentifier)} bytes of a name. Choose a shorter key or give \`tableName\`.`,
+      )
+    }
+  }
+  return { schema, name }
+}

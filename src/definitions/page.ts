@@ -1,0 +1,33 @@
+import type { Json } from './json.ts'
+
+/**
+ * How the records lie in a page's bytes:
+ * `json`: one JSON document, the array of records at `path` (or the document itself);
+ * `jsonl`: one record a line; `csv`: RFC 4180 rows of the columns named, without the header line.
+ */
+export type PageFormat =
+  | { readonly kind: 'json'; readonly path?: readonly string[] }
+  | { readonly kind: 'jsonl' }
+  | { readonly kind: 'csv'; readonly columns: readonly string[]; readonly delimiter?: string }
+
+/** A page as it came: bytes or text that the transform worker parses. */
+export interface RawPage {
+  readonly body: Uint8Array | string
+  readonly format: PageFormat
+  /** Handed to `transform` as `context.page`: what the page knows and its records do not (a tailnet's name, a file's date). */
+  readonly extra?: Json
+  /** Where extraction goes on after this page; only a source that can resume gives it. */
+  readonly position?: Json
+  /** The number of the page's first line in its file, counted from 1, for messages about a record. */
+  readonly firstLine?: number
+}
+
+/** A page whose records are already objects. */
+export interface RecordPage<Record = unknown> {
+  readonly records: readonly Record[]
+  readonly extra?: Json
+  readonly position?: Json
+}
+
+/** What an extractor yields. A bare array is a page of records. */
+export type Page<Record = unknown> = RawPage | RecordPage<Record> | readonly Record[]

@@ -1,0 +1,22 @@
+import * as z from 'zod'
+
+/** How often a step is tried again, and after how long: `delayMs × factor^(attempt-1)`, at most `maxDelayMs`, each drawn between half and the whole (jitter). */
+export const RetryPolicy = z.object({
+  /** Tries after the first one. */
+  retries: z.int().min(0).max(100).default(2),
+  delayMs: z.number().min(0).default(1000),
+  factor: z.number().min(1).default(2),
+  maxDelayMs: z.number().min(0).default(60_000),
+})
+export type RetryPolicy = z.infer<typeof RetryPolicy>
+export type RetryOptions = z.input<typeof RetryPolicy>
+
+/**
+ * Milliseconds to wait before the next attempt.
+ * @param attempt the attempt that failed, from 1
+ * @param random a number in [0, 1)
+ */
+export function retryDelay(policy: RetryPolicy, attempt: number, random: number): number {
+  const full = Math.min(policy.maxDelayMs, policy.delayMs * policy.factor ** (attempt - 1))
+  return Math.round(full * (0.5 + random / 2))
+}

@@ -1,0 +1,67 @@
+import { checkAssetKey } from './asset-key.ts'
+import type { CheckSpec } from './check.ts'
+import type { RetryOptions } from './retry.ts'
+import { keyOf } from './table.ts'
+import type { AssetReference } from './table.ts'
+
+/** How a SQL asset is kept: a view, or a table merged by its primary key. */
+export type SqlStore =
+  | { readonly kind: 'view' }
+  | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes?: readonly (string | readonly string[])[] }
+
+export interface SqlAssetOptions {
+  readonly key: string
+  readonly description?: string
+  readonly group?: string
+  readonly tags?: Readonly<{ [name: string]: string }>
+  /** One `SELECT`. A table's columns and their types are the query's. */
+  readonly select: string
+  readonly store: SqlStore
+  readonly deps?: readonly AssetReference[]
+  readonly checks?: readonly CheckSpec[]
+  readonly retry?: RetryOptions
+  /** Statement timeout. Default one hour. */
+  readonly timeoutMs?: number
+}
+
+/** A SQL asset as data: load workers compute it without the user's code. */
+export interface SqlAsset {
+  readonly kind: 'sql'
+  readonly key: string
+  readonly description: string | undefined
+  readonly group: string | undefined
+  readonly tags: Readonly<{ [name: string]: string }>
+  readonly select: string
+  readonly store: { readonly kind: 'view' } | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes: readonly (readonly string[])[] }
+  readonly deps: readonly string[]
+  readonly checks: readonly CheckSpec[]
+  readonly retry: RetryOptions
+  readonly timeoutMs: number
+}
+
+const hour = 3_600_000
+
+/**
+ * An asset that Postgres computes: a `SELECT` merged into a table by key, or a view.
+ * @throws DefinitionError when the key is not one.
+ */
+export function sqlAsset(options: SqlAssetOptions): SqlAsset {
+  checkAssetKey(options.key)
+  const { store } = options
+  return {
+    kind: 'sql',
+    key: options.key,
+    description: options.description,
+    group: options.group,
+    tags: options.tags ?? {},
+    select: options.select,
+    store:
+      store.kind === 'view'
+        ? store
+        : { kind: 'table', primaryKey: store.primaryKey, indexes: (store.indexes ?? []).map((one) => (typeof one === 'string' ? [one] : one)) },
+    deps: (options.deps ?? []).map(keyOf),
+    checks: options.checks ?? [],
+    retry: options.retry ?? {},
+    timeoutMs: options.timeoutMs ?? hour,
+  }
+}

@@ -1,0 +1,123 @@
+import type * as z from 'zod'
+import { checkAssetKey } from './asset-key.ts'
+import type { CheckSpec } from './check.ts'
+import type { Json, JsonObject } from './json.ts'
+import type { Page } from './page.ts'
+import type { RetryOptions } from './retry.ts'
+
+/** How a load changes the target. */
+export type WriteOptions = { readonly disposition: 'append' } | { readonly disposition: 'replace' }
+
+/** What an extractor is handed. */
+export interface ExtractContext<Config = JsonObject> {
+  readonly config: Config
+  /** The location's resources, started. */
+  readonly resources: Readonly<Record<string, unknown>>
+  /** Aborted when the run is cancelled, the step times out, or the worker loses its lease. Hand it to every fetch. */
+  readonly signal: AbortSignal
+  /** The position that came with the last recorded page; undefined at the beginning. Only where `resumable` is set. */
+  readonly position: Json | undefined
+  readonly runId: string
+  /** When the run started; the same on every attempt. ISO 8601, UTC. */
+  readonly runStartedAt: string
+  /** The same on every attempt of this step. */
+  readonly idempotencyKey: string
+  /** Writes a line to the run's log. */
+  readonly log: (message: string, fields?: JsonObject) => void
+}
+
+/** What a transform is handed besides the record. */
+export interface TransformContext<Config = JsonObject> {
+  readonly config: Config
+  readonly runId: string
+  readonly runStartedAt: string
+  /** The page's `extra`. */
+  readonly page: Json | undefined
+}
+
+export interface TableOptions<Columns extends z.ZodObject, Record, ConfigSchema extends z.ZodType = z.ZodType<JsonObject>> {
+  /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
+  readonly key: string
+  readonly description?: string
+  readonly group?: string
+  readonly tags?: Readonly<{ [name: string]: string }>
+  /** The table, its DDL, its validation and its docs. */
+  readonly columns: Columns
+  readonly write?: WriteOptions
+  /** Fields of the primary key, named as in `columns`. */
+  readonly primaryKey?: readonly string[]
+  /** Each entry is an index: one field, or several. */
+  readonly indexes?: readonly (string | readonly string[])[]
+  /** Assets that must be up to date first. */
+  readonly deps?: readonly AssetReference[]
+  /** Run configuration, with defaults. */
+  readonly config?: ConfigSchema
+  readonly extract: (context: ExtractContext<z.output<ConfigSchema>>) => AsyncIterable<Page<Record>> | Iterable<Page<Record>>
+  /** Set where `extract` goes on from `context.position`; else a new attempt begins afresh. */
+  readonly resumable?: boolean
+  /** One record in, 0 to n rows out. Default: the record is the row. */
+  readonly transform?: (record: Record, context: TransformContext<z.output<ConfigSchema>>) => z.input<Columns> | readonly z.input<Columns>[] | null | undefined
+  readonly checks?: readonly CheckSpec[]
+  readonly retry?: RetryOptions
+  /** The longest that an attempt's extraction may take. Default one hour. */
+  readonly timeoutMs?: number
+}
+
+/** A table asset, as the worker that extracts and transforms it holds it. */
+export interface TableAsset {
+  readonly kind: 'table'
+  readonly key: string
+  readonly description: string | undefined
+  readonly group: string | undefined
+  readonly tags: Readonly<{ [name: string]: string }>
+  readonly columns: z.ZodObject
+  readonly write: WriteOptions
+  readonly primaryKey: readonly string[]
+  readonly indexes: readonly (readonly string[])[]
+  readonly deps: readonly string[]
+  readonly config: z.ZodType | undefined
+  readonly extract: (context: ExtractContext<never>) => AsyncIterable<Page> | Iterable<Page>
+  readonly resumable: boolean
+  readonly transform: ((record: never, context: TransformContext<never>) => unknown) | undefined
+  readonly checks: readonly CheckSpec[]
+  readonly retry: RetryOptions
+  readonly timeoutMs: number
+}
+
+/** Another asset, or its key. */
+export type AssetReference = string | { readonly key: string }
+
+export function keyOf(reference: AssetReference): string {
+  return typeof reference === 'string' ? reference : reference.key
+}
+
+const hour = 3_600_000
+
+/**
+ * An asset that is a Postgres table filled by extract, transform and load.
+ * @throws DefinitionError when the key is not one.
+ */
+export function table<Columns extends z.ZodObject, Record = z.input<Columns>, ConfigSchema extends z.ZodType = z.ZodType<JsonObject>>(
+  options: TableOptions<Columns, Record, ConfigSchema>,
+): TableAsset {
+  checkAssetKey(options.key)
+  return {
+    kind: 'table',
+    key: options.key,
+    description: options.description,
+    group: options.group,
+    tags: options.tags ?? {},
+    columns: options.columns,
+    write: options.write ?? { disposition: 'append' },
+    primaryKey: options.primaryKey ?? [],
+    indexes: (options.indexes ?? []).map((one) => (typeof one === 'string' ? [one] : one)),
+    deps: (options.deps ?? []).map(keyOf),
+    config: options.config,
+    extract: options.extract as TableAsset['extract'],
+    resumable: options.resumable ?? false,
+    transform: options.transform as TableAsset['transform'],
+    checks: options.checks ?? [],
+    retry: options.retry ?? {},
+    timeoutMs: options.timeoutMs ?? hour,
+  }
+}

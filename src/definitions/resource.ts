@@ -2,7 +2,8 @@
 export interface ResourceDefinition<Client> {
   /** Builds the client. Read the environment here, not when the module loads, so that a missing variable is the step's error. */
   readonly start: (context: ResourceContext) => Client | Promise<Client>
-  readonly stop?: (client: Client) => void | Promise<void>
+  /** Ends what `start` began. A method, so that a location may hold resources of many kinds. */
+  stop?(client: Client): void | Promise<void>
 }
 
 export interface ResourceContext {

@@ -3,16 +3,17 @@ import { checkAssetKey } from './asset-key.ts'
 import type { CheckSpec } from './check.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Page } from './page.ts'
+import type { ClientsOf, Resources } from './resource.ts'
 import type { RetryOptions } from './retry.ts'
 
 /** How a load changes the target. */
 export type WriteOptions = { readonly disposition: 'append' } | { readonly disposition: 'replace' }
 
 /** What an extractor is handed. */
-export interface ExtractContext<Config = JsonObject> {
+export interface ExtractContext<Config = JsonObject, Clients = Readonly<Record<string, unknown>>> {
   readonly config: Config
-  /** The location's resources, started. */
-  readonly resources: Readonly<Record<string, unknown>>
+  /** The clients of the resources that the asset names, started. */
+  readonly resources: Clients
   /** Aborted when the run is cancelled, the step times out, or the worker loses its lease. Hand it to every fetch. */
   readonly signal: AbortSignal
   /** The position that came with the last recorded page; undefined at the beginning. Only where `resumable` is set. */
@@ -35,7 +36,7 @@ export interface TransformContext<Config = JsonObject> {
   readonly page: Json | undefined
 }
 
-export interface TableOptions<Columns extends z.ZodObject, Record, ConfigSchema extends z.ZodType = z.ZodType<JsonObject>> {
+export interface TableOptions<Columns extends z.ZodObject, Record, ConfigSchema extends z.ZodType = z.ZodType<JsonObject>, Needs extends Resources = Resources> {
   /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
   readonly key: string
   readonly description?: string
@@ -52,7 +53,9 @@ export interface TableOptions<Columns extends z.ZodObject, Record, ConfigSchema 
   readonly deps?: readonly AssetReference[]
   /** Run configuration, with defaults. */
   readonly config?: ConfigSchema
-  readonly extract: (context: ExtractContext<z.output<ConfigSchema>>) => AsyncIterable<Page<Record>> | Iterable<Page<Record>>
+  /** The resources that `extract` uses, by the name it uses. */
+  readonly resources?: Needs
+  readonly extract: (context: ExtractContext<z.output<ConfigSchema>, ClientsOf<Needs>>) => AsyncIterable<Page<Record>> | Iterable<Page<Record>>
   /** Set where `extract` goes on from `context.position`; else a new attempt begins afresh. */
   readonly resumable?: boolean
   /** One record in, 0 to n rows out. Default: the record is the row. */
@@ -76,7 +79,8 @@ export interface TableAsset {
   readonly indexes: readonly (readonly string[])[]
   readonly deps: readonly string[]
   readonly config: z.ZodType | undefined
-  readonly extract: (context: ExtractContext<never>) => AsyncIterable<Page> | Iterable<Page>
+  readonly resources: Resources
+  readonly extract: (context: ExtractContext<never, never>) => AsyncIterable<Page> | Iterable<Page>
   readonly resumable: boolean
   readonly transform: ((record: never, context: TransformContext<never>) => unknown) | undefined
   readonly checks: readonly CheckSpec[]
@@ -97,9 +101,12 @@ const hour = 3_600_000
  * An asset that is a Postgres table filled by extract, transform and load.
  * @throws DefinitionError when the key is not one.
  */
-export function table<Columns extends z.ZodObject, Record = z.input<Columns>, ConfigSchema extends z.ZodType = z.ZodType<JsonObject>>(
-  options: TableOptions<Columns, Record, ConfigSchema>,
-): TableAsset {
+export function table<
+  Columns extends z.ZodObject,
+  Record = z.input<Columns>,
+  ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
+  Needs extends Resources = Resources,
+>(options: TableOptions<Columns, Record, ConfigSchema, Needs>): TableAsset {
   checkAssetKey(options.key)
   return {
     kind: 'table',
@@ -113,6 +120,7 @@ export function table<Columns extends z.ZodObject, Record = z.input<Columns>, Co
     indexes: (options.indexes ?? []).map((one) => (typeof one === 'string' ? [one] : one)),
     deps: (options.deps ?? []).map(keyOf),
     config: options.config,
+    resources: options.resources ?? {},
     extract: options.extract as TableAsset['extract'],
     resumable: options.resumable ?? false,
     transform: options.transform as TableAsset['transform'],

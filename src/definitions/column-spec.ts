@@ -1,0 +1,29 @@
+import * as z from 'zod'
+
+/** A column as data: what the manifest carries, what DDL, encoder and docs are made from. */
+export const ColumnSpec = z.object({
+  /** In Postgres, snake_case. */
+  name: z.string(),
+  /** In the record, as the zod object names it. */
+  field: z.string(),
+  /** The Postgres type as `format_type` prints it, without array brackets: `text`, `bigint`, `numeric(12,4)`, `timestamp with time zone`, `citext`. */
+  type: z.string(),
+  array: z.boolean(),
+  nullable: z.boolean(),
+  /** The values a CHECK constraint allows (enum, literal). */
+  allowed: z.array(z.string()).optional(),
+  description: z.string().optional(),
+})
+export type ColumnSpec = z.infer<typeof ColumnSpec>
+
+/** A table as data. `primaryKey` and `indexes` name columns, not fields. */
+export const TableSpec = z.object({
+  schema: z.string(),
+  name: z.string(),
+  columns: z.array(ColumnSpec).min(1),
+  primaryKey: z.array(z.string()),
+  indexes: z.array(z.array(z.string()).min(1)),
+  comment: z.string().optional(),
+  disposition: z.enum(['append', 'replace']),
+})
+export type TableSpec = z.infer<typeof TableSpec>

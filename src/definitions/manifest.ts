@@ -1,0 +1,130 @@
+import * as z from 'zod'
+import { tableNameOf } from './asset-key.ts'
+import { CheckSpec } from './check.ts'
+import { TableSpec } from './column-spec.ts'
+import { columnsOf } from './columns.ts'
+import { DefinitionError } from './definition-error.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import type { Asset, Location } from './location.ts'
+import { RetryPolicy } from './retry.ts'
+import { ScheduleSpec } from './schedule.ts'
+import type { SqlAsset } from './sql-asset.ts'
+import type { TableAsset } from './table.ts'
+
+const common = {
+  key: z.string(),
+  description: z.string().optional(),
+  group: z.string().optional(),
+  tags: z.record(z.string(), z.string()),
+  deps: z.array(z.string()),
+  checks: z.array(CheckSpec),
+  retry: RetryPolicy,
+  timeoutMs: z.number().positive(),
+}
+
+export const TableAssetSpec = z.object({
+  kind: z.literal('table'),
+  ...common,
+  table: TableSpec,
+  /** Two tables with the same fingerprint take the same encoded rows. */
+  fingerprint: z.string(),
+  resumable: z.boolean(),
+  /** JSON Schema of the run configuration. */
+  configSchema: z.json().optional(),
+})
+export type TableAssetSpec = z.infer<typeof TableAssetSpec>
+
+export const SqlAssetSpec = z.object({
+  kind: z.literal('sql'),
+  ...common,
+  schema: z.string(),
+  name: z.string(),
+  select: z.string(),
+  store: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('view') }),
+    z.object({ kind: z.literal('table'), primaryKey: z.array(z.string()).min(1), indexes: z.array(z.array(z.string())) }),
+  ]),
+})
+export type SqlAssetSpec = z.infer<typeof SqlAssetSpec>
+
+export const AssetSpec = z.discriminatedUnion('kind', [TableAssetSpec, SqlAssetSpec])
+export type AssetSpec = z.infer<typeof AssetSpec>
+
+/** A code location's definitions as JSON: what the board, the API, the planners and the load workers read. */
+export const Manifest = z.object({
+  location: z.string(),
+  assets: z.array(AssetSpec),
+  schedules: z.array(ScheduleSpec),
+})
+export type Manifest = z.infer<typeof Manifest>
+
+/** @throws DefinitionError when a table's columns have no Postgres form, or a key, index or check names a field that is not there. */
+export function manifestOf(location: Location): Manifest {
+  return { location: location.name, assets: location.assets.map(assetSpecOf), schedules: [...location.schedules] }
+}
+
+function assetSpecOf(asset: Asset): AssetSpec {
+  return asset.kind === 'table' ? tableAssetSpecOf(asset) : sqlAssetSpecOf(asset)
+}
+
+function commonOf(asset: Asset) {
+  return {
+    key: asset.key,
+    ...(asset.description === undefined ? {} : { description: asset.description }),
+    ...(asset.group === undefined ? {} : { group: asset.group }),
+    tags: { ...asset.tags },
+    deps: [...asset.deps],
+    retry: RetryPolicy.parse(asset.retry),
+    timeoutMs: asset.timeoutMs,
+  }
+}
+
+function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
+  const columns = columnsOf(asset.columns)
+  const columnOf = (field: string, where: string): string => {
+    const column = columns.find((one) => one.field === field || one.name === field)
+    if (column === undefined) {
+      throw new DefinitionError(`${where} of ${asset.key} names ${JSON.stringify(field)}, which its columns do not have. They are: ${columns.map((one) => one.field).join(', ')}.`)
+    }
+    return column.name
+  }
+  const table: TableSpec = {
+    ...tableNameOf(asset.key),
+    columns,
+    primaryKey: asset.primaryKey.map((field) => columnOf(field, 'The primary key')),
+    indexes: asset.indexes.map((fields) => fields.map((field) => columnOf(field, 'An index'))),
+    ...(asset.description === undefined ? {} : { comment: asset.description }),
+    disposition: asset.write.disposition,
+  }
+  const checks = asset.checks.map((check) =>
+    check.kind === 'unique' ? { ...check, columns: check.columns.map((field) => columnOf(field, `The check ${check.name}`)) } : check,
+  )
+  return {
+    kind: 'table',
+    ...commonOf(asset),
+    checks,
+    table,
+    fingerprint: fingerprintOf(table),
+    resumable: asset.resumable,
+    ...(asset.config === undefined ? {} : { configSchema: jsonSchemaOf(asset.config) }),
+  }
+}
+
+function sqlAssetSpecOf(asset: SqlAsset): SqlAssetSpec {
+  return {
+    kind: 'sql',
+    ...commonOf(asset),
+    checks: [...asset.checks],
+    ...tableNameOf(asset.key),
+    select: asset.select,
+    store:
+      asset.store.kind === 'view'
+        ? { kind: 'view' }
+        : { kind: 'table', primaryKey: [...asset.store.primaryKey], indexes: asset.store.indexes.map((one) => [...one]) },
+  }
+}
+
+function jsonSchemaOf(schema: z.ZodType): z.infer<ReturnType<typeof z.json>> {
+  // What a person fills in, so the input side; round-tripped to drop what JSON cannot say.
+  return z.json().parse(JSON.parse(JSON.stringify(z.toJSONSchema(schema, { io: 'input' }))))
+}

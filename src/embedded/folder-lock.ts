@@ -5,7 +5,7 @@ import { ConfigError } from '../errors.ts'
 import { isAlive, processStart } from './process-identity.ts'
 
 export interface FolderLock {
-  release(): void
+  readonly release: () => void
 }
 
 /**

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { closeSync, fstatSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PostgresBinaries, ServerUser } from './postgres-binaries.ts'
@@ -170,8 +170,8 @@ function canListen(port: number): Promise<number | null> {
     const probe = createServer()
     probe.once('error', () => resolve(null))
     probe.listen(port, '127.0.0.1', () => {
-      const { port: bound } = probe.address() as AddressInfo
-      probe.close(() => resolve(bound))
+      const address = probe.address()
+      probe.close(() => resolve(address !== null && typeof address === 'object' ? address.port : null))
     })
   })
 }

@@ -60,9 +60,10 @@ export function spawnMillrace(args: readonly string[], env: Readonly<Record<stri
     exited,
     async waitForOutput(pattern, { timeoutMs = 20_000 } = {}) {
       const name = `millrace ${args.join(' ')}`
-      const found = await waitFor(() => text.both.match(pattern) ?? (ended ? 'ended' : null), { what: `${String(pattern)} in the output of ${name}`, timeoutMs }).catch(
-        (error: unknown) => Promise.reject(new Error(`${String(error)}\n${text.both}`, { cause: error })),
-      )
+      const found = await waitFor(() => text.both.match(pattern) ?? (ended ? 'ended' : null), {
+        what: `${String(pattern)} in the output of ${name}`,
+        timeoutMs,
+      }).catch((error: unknown) => Promise.reject(new Error(`${String(error)}\n${text.both}`, { cause: error })))
       if (found === 'ended') throw new Error(`${name} ended without printing ${String(pattern)}:\n${text.both}`)
       return found
     },

@@ -29,7 +29,11 @@ export const backends: readonly Backend[] = redisUrl === undefined ? ['postgres'
 
 /** Runs a group of tests once per queue backend; one that is not there counts as skipped. */
 export function describeBackends(title: string, body: (backend: Backend) => void): void {
-  for (const backend of ['postgres', 'redis'] as const) describe.skipIf(!backends.includes(backend))(`${title} (${backend})`, () => body(backend))
+  for (const backend of ['postgres', 'redis'] as const) {
+    describe.skipIf(!backends.includes(backend))(`${title} (${backend})`, () => {
+      body(backend)
+    })
+  }
 }
 
 /** A new database with our schemas in it, on the test cluster. The caller ends the pool. */

@@ -1,0 +1,75 @@
+import type { Json } from '../definitions/json.ts'
+import type { Database } from './database.ts'
+
+/** A batch that goes to the next stage: its id and the delivery that may claim it. */
+export interface BatchPointer {
+  readonly batchId: string
+  readonly enqueued: number
+}
+
+export interface RecordBatchRequest {
+  readonly stepId: string
+  readonly claim: number
+  readonly raw: unknown
+  readonly position: Json | undefined
+}
+
+/** Records the next batch of an extraction, after its bytes are durable. Undefined when the claim is no longer the current one. */
+export async function recordBatch(database: Database, request: RecordBatchRequest): Promise<BatchPointer | undefined> {
+  const { rows } = await database.query<{ id: string; enqueued: number }>(
+    `WITH s AS (UPDATE millrace.step SET batches = batches + 1, position = $4, lost_claims = 0
+                WHERE id = $1 AND claim = $2 AND status = 'extracting' RETURNING id, generation, batches)
+     INSERT INTO millrace.batch (step_id, generation, ordinal, raw, position)
+     SELECT id, generation, batches - 1, $3, $4 FROM s RETURNING id, enqueued`,
+    [request.stepId, request.claim, JSON.stringify(request.raw), request.position === undefined ? null : JSON.stringify(request.position)],
+  )
+  return rows[0] === undefined ? undefined : { batchId: rows[0].id, enqueued: rows[0].enqueued }
+}
+
+/** How many batches of a step's generation are on their way between extract and load. */
+export async function countInFlight(database: Database, stepId: string, generation: number): Promise<number> {
+  const { rows } = await database.query<{ n: number }>(
+    `SELECT count(*)::int AS n FROM millrace.batch WHERE step_id = $1 AND generation = $2 AND status <> 'loaded'`,
+    [stepId, generation],
+  )
+  return rows[0]?.n ?? 0
+}
+
+export interface EncodedBatch {
+  readonly batchId: string
+  readonly claim: number
+  readonly encoded: unknown
+  readonly records: number
+  readonly filtered: number
+  readonly rows: number
+}
+
+/** Hands a batch on to load. Undefined when the claim is no longer the current one; then the encoded bytes are nobody's. */
+export async function markEncoded(database: Database, batch: EncodedBatch): Promise<BatchPointer | undefined> {
+  const { rows } = await database.query<{ enqueued: number }>(
+    `UPDATE millrace.batch SET status = 'encoded', claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp(),
+        encoded = $3, records = $4, filtered = $5, rows = $6, encoded_at = clock_timestamp()
+     WHERE id = $1 AND claim = $2 AND status = 'recorded' RETURNING enqueued`,
+    [batch.batchId, batch.claim, JSON.stringify(batch.encoded), batch.records, batch.filtered, batch.rows],
+  )
+  return rows[0] === undefined ? undefined : { batchId: batch.batchId, enqueued: rows[0].enqueued }
+}
+
+/** Marks a batch as loaded. The ledger in the destination is the truth, so this needs no claim: it only ever says what is so. */
+export async function markLoaded(database: Database, batchId: string): Promise<boolean> {
+  const { rowCount } = await database.query(
+    `UPDATE millrace.batch SET status = 'loaded', claimed_by = NULL, loaded_at = clock_timestamp() WHERE id = $1 AND status = 'encoded'`,
+    [batchId],
+  )
+  return rowCount === 1
+}
+
+/** Sends a batch whose encoded bytes were lost back to transform. */
+export async function takeBackToRecorded(database: Database, batchId: string, claim: number): Promise<BatchPointer | undefined> {
+  const { rows } = await database.query<{ enqueued: number }>(
+    `UPDATE millrace.batch SET status = 'recorded', claimed_by = NULL, encoded = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp()
+     WHERE id = $1 AND claim = $2 AND status = 'encoded' RETURNING enqueued`,
+    [batchId, claim],
+  )
+  return rows[0] === undefined ? undefined : { batchId, enqueued: rows[0].enqueued }
+}

@@ -1,0 +1,27 @@
+import type pg from 'pg'
+import { transaction } from './database.ts'
+import { insertEvents } from './events.ts'
+import { statusesWith } from './step-states.ts'
+import { finishRun } from './steps.ts'
+
+/**
+ * Asks for a run to end. What has not reached its publishing ends at once: its claims are void from the commit on. What is
+ * publishing or computing either commits or, told by its worker's signal, gives up; the run ends with it.
+ */
+export async function requestCancel(pool: pg.Pool, runId: string): Promise<'canceling' | 'ended' | 'unknown'> {
+  return transaction(pool, async (client) => {
+    const { rows } = await client.query<{ status: string }>(`SELECT status FROM millrace.run WHERE id = $1 FOR UPDATE`, [runId])
+    const status = rows[0]?.status
+    if (status === undefined) return 'unknown'
+    if (status !== 'started' && status !== 'canceling') return 'ended'
+    await client.query(`UPDATE millrace.run SET status = 'canceling', cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()) WHERE id = $1`, [runId])
+    if (status === 'started') await insertEvents(client, [{ runId, kind: 'cancel', level: 'warn', message: 'Somebody asked for the run to be canceled.' }])
+    await client.query(
+      `UPDATE millrace.step SET status = 'canceled', claimed_by = NULL, ended_at = clock_timestamp()
+       WHERE run_id = $1 AND (status = ANY($2) OR (status IN ('publishing', 'computing') AND claimed_by IS NULL))`,
+      [runId, statusesWith('cancel')],
+    )
+    await finishRun(client, runId)
+    return 'canceling'
+  })
+}

@@ -1,0 +1,187 @@
+import type { JsonObject } from '../definitions/json.ts'
+import type { Json } from '../definitions/json.ts'
+import type { Backend, Database } from './database.ts'
+import type { StepStatus } from './step-states.ts'
+
+/** A step that this process holds, with what its work needs to know. */
+export interface ClaimedStep {
+  readonly stepId: string
+  readonly runId: string
+  readonly location: string
+  readonly asset: string
+  readonly status: StepStatus
+  readonly version: string
+  readonly attempt: number
+  /** The fencing token: every write compares it. */
+  readonly claim: number
+  readonly generation: number
+  readonly batches: number
+  readonly position: Json | undefined
+  readonly config: JsonObject
+  readonly runStartedAt: string
+  /** The destination session of the holder before, if one was written down. */
+  readonly previousBackend: Backend | undefined
+}
+
+export interface ClaimedBatch {
+  readonly batchId: string
+  readonly stepId: string
+  readonly runId: string
+  readonly location: string
+  readonly asset: string
+  readonly version: string
+  readonly claim: number
+  readonly generation: number
+  readonly ordinal: number
+  readonly raw: unknown
+  readonly encoded: unknown
+  readonly records: string | null
+  readonly filtered: string | null
+  readonly rows: string | null
+  readonly config: JsonObject
+  readonly runStartedAt: string
+  readonly previousBackend: Backend | undefined
+}
+
+interface BackendColumns {
+  previous_pid: number | null
+  previous_start: string | null
+}
+
+function backendOf(row: BackendColumns): Backend | undefined {
+  return row.previous_pid === null || row.previous_start === null ? undefined : { pid: row.previous_pid, start: row.previous_start }
+}
+
+// A holder counts only while its session's lease lasts; the claimer must have a lease itself, so that one just thawed gets nothing.
+const claimable = (row: string, session: string): string => `
+  (${row}.claimed_by IS NULL OR NOT EXISTS (SELECT FROM millrace.process h WHERE h.id = ${row}.claimed_by AND h.lease_until > clock_timestamp()))
+  AND EXISTS (SELECT FROM millrace.process me WHERE me.id = ${session} AND me.lease_until > clock_timestamp())`
+
+export interface StepClaimRequest {
+  readonly stepId: string
+  readonly enqueued: number
+  readonly status: StepStatus
+  readonly session: string
+  readonly backend?: Backend
+}
+
+/** Claims a step for one piece of work; undefined when this delivery is stale or another holds it. */
+export async function claimStep(database: Database, request: StepClaimRequest): Promise<ClaimedStep | undefined> {
+  interface Row extends BackendColumns {
+    run_id: string
+    location: string
+    asset: string
+    version: string
+    attempt: number
+    claim: number
+    generation: number
+    batches: number
+    position: Json | null
+    config: JsonObject
+    created_at: Date
+  }
+  const { rows } = await database.query<Row>(
+    `UPDATE millrace.step s SET claim = s.claim + 1, claimed_by = $4, claimed_at = clock_timestamp(),
+        started_at = coalesce(s.started_at, clock_timestamp()), backend_pid = $5, backend_start = $6
+     FROM (SELECT id, backend_pid, backend_start FROM millrace.step WHERE id = $1 FOR UPDATE) old, millrace.run r
+     WHERE s.id = old.id AND r.id = s.run_id AND s.enqueued = $2 AND s.status = $3 AND ${claimable('s', '$4')}
+     RETURNING s.run_id, s.location, s.asset, s.version, s.attempt, s.claim, s.generation, s.batches, s.position, r.config, r.created_at,
+       old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
+    [request.stepId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
+  )
+  const row = rows[0]
+  if (row === undefined) return undefined
+  return {
+    stepId: request.stepId,
+    runId: row.run_id,
+    location: row.location,
+    asset: row.asset,
+    status: request.status,
+    version: row.version,
+    attempt: row.attempt,
+    claim: row.claim,
+    generation: row.generation,
+    batches: row.batches,
+    position: row.position ?? undefined,
+    config: row.config,
+    runStartedAt: row.created_at.toISOString(),
+    previousBackend: backendOf(row),
+  }
+}
+
+export interface BatchClaimRequest {
+  readonly batchId: string
+  readonly enqueued: number
+  readonly status: 'recorded' | 'encoded'
+  readonly session: string
+  readonly backend?: Backend
+}
+
+/** Claims a batch of a step's present generation; undefined when this delivery is stale, another holds it, or the step is not loading. */
+export async function claimBatch(database: Database, request: BatchClaimRequest): Promise<ClaimedBatch | undefined> {
+  interface Row extends BackendColumns {
+    step_id: string
+    run_id: string
+    location: string
+    asset: string
+    version: string
+    claim: number
+    generation: number
+    ordinal: number
+    raw: unknown
+    encoded: unknown
+    records: string | null
+    filtered: string | null
+    rows: string | null
+    config: JsonObject
+    created_at: Date
+  }
+  const { rows } = await database.query<Row>(
+    `UPDATE millrace.batch b SET claim = b.claim + 1, claimed_by = $4, backend_pid = $5, backend_start = $6
+     FROM (SELECT id, backend_pid, backend_start FROM millrace.batch WHERE id = $1 FOR UPDATE) old, millrace.step s, millrace.run r
+     WHERE b.id = old.id AND s.id = b.step_id AND r.id = s.run_id AND b.enqueued = $2 AND b.status = $3
+       AND b.generation = s.generation AND s.status IN ('extracting', 'loading') AND ${claimable('b', '$4')}
+     RETURNING b.step_id, s.run_id, s.location, s.asset, s.version, b.claim, b.generation, b.ordinal, b.raw, b.encoded, b.records, b.filtered, b.rows,
+       r.config, r.created_at, old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
+    [request.batchId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
+  )
+  const row = rows[0]
+  if (row === undefined) return undefined
+  return {
+    batchId: request.batchId,
+    stepId: row.step_id,
+    runId: row.run_id,
+    location: row.location,
+    asset: row.asset,
+    version: row.version,
+    claim: row.claim,
+    generation: row.generation,
+    ordinal: row.ordinal,
+    raw: row.raw,
+    encoded: row.encoded,
+    records: row.records,
+    filtered: row.filtered,
+    rows: row.rows,
+    config: row.config,
+    runStartedAt: row.created_at.toISOString(),
+    previousBackend: backendOf(row),
+  }
+}
+
+/** Gives a step back unfinished, for the next delivery; returns its counter, or undefined when the claim was lost meanwhile. */
+export async function releaseStep(database: Database, stepId: string, claim: number): Promise<number | undefined> {
+  const { rows } = await database.query<{ enqueued: number }>(
+    `UPDATE millrace.step SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp() WHERE id = $1 AND claim = $2 RETURNING enqueued`,
+    [stepId, claim],
+  )
+  return rows[0]?.enqueued
+}
+
+/** Gives a batch back unfinished, for the next delivery; returns its counter, or undefined when the claim was lost meanwhile. */
+export async function releaseBatch(database: Database, batchId: string, claim: number): Promise<number | undefined> {
+  const { rows } = await database.query<{ enqueued: number }>(
+    `UPDATE millrace.batch SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp() WHERE id = $1 AND claim = $2 RETURNING enqueued`,
+    [batchId, claim],
+  )
+  return rows[0]?.enqueued
+}

@@ -1,0 +1,58 @@
+import pg from 'pg'
+import type { Logger } from '../logger.ts'
+
+/** A pool, or one of its clients inside a transaction. */
+export type Database = Pick<pg.Pool, 'query'>
+
+export interface PoolOptions {
+  readonly url: string
+  readonly max: number
+  /** Shown in pg_stat_activity. */
+  readonly name: string
+  readonly logger: Logger
+  /** Session settings, as `name=value`. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** A pool that outlives a restart of its server: a broken idle connection is dropped and the next query opens another. */
+export function createPool({ url, max, name, logger, settings = {} }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    application_name: name,
+    // A peer that vanished without a word is given up after 10 s, so that its locks are free for the takeover.
+    options: Object.entries({ tcp_user_timeout: '10000', ...settings })
+      .map(([key, value]) => `-c ${key}=${value}`)
+      .join(' '),
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+  })
+  pool.on('error', (error) => logger.debug({ err: error }, 'database connection'))
+  return pool
+}
+
+/** Runs `use` in one transaction; rolls back and rethrows when it throws. */
+export async function transaction<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('BEGIN')
+    const result = await use(client)
+    await client.query('COMMIT')
+    return result
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollback: unknown) => {
+      broken = rollback instanceof Error ? rollback : new Error(String(rollback))
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+/** The session of a connection: what a takeover needs to end it, and only it. */
+export interface Backend {
+  readonly pid: number
+  readonly start: string
+}

@@ -1,0 +1,51 @@
+import type { Database } from './database.ts'
+
+export type ProcessRole = 'worker' | 'producers' | 'board'
+
+export interface ProcessRow {
+  readonly id: string
+  readonly role: ProcessRole
+  readonly host: string
+  readonly pid: number
+  readonly queues: readonly string[]
+  readonly versions: Readonly<Record<string, string>>
+  readonly problem?: string | undefined
+}
+
+/** Writes down a new session of a process. Times are the database's. */
+export async function registerProcess(database: Database, row: ProcessRow, leaseMs: number): Promise<void> {
+  await database.query(
+    `INSERT INTO millrace.process (id, role, host, pid, queues, versions, problem, lease_until)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8 * interval '1 ms')`,
+    [row.id, row.role, row.host, row.pid, row.queues, JSON.stringify(row.versions), row.problem ?? null, leaseMs],
+  )
+}
+
+/** Prolongs a session's lease. False when it ran out already: whatever the session claimed may be somebody else's now. */
+export async function renewLease(database: Database, id: string, leaseMs: number): Promise<boolean> {
+  const { rowCount } = await database.query(
+    `UPDATE millrace.process SET lease_until = clock_timestamp() + $2 * interval '1 ms' WHERE id = $1 AND lease_until > clock_timestamp()`,
+    [id, leaseMs],
+  )
+  return rowCount === 1
+}
+
+/** Ends a session's lease now, so that what it still claims is free at once. */
+export async function endProcess(database: Database, id: string): Promise<void> {
+  await database.query(`UPDATE millrace.process SET lease_until = clock_timestamp() WHERE id = $1 AND lease_until > clock_timestamp()`, [id])
+}
+
+/** Whether a live worker holds this version of a location and works this kind of queue. */
+export async function hasLiveWorker(database: Database, location: string, version: string, queue: string): Promise<boolean> {
+  const { rows } = await database.query<{ found: boolean }>(
+    `SELECT EXISTS (SELECT FROM millrace.process
+       WHERE role = 'worker' AND lease_until > clock_timestamp() AND problem IS NULL AND $3 = ANY(queues) AND versions->>$1 = $2) AS found`,
+    [location, version, queue],
+  )
+  return rows[0]?.found ?? false
+}
+
+/** Drops sessions that ended over an hour ago. */
+export async function forgetOldProcesses(database: Database): Promise<void> {
+  await database.query(`DELETE FROM millrace.process WHERE lease_until < clock_timestamp() - interval '1 hour'`)
+}

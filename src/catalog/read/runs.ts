@@ -1,0 +1,81 @@
+import * as z from 'zod'
+import { count, json, readRows, time } from './row.ts'
+import type { Queryable } from './row.ts'
+
+export const runStatuses = ['started', 'canceling', 'succeeded', 'failed', 'canceled'] as const
+
+const RunRow = z.object({
+  id: z.uuid(),
+  location: z.string(),
+  version: z.string(),
+  status: z.enum(runStatuses),
+  assets: z.array(z.string()),
+  config: z.record(z.string(), json),
+  tags: z.record(z.string(), z.string()),
+  launchedBy: z.string(),
+  createdAt: time,
+  /** createdAt to the microsecond, as the cursor needs it. */
+  createdText: z.string(),
+  cancelRequestedAt: time.nullable(),
+  endedAt: time.nullable(),
+  steps: count,
+  stepsEnded: count,
+  stepsSucceeded: count,
+  /** Rows loaded so far. */
+  rows: count,
+})
+export type RunRead = z.output<typeof RunRow>
+
+export interface RunFilter {
+  readonly status?: (typeof runStatuses)[number] | undefined
+  readonly asset?: string | undefined
+  readonly location?: string | undefined
+  /** 1 to 200. */
+  readonly limit: number
+  /** The last run of the page before. */
+  readonly before?: { readonly createdText: string; readonly id: string } | undefined
+}
+
+// The rows of steps that ended are in their results; those of steps under way are counted from their batches.
+const columns = `
+  run.id, run.location, run.version, run.status, run.assets, run.config, run.tags, run.launched_by AS "launchedBy",
+  run.created_at AS "createdAt", run.created_at::text AS "createdText", run.cancel_requested_at AS "cancelRequestedAt", run.ended_at AS "endedAt",
+  progress.steps, progress.ended AS "stepsEnded", progress.succeeded AS "stepsSucceeded", progress.rows`
+const progress = `
+  CROSS JOIN LATERAL (
+    SELECT count(*) AS steps, count(ended_at) AS ended, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+           COALESCE(sum(CASE
+             WHEN jsonb_typeof(result -> 'rows') = 'number' THEN (result ->> 'rows')::bigint
+             ELSE (SELECT sum(batch.rows) FROM millrace.batch
+                   WHERE batch.step_id = step.id AND batch.generation = step.generation AND batch.status = 'loaded') END), 0) AS rows
+    FROM millrace.step WHERE step.run_id = run.id
+  ) progress`
+
+/** Runs, the newest first. */
+export function listRuns(db: Queryable, filter: RunFilter): Promise<RunRead[]> {
+  return readRows(
+    db,
+    RunRow,
+    `SELECT ${columns} FROM (
+       SELECT * FROM millrace.run
+       WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR assets @> ARRAY[$2::text]) AND ($3::text IS NULL OR location = $3)
+         AND ($4::timestamptz IS NULL OR (created_at, id) < ($4::timestamptz, $5::uuid))
+       ORDER BY created_at DESC, id DESC LIMIT $6
+     ) run ${progress} ORDER BY run.created_at DESC, run.id DESC`,
+    [filter.status ?? null, filter.asset ?? null, filter.location ?? null, filter.before?.createdText ?? null, filter.before?.id ?? null, filter.limit],
+  )
+}
+
+/** One run, or undefined. */
+export async function readRun(db: Queryable, id: string): Promise<RunRead | undefined> {
+  const [run] = await readRows(db, RunRow, `SELECT ${columns} FROM millrace.run ${progress} WHERE run.id = $1`, [id])
+  return run
+}
+
+const OpenRow = z.object({ open: z.boolean() })
+
+/** Whether any run is under way. */
+export async function anyRunOpen(db: Queryable): Promise<boolean> {
+  const [row] = await readRows(db, OpenRow, `SELECT EXISTS (SELECT FROM millrace.run WHERE status IN ('started', 'canceling')) AS open`)
+  return row?.open ?? false
+}

@@ -1,0 +1,59 @@
+import * as z from 'zod'
+import { failure } from './failure.ts'
+import { count, readRows, time } from './row.ts'
+import type { Queryable } from './row.ts'
+
+export const stepStatuses = [
+  'waiting', 'preparing', 'extracting', 'loading', 'publishing', 'computing', 'retrying', 'succeeded', 'failed', 'canceled', 'skipped', 'superseded',
+] as const
+export type StepStatus = (typeof stepStatuses)[number]
+
+const StepRow = z.object({
+  id: z.uuid(),
+  location: z.string(),
+  asset: z.string(),
+  kind: z.enum(['table', 'sql']),
+  upstream: z.array(z.string()),
+  status: z.enum(stepStatuses),
+  version: z.string(),
+  attempt: z.int(),
+  nextAttemptAt: time.nullable(),
+  /** A live process holds it. */
+  claimed: z.boolean(),
+  sealed: z.boolean(),
+  error: failure,
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  /** How many batches came as far as each stage, or further. */
+  recorded: count,
+  encoded: count,
+  loaded: count,
+  /** Raw bytes extracted. */
+  bytes: count,
+  records: count,
+  rows: count,
+})
+export type StepRead = z.output<typeof StepRow>
+
+/** The steps of a run, upstream first as far as time tells. */
+export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
+  return readRows(
+    db,
+    StepRow,
+    `SELECT step.id, step.location, step.asset, step.kind, step.upstream, step.status, step.version, step.attempt, step.next_attempt_at AS "nextAttemptAt",
+            EXISTS (SELECT FROM millrace.process WHERE process.id = step.claimed_by AND process.lease_until > clock_timestamp()) AS claimed,
+            step.sealed_at IS NOT NULL AS sealed, step.error, step.started_at AS "startedAt", step.ended_at AS "endedAt",
+            GREATEST(stages.recorded, step.batches) AS recorded, stages.encoded, stages.loaded, stages.bytes, stages.records,
+            CASE WHEN jsonb_typeof(step.result -> 'rows') = 'number' THEN (step.result ->> 'rows')::bigint ELSE stages.rows END AS rows
+     FROM millrace.step
+     CROSS JOIN LATERAL (
+       SELECT count(*) AS recorded, count(*) FILTER (WHERE status IN ('encoded', 'loaded')) AS encoded, count(*) FILTER (WHERE status = 'loaded') AS loaded,
+              COALESCE(sum(COALESCE(raw ->> 'length', raw ->> 'bytes')::bigint), 0) AS bytes, COALESCE(sum(batch.records), 0) AS records,
+              COALESCE(sum(batch.rows) FILTER (WHERE status = 'loaded'), 0) AS rows
+       FROM millrace.batch WHERE batch.step_id = step.id AND batch.generation = step.generation
+     ) stages
+     WHERE step.run_id = $1
+     ORDER BY cardinality(step.upstream), step.started_at NULLS LAST, step.asset`,
+    [runId],
+  )
+}

@@ -1,0 +1,59 @@
+/** Where a step is. A table asset goes waiting → preparing → extracting → loading → publishing → succeeded; a SQL asset waiting → computing → succeeded. */
+export const stepStatuses = [
+  'waiting',
+  'preparing',
+  'extracting',
+  'loading',
+  'publishing',
+  'computing',
+  'retrying',
+  'succeeded',
+  'failed',
+  'canceled',
+  'skipped',
+  'superseded',
+] as const
+export type StepStatus = (typeof stepStatuses)[number]
+
+export type StepEvent =
+  | 'readyTable'
+  | 'readySql'
+  | 'prepared'
+  | 'sealed'
+  | 'loaded'
+  | 'done'
+  | 'restart'
+  | 'retry'
+  | 'fail'
+  | 'resume'
+  | 'cancel'
+  | 'skip'
+  | 'supersede'
+  | 'reconcile'
+  | 'revive'
+
+/** Which event takes a step where; absent: the event means nothing there. `resume` and `revive` go back to a status that the row remembers. */
+export const stepMachine: Readonly<Record<StepStatus, Readonly<Partial<Record<StepEvent, StepStatus | 'remembered'>>>>> = {
+  waiting: { readyTable: 'preparing', readySql: 'computing', cancel: 'canceled', skip: 'skipped' },
+  preparing: { prepared: 'extracting', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
+  extracting: { sealed: 'loading', restart: 'preparing', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
+  loading: { loaded: 'publishing', restart: 'preparing', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
+  publishing: { done: 'succeeded', supersede: 'superseded', restart: 'preparing', retry: 'retrying', fail: 'failed' },
+  computing: { done: 'succeeded', supersede: 'superseded', retry: 'retrying', fail: 'failed' },
+  retrying: { resume: 'remembered', cancel: 'canceled' },
+  succeeded: {},
+  failed: { revive: 'remembered', reconcile: 'succeeded' },
+  canceled: { reconcile: 'succeeded' },
+  skipped: { revive: 'remembered' },
+  superseded: {},
+}
+
+/** The statuses in which an event means something: what a compare-and-set compares with. */
+export function statusesWith(event: StepEvent): StepStatus[] {
+  return stepStatuses.filter((status) => stepMachine[status][event] !== undefined)
+}
+
+/** Nothing happens to a step in these of its own accord. */
+export const endedStatuses = ['succeeded', 'failed', 'canceled', 'skipped', 'superseded'] as const satisfies readonly StepStatus[]
+
+export type RunStatus = 'started' | 'canceling' | 'succeeded' | 'failed' | 'canceled'

@@ -1,0 +1,251 @@
+import type pg from 'pg'
+import type { JsonObject } from '../definitions/json.ts'
+import { retryDelay } from '../definitions/retry.ts'
+import type { RetryPolicy } from '../definitions/retry.ts'
+import { isRetryable, MillraceError, storedError } from '../errors.ts'
+import { redact } from '../redact.ts'
+import { transaction } from './database.ts'
+import type { Backend, Database } from './database.ts'
+import { insertEvents, storableJson } from './events.ts'
+import type { EventInput } from './events.ts'
+import { statusesWith } from './step-states.ts'
+import type { StepStatus } from './step-states.ts'
+
+/** A step that is due in a queue: what to enqueue once the transaction that made it so has committed. */
+export interface DueStep {
+  readonly stepId: string
+  readonly location: string
+  readonly status: StepStatus
+  readonly enqueued: number
+  readonly delayMs?: number
+}
+
+interface DueRow {
+  id: string
+  location: string
+  status: StepStatus
+  enqueued: number
+}
+
+export const dueColumns = 'id, location, status, enqueued'
+export const toDue = (row: DueRow): DueStep => ({ stepId: row.id, location: row.location, status: row.status, enqueued: row.enqueued })
+// Every change that makes a step due raises the counter: the delivery before is stale from then on.
+const due = 'claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp()'
+
+/** Staging is ready: the step may extract. */
+export async function markPrepared(database: Database, stepId: string, claim: number): Promise<DueStep | undefined> {
+  const { rows } = await database.query<DueRow>(
+    `UPDATE millrace.step SET status = 'extracting', ${due} WHERE id = $1 AND claim = $2 AND status = 'preparing' RETURNING ${dueColumns}`,
+    [stepId, claim],
+  )
+  return rows[0] && toDue(rows[0])
+}
+
+/** The extraction is whole. False when the claim is no longer the current one. */
+export async function sealStep(database: Database, stepId: string, claim: number): Promise<boolean> {
+  const { rowCount } = await database.query(
+    `UPDATE millrace.step SET status = 'loading', sealed_at = clock_timestamp(), claimed_by = NULL WHERE id = $1 AND claim = $2 AND status = 'extracting'`,
+    [stepId, claim],
+  )
+  return rowCount === 1
+}
+
+/**
+ * Takes a sealed step whose batches are all loaded on to publishing. Both the sealer and each loader ask this *after* their own
+ * change has committed, so whoever asks last sees both. With a session the asker claims it at once and publishes itself.
+ */
+export async function beginPublishing(database: Database, stepId: string, claimer?: { session: string; backend: Backend }): Promise<DueStep | undefined> {
+  const { rows } = await database.query<DueRow>(
+    `UPDATE millrace.step s SET status = 'publishing', enqueued = enqueued + 1, enqueued_at = clock_timestamp(), claimed_by = NULL
+     WHERE id = $1 AND status = 'loading'
+       AND NOT EXISTS (SELECT FROM millrace.batch b WHERE b.step_id = s.id AND b.generation = s.generation AND b.status <> 'loaded')
+     RETURNING ${dueColumns}`,
+    [stepId],
+  )
+  void claimer
+  return rows[0] && toDue(rows[0])
+}
+
+/** Begins the step's staging afresh, under a version if one is given. Guarded by the claim of the step or of one of its batches. */
+export async function restartStep(
+  pool: pg.Pool,
+  guard: { stepId: string; claim: number } | { stepId: string; batchId: string; claim: number },
+  reason: { kind: string; message: string; version?: string },
+): Promise<DueStep | undefined> {
+  return transaction(pool, async (client) => {
+    const { rows } = await client.query<DueRow & { run_id: string; asset: string; generation: number }>(
+      `UPDATE millrace.step s SET status = 'preparing', generation = generation + 1, batches = 0, position = NULL, sealed_at = NULL,
+          version = coalesce($4, version), ${due}
+       WHERE id = $1 AND status = ANY($3) AND ${'batchId' in guard ? 'EXISTS (SELECT FROM millrace.batch b WHERE b.id = $5 AND b.claim = $2 AND b.generation = s.generation)' : 's.claim = $2 AND $5::bigint IS NULL'}
+       RETURNING ${dueColumns}, run_id, asset, generation`,
+      [guard.stepId, guard.claim, statusesWith('restart'), reason.version ?? null, 'batchId' in guard ? guard.batchId : null],
+    )
+    const row = rows[0]
+    if (row === undefined) return undefined
+    await client.query(`DELETE FROM millrace.batch WHERE step_id = $1 AND generation < $2`, [row.id, row.generation])
+    await insertEvents(client, [{ runId: row.run_id, stepId: row.id, asset: row.asset, kind: reason.kind, level: 'warn', message: reason.message, data: { generation: row.generation } }])
+    return toDue(row)
+  })
+}
+
+export interface StepResult {
+  readonly metadata: JsonObject
+  readonly checks?: readonly { name: string; passed: boolean; blocking: boolean; message: string }[]
+  readonly events?: readonly EventInput[]
+}
+
+/** What a step's end made due, and whether its run ended with it. */
+export interface StepEnd {
+  readonly due: readonly DueStep[]
+  readonly runEnded: boolean
+}
+
+async function lockRun(client: pg.PoolClient, stepId: string): Promise<void> {
+  // Ends of steps of one run are put in order, so that the last one always sees all others.
+  await client.query(`SELECT 1 FROM millrace.run WHERE id = (SELECT run_id FROM millrace.step WHERE id = $1) FOR UPDATE`, [stepId])
+}
+
+/** The step's rows are published (or were, by an attempt before): writes it down, and makes downstream steps due. Nothing when it is written down already. */
+export async function succeedStep(pool: pg.Pool, stepId: string, result: StepResult, as: 'succeeded' | 'superseded' = 'succeeded'): Promise<StepEnd | undefined> {
+  return transaction(pool, async (client) => {
+    await lockRun(client, stepId)
+    const from = as === 'superseded' ? statusesWith('supersede') : [...statusesWith('done'), ...statusesWith('reconcile')]
+    const { rows } = await client.query<{ run_id: string; location: string; asset: string }>(
+      `UPDATE millrace.step SET status = $2, result = $3, error = NULL, claimed_by = NULL, ended_at = clock_timestamp()
+       WHERE id = $1 AND status = ANY($4) RETURNING run_id, location, asset`,
+      [stepId, as, storableJson(result.metadata), from],
+    )
+    const step = rows[0]
+    if (step === undefined) return undefined
+    const where = { runId: step.run_id, stepId, asset: step.asset }
+    await recordChecks(client, step, result)
+    if (as === 'succeeded') {
+      await client.query(
+        `INSERT INTO millrace.asset (location, key, run_id, materialized_at, metadata) VALUES ($1, $2, $3, clock_timestamp(), $4)
+         ON CONFLICT (location, key) DO UPDATE SET run_id = excluded.run_id, materialized_at = excluded.materialized_at, metadata = excluded.metadata`,
+        [step.location, step.asset, step.run_id, storableJson(result.metadata)],
+      )
+    }
+    const said: EventInput =
+      as === 'succeeded'
+        ? { ...where, kind: 'materialization', message: `${step.asset} was materialized.`, data: result.metadata }
+        : { ...where, kind: 'superseded', level: 'warn', message: `A newer run has published ${step.asset} already; this one's rows were left out.` }
+    await insertEvents(client, [...(result.events ?? []).map((event) => ({ ...where, ...event })), said])
+    const dueSteps = await readyDownstream(client, step.run_id)
+    return { due: dueSteps, runEnded: await finishRun(client, step.run_id) }
+  })
+}
+
+async function recordChecks(client: pg.PoolClient, step: { run_id: string; location: string; asset: string }, result: Pick<StepResult, 'checks'>): Promise<void> {
+  for (const check of result.checks ?? []) {
+    await client.query(
+      `INSERT INTO millrace.check_result (location, asset, name, run_id, passed, blocking, message) VALUES ($1, $2, $3, $4, $5, $6, $7)
+       ON CONFLICT (location, asset, name) DO UPDATE SET run_id = excluded.run_id, passed = excluded.passed, blocking = excluded.blocking, message = excluded.message, at = clock_timestamp()`,
+      [step.location, step.asset, check.name, step.run_id, check.passed, check.blocking, check.message],
+    )
+  }
+  await insertEvents(
+    client,
+    (result.checks ?? []).map((check) => ({
+      runId: step.run_id,
+      asset: step.asset,
+      kind: 'check',
+      level: check.passed ? ('info' as const) : check.blocking ? ('error' as const) : ('warn' as const),
+      message: `Check ${check.name} ${check.passed ? 'passed' : 'failed'}: ${check.message}`,
+      data: { ...check },
+    })),
+  )
+}
+
+async function readyDownstream(client: pg.PoolClient, runId: string): Promise<DueStep[]> {
+  const { rows } = await client.query<DueRow>(
+    `UPDATE millrace.step d SET status = CASE d.kind WHEN 'table' THEN 'preparing' ELSE 'computing' END, ${due}
+     WHERE run_id = $1 AND status = 'waiting' AND NOT EXISTS (SELECT FROM millrace.step u
+       WHERE u.run_id = d.run_id AND u.asset = ANY(d.upstream) AND u.status NOT IN ('succeeded', 'superseded'))
+     RETURNING ${dueColumns}`,
+    [runId],
+  )
+  return rows.map(toDue)
+}
+
+/** Ends a run whose steps have all ended. */
+export async function finishRun(client: Database, runId: string): Promise<boolean> {
+  const { rows } = await client.query<{ status: string; launched_by: string }>(
+    `UPDATE millrace.run r SET ended_at = clock_timestamp(), status = CASE
+        WHEN EXISTS (SELECT FROM millrace.step WHERE run_id = r.id AND status = 'failed') THEN 'failed'
+        WHEN r.status = 'canceling' THEN 'canceled' ELSE 'succeeded' END
+     WHERE id = $1 AND status IN ('started', 'canceling')
+       AND NOT EXISTS (SELECT FROM millrace.step WHERE run_id = r.id AND status NOT IN ('succeeded', 'failed', 'canceled', 'skipped', 'superseded'))
+     RETURNING status, launched_by`,
+    [runId],
+  )
+  const ended = rows[0]
+  if (ended === undefined) return false
+  await insertEvents(client, [{ runId, kind: 'run ended', level: ended.status === 'failed' ? 'error' : 'info', message: `The run ${ended.status === 'canceled' ? 'was canceled' : ended.status}.` }])
+  return true
+}
+
+export type FailureGuard = { readonly stepId: string; readonly claim: number } | { readonly stepId: string; readonly batchId: string; readonly claim: number }
+
+/**
+ * A piece of a step's work threw: the step waits for its next attempt, or fails for good and what hangs on it is skipped.
+ * Undefined when the claim is no longer the current one: then the error is nobody's.
+ */
+export async function failStep(
+  pool: pg.Pool,
+  guard: FailureGuard,
+  error: unknown,
+  policy: RetryPolicy,
+  result: Pick<StepResult, 'checks'> = {},
+): Promise<(StepEnd & { readonly failed: boolean }) | undefined> {
+  return transaction(pool, async (client) => {
+    await lockRun(client, guard.stepId)
+    const { rows } = await client.query<{ status: StepStatus; attempt: number; run_id: string; location: string; asset: string; run_status: string }>(
+      `SELECT s.status, s.attempt, s.run_id, s.location, s.asset, r.status AS run_status FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id
+       WHERE s.id = $1 AND s.status = ANY($4) AND ${'batchId' in guard ? 'EXISTS (SELECT FROM millrace.batch b WHERE b.id = $3 AND b.claim = $2 AND b.generation = s.generation AND b.claimed_by IS NOT NULL)' : 's.claim = $2 AND s.claimed_by IS NOT NULL AND $3::bigint IS NULL'} FOR UPDATE OF s`,
+      [guard.stepId, guard.claim, 'batchId' in guard ? guard.batchId : null, statusesWith('fail')],
+    )
+    const step = rows[0]
+    if (step === undefined) return undefined
+    if ('batchId' in guard) await client.query(`UPDATE millrace.batch SET claimed_by = NULL, enqueued = enqueued + 1 WHERE id = $1`, [guard.batchId])
+    await recordChecks(client, step, result)
+    const stored = storableJson(redact(storedError(error)))
+    const where = { runId: step.run_id, stepId: guard.stepId, asset: step.asset }
+    const message = error instanceof Error ? error.message : String(error)
+    if (step.run_status === 'canceling') {
+      await client.query(`UPDATE millrace.step SET status = 'canceled', claimed_by = NULL, error = $2, ended_at = clock_timestamp() WHERE id = $1`, [guard.stepId, stored])
+      return { due: [], runEnded: await finishRun(client, step.run_id), failed: false }
+    }
+    if (isRetryable(error) && step.attempt <= policy.retries) {
+      const wanted = error instanceof MillraceError ? (error.retryAfterMs ?? 0) : 0
+      const delayMs = Math.max(wanted, retryDelay(policy, step.attempt, Math.random()))
+      const { rows: dueRows } = await client.query<DueRow>(
+        `UPDATE millrace.step SET status = 'retrying', resume_status = status, attempt = attempt + 1, error = $2, ${due},
+            next_attempt_at = clock_timestamp() + $3 * interval '1 ms' WHERE id = $1 RETURNING ${dueColumns}`,
+        [guard.stepId, stored, delayMs],
+      )
+      await insertEvents(client, [
+        { ...where, kind: 'retry', level: 'warn', message: `Attempt ${String(step.attempt)} failed: ${message} Next attempt in ${(delayMs / 1000).toFixed(1)} s.`, data: { error: storedError(error), status: step.status } },
+      ])
+      return { due: dueRows.map((row) => ({ ...toDue(row), delayMs })), runEnded: false, failed: false }
+    }
+    await client.query(`UPDATE millrace.step SET status = 'failed', resume_status = status, error = $2, claimed_by = NULL, ended_at = clock_timestamp() WHERE id = $1`, [guard.stepId, stored])
+    await insertEvents(client, [{ ...where, kind: 'failure', level: 'error', message: `${step.asset} failed: ${message}`, data: { error: storedError(error), status: step.status, attempt: step.attempt } }])
+    await skipDownstream(client, step.run_id, step.asset)
+    return { due: [], runEnded: await finishRun(client, step.run_id), failed: true }
+  })
+}
+
+async function skipDownstream(client: pg.PoolClient, runId: string, asset: string): Promise<void> {
+  const { rows } = await client.query<{ id: string; asset: string }>(
+    `WITH RECURSIVE down AS (
+       SELECT id, asset FROM millrace.step WHERE run_id = $1 AND status = 'waiting' AND $2 = ANY(upstream)
+       UNION SELECT s.id, s.asset FROM millrace.step s JOIN down d ON d.asset = ANY(s.upstream) WHERE s.run_id = $1 AND s.status = 'waiting')
+     UPDATE millrace.step s SET status = 'skipped', ended_at = clock_timestamp() FROM down WHERE s.id = down.id RETURNING s.id, s.asset`,
+    [runId, asset],
+  )
+  await insertEvents(
+    client,
+    rows.map((row) => ({ runId, stepId: row.id, asset: row.asset, kind: 'skipped', level: 'warn' as const, message: `${row.asset} was skipped, because ${asset} failed.` })),
+  )
+}

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { loadEnvFile } from 'node:process'
+import * as z from 'zod'
+import { ConfigError } from './errors.ts'
+
+const flag = z
+  .enum(['0', '1', 'true', 'false', ''])
+  .optional()
+  .transform((value) => value === '1' || value === 'true')
+const whole = (fallback: number, min: number) => z.coerce.number().int().min(min).default(fallback)
+
+const Environment = z.object({
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DESTINATION_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  PORT: whole(3000, 0),
+  HOST: z.string().default('127.0.0.1'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  MILLRACE_HOME: z.string().default('.millrace'),
+  MILLRACE_SPOOL: z.string().optional(),
+  MILLRACE_PIPELINES: z.string().default('pipelines'),
+  MILLRACE_QUEUE_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_{}-]+$/)
+    .default('millrace'),
+  MILLRACE_INSECURE: flag,
+  MILLRACE_DEMO: flag,
+  MILLRACE_CODE_VERSION: z.string().min(1).optional(),
+  MILLRACE_DRAIN_SECONDS: whole(20, 0),
+  MILLRACE_BATCH_BYTES: whole(4 * 1024 * 1024, 1024),
+  MILLRACE_WINDOW: whole(8, 1),
+  MILLRACE_MAX_RECORD_BYTES: whole(16 * 1024 * 1024, 1024),
+  MILLRACE_LEASE_SECONDS: whole(8, 1),
+})
+
+export interface Config {
+  /** The catalogue; undefined means an embedded Postgres below `home`. */
+  readonly databaseUrl: string | undefined
+  /** The default destination; undefined means the catalogue's own database. */
+  readonly destinationUrl: string | undefined
+  readonly redisUrl: string | undefined
+  readonly port: number
+  readonly host: string
+  readonly logLevel: z.infer<typeof Environment>['LOG_LEVEL']
+  /** The folder of everything this installation keeps on disk. */
+  readonly home: string
+  readonly spool: string
+  readonly pipelines: string
+  readonly queuePrefix: string
+  readonly insecure: boolean
+  readonly demo: boolean
+  readonly codeVersion: string | undefined
+  /** How long a worker that was asked to stop may finish what it has in hand, in ms. */
+  readonly drainMs: number
+  /** Raw bytes at which a batch is cut. */
+  readonly batchBytes: number
+  /** Batches of one step that may be between extract and load. */
+  readonly window: number
+  readonly maxRecordBytes: number
+  /** How long a process may be silent before its claims are taken over, in ms. */
+  readonly leaseMs: number
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** Reads `.env` from a folder into the environment; variables that are set already win. */
+export function readEnvFile(folder: string): void {
+  const path = resolve(folder, '.env')
+  if (existsSync(path)) loadEnvFile(path)
+}
+
+/**
+ * The configuration from the environment.
+ * @throws ConfigError `CONFIG_INVALID` naming every variable that is wrong; never its value, which may be a secret.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>, folder: string = process.cwd()): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const parsed = Environment.safeParse(set)
+  if (!parsed.success) {
+    const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} (${issue.message})`).join(', ')
+    throw new ConfigError(`The environment has settings that cannot be used: ${wrong}.`, { code: 'CONFIG_INVALID', hint: 'Mend them in the environment or in .env.' })
+  }
+  const value = parsed.data
+  const home = resolve(folder, value.MILLRACE_HOME)
+  return {
+    databaseUrl: value.DATABASE_URL,
+    destinationUrl: value.DESTINATION_URL,
+    redisUrl: value.REDIS_URL,
+    port: value.PORT,
+    host: value.HOST,
+    logLevel: value.LOG_LEVEL,
+    home,
+    spool: resolve(folder, value.MILLRACE_SPOOL ?? `${home}/spool`),
+    pipelines: resolve(folder, value.MILLRACE_PIPELINES),
+    queuePrefix: value.MILLRACE_QUEUE_PREFIX,
+    insecure: value.MILLRACE_INSECURE,
+    demo: value.MILLRACE_DEMO,
+    codeVersion: value.MILLRACE_CODE_VERSION,
+    drainMs: value.MILLRACE_DRAIN_SECONDS * 1000,
+    batchBytes: value.MILLRACE_BATCH_BYTES,
+    window: value.MILLRACE_WINDOW,
+    maxRecordBytes: value.MILLRACE_MAX_RECORD_BYTES,
+    leaseMs: value.MILLRACE_LEASE_SECONDS * 1000,
+    env,
+  }
+}

@@ -1,0 +1,46 @@
+import * as z from 'zod'
+
+/** The kinds of queue; each location has one of each, named `<location>.<kind>`. */
+export const queueKinds = ['ticks', 'extract', 'transform', 'load', 'ops'] as const
+export type QueueKind = (typeof queueKinds)[number]
+
+const stepPointer = z.object({ stepId: z.uuid(), enqueued: z.int().positive() })
+const batchPointer = z.object({ batchId: z.string().regex(/^\d+$/), enqueued: z.int().positive() })
+
+/**
+ * Every job there is: its queue and what points at its row. A payload carries ids and the enqueue counter, never facts.
+ * All are tried once by the queue: retries are rows of ours.
+ */
+export const jobs = {
+  /** One evaluation of a schedule. `scheduledAt` is absent in a scheduler's jobs, whose id carries the time. */
+  tick: {
+    queue: 'ticks',
+    payload: z.object({ schedule: z.string(), scheduledAt: z.iso.datetime().optional(), cause: z.enum(['clock', 'first start', 'missed']).default('clock') }),
+  },
+  /** Makes staging ready and draws the load's order. */
+  prepare: { queue: 'load', payload: stepPointer },
+  extract: { queue: 'extract', payload: stepPointer },
+  transform: { queue: 'transform', payload: batchPointer },
+  load: { queue: 'load', payload: batchPointer },
+  publish: { queue: 'load', payload: stepPointer },
+  /** Computes a SQL asset. */
+  compute: { queue: 'load', payload: stepPointer },
+  /** Takes a step that waits for its next attempt back to where it was. */
+  resume: { queue: 'load', payload: stepPointer },
+  /** Removes what an ended step left in staging and spool. */
+  clean: { queue: 'load', payload: stepPointer },
+} as const satisfies Record<string, { queue: QueueKind; payload: z.ZodType }>
+
+export type JobName = keyof typeof jobs
+export type Payload<N extends JobName> = z.output<(typeof jobs)[N]['payload']>
+
+export function queueName(location: string, kind: QueueKind): string {
+  return `${location}.${kind}`
+}
+
+/** The id of a delivery: the same row and counter is the same job, so enqueueing it twice is enqueueing it once. */
+export function jobId<N extends JobName>(name: N, payload: Payload<N>): string {
+  if ('stepId' in payload) return `${name}-${payload.stepId}-${String(payload.enqueued)}`
+  if ('batchId' in payload) return `${name}-${payload.batchId}-${String(payload.enqueued)}`
+  return `${name}-${payload.schedule}-${payload.scheduledAt ?? ''}`.replaceAll(':', '')
+}

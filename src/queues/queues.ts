@@ -1,0 +1,74 @@
+import type { Queue } from 'bullmq'
+import type { Logger } from '../logger.ts'
+import { createQueueConnection } from './connection.ts'
+import type { QueueBackend, QueueConnection, QueueConnectionOptions } from './connection.ts'
+import { jobId, jobs, queueName } from './jobs.ts'
+import type { JobName, Payload, QueueKind } from './jobs.ts'
+
+/** What became of a delivery. */
+export type DeliveryState = 'pending' | 'finished' | 'missing'
+
+export interface EnqueueOptions {
+  readonly delayMs?: number
+}
+
+/** Every queue of the installation, opened when first used. */
+export interface Queues {
+  readonly backend: QueueBackend
+  readonly connection: QueueConnection
+  queue(location: string, kind: QueueKind): Queue
+  /**
+   * Hands a pointer to whoever works its queue. Called after the row was committed; a failure is not an error of the caller,
+   * because the sweep finds the row again, so it is logged and answered with false.
+   */
+  enqueue<N extends JobName>(location: string, name: N, payload: Payload<N>, options?: EnqueueOptions): Promise<boolean>
+  /** Whether a delivery still waits or runs (`pending`), is over (`finished`), or is not known (`missing`). */
+  delivery<N extends JobName>(location: string, name: N, payload: Payload<N>): Promise<DeliveryState>
+  close(): Promise<void>
+}
+
+export interface QueuesOptions extends Omit<QueueConnectionOptions, 'logger'> {
+  readonly logger: Logger
+}
+
+export function createQueues(options: QueuesOptions): Queues {
+  const connection = createQueueConnection(options)
+  const { logger } = options
+  const open = new Map<string, Queue>()
+  const queue = (location: string, kind: QueueKind): Queue => {
+    const name = queueName(location, kind)
+    const known = open.get(name)
+    if (known !== undefined) return known
+    const made = connection.createQueue(name)
+    made.on('error', (error) => logger.debug({ err: error, queue: name }, 'queue connection'))
+    open.set(name, made)
+    return made
+  }
+  return {
+    backend: connection.backend,
+    connection,
+    queue,
+    async enqueue(location, name, payload, { delayMs } = {}) {
+      const parsed = jobs[name].payload.parse(payload)
+      try {
+        await queue(location, jobs[name].queue).add(name, parsed, { jobId: jobId(name, payload), ...(delayMs === undefined ? {} : { delay: delayMs }) })
+        return true
+      } catch (error) {
+        logger.warn({ err: error, location, job: name }, 'not enqueued; the sweep will')
+        open.delete(queueName(location, jobs[name].queue))
+        return false
+      }
+    },
+    async delivery(location, name, payload) {
+      const job = await queue(location, jobs[name].queue).getJob(jobId(name, payload))
+      if (job === undefined) return 'missing'
+      const state = await job.getState()
+      if (state === 'unknown') return 'missing'
+      return state === 'completed' || state === 'failed' ? 'finished' : 'pending'
+    },
+    async close() {
+      await Promise.allSettled([...open.values()].map((one) => one.close()))
+      await connection.close()
+    },
+  }
+}

@@ -1,0 +1,12 @@
+// A program for the tests: starts the server in the folder given, says so as a line of JSON, and stays until it is ended.
+import { createEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts'
+
+const [folder = '', settings = '{}'] = process.argv.slice(2)
+const messages: string[] = []
+const server = await createEmbeddedPostgres({ folder, durable: true, settings: JSON.parse(settings), log: (message) => messages.push(message) })
+console.log(JSON.stringify({ url: server.url, pid: server.pid, messages }))
+const stay = setInterval(() => undefined, 60_000)
+process.once('SIGTERM', () => {
+  clearInterval(stay)
+  void server.close()
+})

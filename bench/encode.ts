@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import * as z from 'zod'
+import { columnsOf } from '../src/definitions/columns.ts'
+import { compileEncoder } from '../src/warehouse/encoder/compile-encoder.ts'
+
+// The record of the end-to-end bench: uuid, text, text[], bool, 3 × timestamptz, text, text, nullable text[], text, bigint.
+const Device = z.object({
+  id: z.uuid(),
+  hostname: z.string(),
+  addresses: z.array(z.string()),
+  authorized: z.boolean(),
+  createdAt: z.iso.datetime(),
+  lastSeen: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  os: z.string(),
+  clientVersion: z.string(),
+  tags: z.array(z.string()).nullable(),
+  user: z.string(),
+  updates: z.int(),
+})
+
+const pages = 20
+const rowsPerPage = 5000
+const rounds = 5
+
+const at = (seconds: number): string => `${new Date(1.7e12 + seconds * 1000).toISOString().slice(0, 19)}Z`
+const records = Array.from({ length: rowsPerPage }, (_, index) => ({
+  id: randomUUID(),
+  hostname: `host-${String(index)}.example`,
+  addresses: [`100.64.${String(index % 256)}.1`, `fd7a:115c:a1e0::${(index % 65536).toString(16)}`],
+  authorized: index % 3 !== 0,
+  createdAt: at(index * 60),
+  lastSeen: at(index * 61 + 7),
+  expiresAt: at(index * 60 + 15_552_000),
+  os: index % 2 === 0 ? 'linux' : 'macOS',
+  clientVersion: '1.66.4-t2f3a9c1b5',
+  tags: index % 4 === 0 ? null : ['tag:server', 'tag:prod'],
+  user: `user${String(index % 97)}@example.com`,
+  updates: index * 1_000_003,
+}))
+const page = JSON.stringify(records)
+const encoder = compileEncoder(columnsOf(Device), Device)
+
+function encodeAll(rows: readonly unknown[]): void {
+  for (const row of rows) {
+    const issues = encoder.encode(row)
+    if (issues !== null) throw new Error(JSON.stringify(issues))
+    if (encoder.bufferedBytes > 4_194_304) encoder.take()
+  }
+}
+
+function rowsPerSecond(work: () => void): number {
+  const start = performance.now()
+  for (let turn = 0; turn < pages; turn++) work()
+  encoder.finish()
+  return Math.round((pages * rowsPerPage * 1000) / (performance.now() - start))
+}
+
+const parsed = JSON.parse(page) as unknown[]
+const measures: Readonly<Record<string, () => void>> = {
+  'JSON.parse': () => void JSON.parse(page),
+  encode: () => encodeAll(parsed),
+  'JSON.parse + encode': () => encodeAll(JSON.parse(page) as unknown[]),
+}
+for (const work of Object.values(measures)) rowsPerSecond(work)
+for (const [name, work] of Object.entries(measures)) {
+  const speeds = Array.from({ length: rounds }, () => rowsPerSecond(work)).toSorted((one, other) => one - other)
+  console.log(`${name.padEnd(22)} ${String(speeds[Math.floor(rounds / 2)]).padStart(9)} rows/s (${String(speeds[0])} to ${String(speeds.at(-1))})`)
+}
+console.log(`${String(Math.round(page.length / rowsPerPage))} bytes of JSON a row`)

@@ -1,0 +1,32 @@
+import type { Sink } from './sink.ts'
+
+/** Writes one type's values, never null, as binary COPY cells: a length and the bytes. */
+export interface CellWriter {
+  /** False when the value is not one of the type; the sink may then hold a part of the cell, and the row is taken back. */
+  readonly write: (sink: Sink, value: unknown) => boolean
+  /** Why `write` refused: a phrase that goes on after the column's name ("is not a date: 2023-02-30"). */
+  readonly refusal: (value: unknown) => string
+  /** The same value as Postgres' text input takes it. Only of values that `write` took. */
+  readonly text: (value: unknown) => string
+}
+
+/** A value as part of a phrase. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value : describeValue(value)
+  return (text.length > 60 ? `${text.slice(0, 60)}…` : text).toWellFormed()
+}
+
+/** The most of a value that an issue keeps, in UTF-16 code units. */
+const longestValue = 200
+
+/** A value as an issue shows it: JSON, cut short, always storable. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, longestValue)).slice(0, longestValue).toWellFormed()
+  if (value instanceof Uint8Array) return `${String(value.length)} bytes`
+  if (value === undefined || typeof value === 'number' || typeof value === 'bigint') return String(value)
+  try {
+    return (JSON.stringify(value) ?? typeof value).slice(0, longestValue).toWellFormed()
+  } catch {
+    return `an ${typeof value} that JSON cannot show`
+  }
+}

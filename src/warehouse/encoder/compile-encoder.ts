@@ -1,0 +1,194 @@
+import * as z from 'zod'
+import type { ColumnSpec } from '../../definitions/column-spec.ts'
+import { compileCell, issueText } from './cell.ts'
+import type { Cell, CellFormat } from './cell.ts'
+import { describeValue } from './cell-writer.ts'
+import { hasBinaryForm } from './postgres-types.ts'
+import type { ColumnIssue, RowEncoder } from './row-encoder.ts'
+import { createSink, putInt16, reserve, writeNull } from './sink.ts'
+import type { Sink } from './sink.ts'
+import { textCell, writeRaw } from './text-cell.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+// Signature, flags, length of the header's extension.
+const binaryHeader = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
+const binaryTrailer = Buffer.from([0xff, 0xff])
+
+interface StreamFormat extends CellFormat {
+  readonly header: Buffer
+  readonly trailer: Buffer
+  readonly beginRow: (sink: Sink) => void
+  readonly betweenCells: ((sink: Sink) => void) | undefined
+  readonly endRow: (sink: Sink) => void
+}
+
+function binaryFormat(columns: number): StreamFormat {
+  return {
+    header: binaryHeader,
+    trailer: binaryTrailer,
+    cell: (writer) => writer.write,
+    writeNull,
+    beginRow(sink) {
+      reserve(sink, 2)
+      putInt16(sink.bytes, sink.at, columns)
+      sink.at += 2
+    },
+    betweenCells: undefined,
+    endRow: () => undefined,
+  }
+}
+
+const textFormat: StreamFormat = {
+  header: Buffer.alloc(0),
+  trailer: Buffer.alloc(0),
+  cell: textCell,
+  writeNull: (sink) => writeRaw(sink, '\\N'),
+  beginRow: () => undefined,
+  betweenCells: (sink) => writeRaw(sink, '\t'),
+  endRow: (sink) => writeRaw(sink, '\n'),
+}
+
+function issueOf(column: string, message: string, value: unknown): ColumnIssue {
+  return { column, message: message.toWellFormed().replaceAll('\0', '\u2400'), value: describeValue(value) }
+}
+
+/** Whether the object itself checks more than its fields: refinements, or unknown keys. */
+function needsWholeRow({ def }: z.ZodObject): boolean {
+  const { checks, catchall } = def
+  return (checks !== undefined && checks.length > 0) || (catchall !== undefined && !(catchall instanceof z.ZodUnknown))
+}
+
+/** Writes the values of one row; null when all went well. */
+type WriteRow = (sink: Sink, row: Row) => ColumnIssue[] | null
+
+function eachField(cells: readonly Cell[], format: StreamFormat): WriteRow {
+  const count = cells.length
+  const fields = cells.map(({ column }) => column.field)
+  const writes = cells.map(({ write }) => write)
+  const { betweenCells } = format
+  const explain = (row: Row, index: number): ColumnIssue => {
+    const cell = cells[index]
+    const value = row[fields[index] ?? '']
+    return issueOf(cell?.column.name ?? '', cell?.explain(value) ?? '', value)
+  }
+  return (sink, row) => {
+    let issues: ColumnIssue[] | null = null
+    for (let index = 0; index < count; index++) {
+      if (betweenCells !== undefined && index > 0) betweenCells(sink)
+      if (writes[index]?.(sink, row[fields[index] ?? '']) !== true) (issues ??= []).push(explain(row, index))
+    }
+    return issues
+  }
+}
+
+function wholeRow(schema: z.ZodObject, cells: readonly Cell[], format: StreamFormat): WriteRow {
+  const byField = eachField(cells, format)
+  const names = new Map<PropertyKey, string>(cells.map(({ column }) => [column.field, column.name]))
+  const refused = (sink: Sink, row: Row, found: readonly z.core.$ZodIssue[]): ColumnIssue[] => {
+    const issues = byField(sink, row) ?? []
+    const named = new Set(issues.map(({ column }) => column))
+    for (const issue of found) {
+      const [first = '', ...path] = issue.path
+      const column = names.get(first)
+      if (column !== undefined && named.has(column)) continue
+      const value = column === undefined ? row : row[String(first)]
+      issues.push(issueOf(column ?? '(row)', issueText([column === undefined ? issue : { ...issue, path }]), value))
+    }
+    return issues
+  }
+  return (sink, row) => {
+    let result: z.ZodSafeParseResult<Row>
+    try {
+      result = schema.safeParse(row)
+    } catch (error) {
+      return [issueOf('(row)', `its schema threw: ${error instanceof Error ? error.message : String(error)}`, row)]
+    }
+    if (!result.success) return refused(sink, row, result.error.issues)
+    const { data } = result
+    const issues: ColumnIssue[] = []
+    for (const [index, cell] of cells.entries()) {
+      if (index > 0) format.betweenCells?.(sink)
+      const value = data[cell.column.field]
+      if (!cell.writeParsed(sink, value)) issues.push(issueOf(cell.column.name, cell.explainParsed(value), value))
+    }
+    return issues.length === 0 ? null : issues
+  }
+}
+
+/**
+ * An encoder for one table, to be made once and used for many batches.
+ * @param columns of the table's spec, in the order that COPY will name them
+ * @param schema the zod object that the columns were derived from
+ */
+export function compileEncoder(columns: readonly ColumnSpec[], schema: z.ZodObject): RowEncoder {
+  const kind = columns.every(hasBinaryForm) ? 'binary' : 'text'
+  const format = kind === 'binary' ? binaryFormat(columns.length) : textFormat
+  const cells = columns.map((column) => {
+    const type = schema.shape[column.field]
+    if (type === undefined) throw new TypeError(`The column ${column.name} comes from the field ${column.field}, which the schema has not.`)
+    return compileCell(type, column, format)
+  })
+  const writeRow = needsWholeRow(schema) ? wholeRow(schema, cells, format) : eachField(cells, format)
+  return createRowEncoder(kind, format, writeRow)
+}
+
+function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writeRow: WriteRow): RowEncoder {
+  const sink = createSink()
+  let rows = 0
+  let begun = false
+
+  function begin(): void {
+    if (begun) return
+    begun = true
+    append(format.header)
+  }
+  function append(bytes: Buffer): void {
+    reserve(sink, bytes.length)
+    sink.bytes.set(bytes, sink.at)
+    sink.at += bytes.length
+  }
+  function take(): Uint8Array {
+    const taken = sink.bytes.subarray(0, sink.at)
+    // A buffer that is mostly used is handed over; else it is copied, so that a small rest does not hold a large buffer.
+    const given = sink.at * 2 > sink.bytes.length ? taken : Buffer.from(taken)
+    if (given === taken) sink.bytes = Buffer.allocUnsafeSlow(sink.bytes.length)
+    sink.at = 0
+    return given
+  }
+
+  return {
+    format: kind,
+    get rows() {
+      return rows
+    },
+    get bufferedBytes() {
+      return sink.at
+    },
+    encode(row) {
+      if (typeof row !== 'object' || row === null || Array.isArray(row)) {
+        return [issueOf('(row)', `is not an object but ${row === null ? 'null' : Array.isArray(row) ? 'an array' : typeof row}`, row)]
+      }
+      begin()
+      const start = sink.at
+      format.beginRow(sink)
+      const issues = writeRow(sink, row as Row)
+      if (issues !== null) {
+        sink.at = start
+        return issues
+      }
+      format.endRow(sink)
+      rows++
+      return null
+    },
+    take,
+    finish() {
+      begin()
+      append(format.trailer)
+      const left = take()
+      rows = 0
+      begun = false
+      return left
+    },
+  }
+}

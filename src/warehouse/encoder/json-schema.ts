@@ -1,0 +1,35 @@
+import * as z from 'zod'
+import type { CellWriter } from './cell-writer.ts'
+import { json } from './json.ts'
+
+/** Whether a schema is `z.json()`, which zod builds from its own parts: a lazy union whose array holds the union again. */
+export function isJsonSchema(schema: z.core.$ZodType): boolean {
+  if (!(schema instanceof z.ZodLazy)) return false
+  const union = schema._zod.innerType
+  if (!(union instanceof z.ZodUnion) || union.def.options.length !== 6) return false
+  const [text, number, boolean, none, list, record] = union.def.options
+  return (
+    text instanceof z.ZodString &&
+    number instanceof z.ZodNumber &&
+    boolean instanceof z.ZodBoolean &&
+    none instanceof z.ZodNull &&
+    list instanceof z.ZodArray &&
+    list.def.element === schema &&
+    record instanceof z.ZodRecord &&
+    record.def.valueType === schema
+  )
+}
+
+function isPlainJson(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (Array.isArray(value)) return value.every(isPlainJson)
+  if (typeof value !== 'object') return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isPlainJson)
+}
+
+const written = json(true)
+
+/** What `z.json()` takes. */
+export const plainJson: CellWriter = { ...written, write: (sink, value) => isPlainJson(value) && written.write(sink, value) }

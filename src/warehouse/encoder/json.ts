@@ -1,0 +1,69 @@
+import type { CellWriter } from './cell-writer.ts'
+import { putInt32, reserve } from './sink.ts'
+
+// Postgres reads JSON by recursion and fails the whole COPY where its stack ends, at some 6,000 levels by default.
+const deepest = 1000
+
+function depthOf(json: string): number {
+  let depth = 0
+  let most = 0
+  for (let index = 0; index < json.length; index++) {
+    const code = json.charCodeAt(index)
+    if (code === 34) {
+      for (index++; json.charCodeAt(index) !== 34; index++) if (json.charCodeAt(index) === 92) index++
+    } else if (code === 91 || code === 123) most = Math.max(most, ++depth)
+    else if (code === 93 || code === 125) depth--
+  }
+  return most
+}
+
+// Of the escapes that JSON.stringify writes: any other one is stepped over whole, so that `\\u0000` (a backslash and five characters) is no NUL.
+const escapes = /\\(?:u(0000|d[89a-f][0-9a-f]{2})|.)/g
+
+function faultIn(json: string): string | undefined {
+  if (json.includes('\\u')) {
+    for (const [, code] of json.matchAll(escapes)) {
+      if (code === '0000') return 'contains a NUL character, which jsonb cannot hold'
+      if (code !== undefined) return 'contains a lone surrogate, which jsonb cannot hold'
+    }
+  }
+  return json.length > 2 * deepest && depthOf(json) > deepest ? `nests deeper than ${String(deepest)} levels` : undefined
+}
+
+function stringify(value: unknown): { readonly json: string } | { readonly fault: string } {
+  try {
+    const json = JSON.stringify(value) as string | undefined
+    if (json === undefined) return { fault: `is a ${typeof value}, which JSON has no form for` }
+    const fault = faultIn(json)
+    return fault === undefined ? { json } : { fault }
+  } catch (error) {
+    return { fault: `cannot be written as JSON: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}` }
+  }
+}
+
+/**
+ * `jsonb`, and `json` without the version byte.
+ * @param finite refuses a bare NaN or infinity, which JSON.stringify would make null
+ */
+export function json(version: boolean): CellWriter {
+  const head = version ? 1 : 0
+  return {
+    write(sink, value) {
+      if (typeof value === 'number' && !Number.isFinite(value)) return false
+      const done = stringify(value)
+      if (!('json' in done)) return false
+      reserve(sink, 5 + done.json.length * 3)
+      const start = sink.at + 4
+      if (version) sink.bytes[start] = 1
+      const written = sink.bytes.write(done.json, start + head, 'utf8')
+      putInt32(sink.bytes, sink.at, written + head)
+      sink.at = start + head + written
+      return true
+    },
+    refusal(value) {
+      const done = stringify(value)
+      return 'fault' in done ? done.fault : 'is not a finite number, which JSON has no form for'
+    },
+    text: (value) => JSON.stringify(value),
+  }
+}

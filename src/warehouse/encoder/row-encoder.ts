@@ -1,0 +1,25 @@
+/** One thing wrong with a row. */
+export interface ColumnIssue {
+  /** The column's name; `(row)` where it is the row itself. */
+  readonly column: string
+  /** What is wrong, as a sentence's end or zod's own message. */
+  readonly message: string
+  /** The value as JSON, at most 200 characters. */
+  readonly value: string
+}
+
+/** Turns rows into a COPY stream. Not to be shared between two streams at a time. */
+export interface RowEncoder {
+  /** What `COPY … FROM STDIN (FORMAT …)` must say. */
+  readonly format: 'binary' | 'text'
+  /** Checks a row and adds it. When there are issues nothing of the row is written, and every wrong column is named. */
+  encode(row: unknown): readonly ColumnIssue[] | null
+  /** Rows in the stream so far, those already taken included. */
+  readonly rows: number
+  /** Bytes that `take` would give. */
+  readonly bufferedBytes: number
+  /** The stream's bytes since the last take; the header comes with the first. They are the caller's to keep. */
+  take(): Uint8Array
+  /** What is left and the trailer; a stream of no rows is a valid one too. Afterwards the encoder begins another stream. */
+  finish(): Uint8Array
+}

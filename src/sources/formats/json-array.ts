@@ -1,0 +1,52 @@
+import { isSpace, skipSpace, skipString } from './json-fault.ts'
+
+/**
+ * Whether the array at `path` has no element, without parsing the document: reads only as far as the array's beginning.
+ * Undefined where there is no array at that path, or the bytes are not JSON: whoever parses the page says what is wrong.
+ */
+export function isEmptyArrayAt(body: Uint8Array, path: readonly string[]): boolean | undefined {
+  let at = skipSpace(body, body[0] === 0xef ? 3 : 0)
+  for (const name of path) {
+    const value = findField(body, at, name)
+    if (value === undefined) return undefined
+    at = value
+  }
+  if (body[at] !== 0x5b) return undefined
+  return body[skipSpace(body, at + 1)] === 0x5d
+}
+
+/** What a JSON document may begin and end with when it holds records: a look at two bytes finds most pages that are no JSON or cut off. */
+export function bracketsOf(body: Uint8Array): { readonly begins: boolean; readonly ends: boolean } {
+  let end = body.length - 1
+  while (end >= 0 && isSpace(body[end])) end -= 1
+  const first = body[skipSpace(body, body[0] === 0xef ? 3 : 0)]
+  const last = body[end]
+  return { begins: first === 0x7b || first === 0x5b, ends: last === 0x7d || last === 0x5d }
+}
+
+/** The position of the value of a field of the object that begins at `from`. */
+function findField(body: Uint8Array, from: number, name: string): number | undefined {
+  if (body[from] !== 0x7b) return undefined
+  let depth = 0
+  let at = from
+  while (at < body.length) {
+    const byte = body[at]
+    if (byte === 0x22) {
+      const end = skipString(body, at)
+      if (typeof end !== 'number') return undefined
+      const colon = skipSpace(body, end)
+      if (depth === 1 && body[colon] === 0x3a && keyOf(body.subarray(at, end)) === name) return skipSpace(body, colon + 1)
+      at = end
+      continue
+    }
+    if (byte === 0x7b || byte === 0x5b) depth += 1
+    if (byte === 0x7d || byte === 0x5d) depth -= 1
+    if (depth === 0) return undefined
+    at += 1
+  }
+  return undefined
+}
+
+function keyOf(literal: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(literal).toString('utf8'))
+}

@@ -1,0 +1,110 @@
+import { isAscii, isUtf8 } from 'node:buffer'
+import { DataError, SourceError } from '../../errors.ts'
+import { findJsonFault } from './json-fault.ts'
+import { recordTooLarge } from './record-too-large.ts'
+
+/**
+ * The text of bytes in UTF-8, without a byte order mark. ASCII, which most pages are, is taken over without decoding (six times as fast).
+ * @throws SourceError `PAGE_NOT_UTF8`
+ */
+export function textOf(body: Uint8Array, page: string): string {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  if (isAscii(bytes)) return bytes.toString('latin1')
+  if (!isUtf8(bytes)) {
+    throw new SourceError(`${page} is not UTF-8: ${firstBadByte(bytes)}`, {
+      code: 'PAGE_NOT_UTF8',
+      hint: 'Have the source answer in UTF-8, or decode its bytes in extract and yield text.',
+    })
+  }
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.toString('utf8', 3) : bytes.toString('utf8')
+}
+
+/**
+ * The records of a JSON document: the array at `path`, or the document itself.
+ * @throws SourceError `PAGE_TRUNCATED` and `PAGE_NOT_JSON`, which may pass when the page is fetched again; DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY` and `RECORD_TOO_LARGE`.
+ */
+export function parseJson(body: Uint8Array, path: readonly string[], page: string, maxRecordBytes: number): readonly unknown[] {
+  const document = parseDocument(body, page)
+  const records = recordsAt(document, path, page)
+  if (body.length > maxRecordBytes) refuseLargeRecords(records, page, maxRecordBytes)
+  return records
+}
+
+/** @throws SourceError as `parseJson` does */
+export function parseDocument(body: Uint8Array, page: string): unknown {
+  const text = textOf(body, page)
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    const fault = findJsonFault(body[0] === 0xef ? body.subarray(3) : body)
+    if (fault?.truncated === true) {
+      throw new SourceError(`${page} is cut off: its JSON ends in the middle, at byte ${String(body.length)}`, {
+        code: 'PAGE_TRUNCATED',
+        hint: 'The source sent less than a whole document; fetching it again may help. If not, look at the source.',
+        cause,
+      })
+    }
+    const position = (fault?.position ?? 0) + (body[0] === 0xef ? 3 : 0)
+    throw new SourceError(`${page} is not JSON: wrong at byte ${String(position)}, near ${near(body, position)}`, {
+      code: 'PAGE_NOT_JSON',
+      hint: 'See what the source sends there; an error page in HTML is common.',
+      cause,
+    })
+  }
+}
+
+function recordsAt(document: unknown, path: readonly string[], page: string): readonly unknown[] {
+  let value = document
+  for (const [depth, name] of path.entries()) {
+    const inside = typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    if (!inside) {
+      const where = depth === 0 ? 'the document' : JSON.stringify(path.slice(0, depth).join('.'))
+      throw new DataError(`${page} has no ${JSON.stringify(path.slice(0, depth + 1).join('.'))}: ${where} is ${describe(value)}`, {
+        code: 'PAGE_PATH_NOT_FOUND',
+        hint: 'Compare the path given to the source with what it answers.',
+      })
+    }
+    value = (value as Readonly<Record<string, unknown>>)[name]
+  }
+  if (Array.isArray(value)) return value
+  throw new DataError(`${page} has no array at ${path.length === 0 ? 'its top' : JSON.stringify(path.join('.'))}, but ${describe(value)}`, {
+    code: 'PAGE_NOT_AN_ARRAY',
+    hint: 'Give the path of the array of records in the answer.',
+  })
+}
+
+function refuseLargeRecords(records: readonly unknown[], page: string, maxRecordBytes: number): void {
+  for (const [index, record] of records.entries()) {
+    const bytes = Buffer.byteLength(JSON.stringify(record) ?? '')
+    if (bytes > maxRecordBytes) throw recordTooLarge(`record ${String(index)} of ${page}`, bytes, maxRecordBytes)
+  }
+}
+
+/** What a value is, without its contents beyond the names of its fields. */
+function describe(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return `an array of ${String(value.length)}`
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const names = Object.keys(value)
+  return names.length === 0 ? 'an empty object' : `an object with ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`
+}
+
+function near(body: Uint8Array, position: number): string {
+  return JSON.stringify(Buffer.from(body.subarray(Math.max(0, position - 10), position + 20)).toString('utf8'))
+}
+
+function firstBadByte(bytes: Buffer): string {
+  // Halves the range: a prefix is good when it is UTF-8 but for a character cut off at its end.
+  let good = 0
+  let bad = bytes.length
+  while (bad - good > 1) {
+    const middle = (good + bad) >>> 1
+    const isGood = [0, 1, 2, 3].some(
+      (less) =>
+        middle >= less && isUtf8(bytes.subarray(0, middle - less)) && (less === 0 || bytes.subarray(middle - less, middle).every((byte) => byte >= 0x80)),
+    )
+    if (isGood) good = middle
+    else bad = middle
+  }
+  return `wrong at byte ${String(good)}`
+}

@@ -1,0 +1,44 @@
+import type { PageFormat } from '../definitions/page.ts'
+import { parseCsv } from './formats/csv.ts'
+import { parseJson } from './formats/json.ts'
+import { parseJsonl } from './formats/jsonl.ts'
+import { defaultMaxRecordBytes } from './formats/record-too-large.ts'
+
+/** A page's bytes, as the spool kept them. */
+export interface EncodedPage {
+  readonly body: Uint8Array
+  readonly format: PageFormat
+  /** From 1. */
+  readonly firstLine?: number
+}
+
+export interface ParsePageOptions {
+  /** How messages name the page. Default `the page`. */
+  readonly name?: string
+  /** Default 16 MiB. */
+  readonly maxRecordBytes?: number
+}
+
+export interface ParsedPage {
+  readonly records: readonly unknown[]
+  /** Where a record is, for messages: `record 17`, or `record 17 (line 18)`. Indexes count from 0, lines from 1. */
+  readonly locate: (index: number) => string
+}
+
+/**
+ * Parses a page into its records.
+ * @throws SourceError `PAGE_TRUNCATED`, `PAGE_NOT_JSON` and `PAGE_NOT_UTF8`: the page came broken, and only fetching it again can help.
+ * @throws DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY`, `RECORD_NOT_JSON`, `RECORD_TOO_LARGE`, `CSV_FIELD_COUNT`, `CSV_QUOTE`.
+ */
+export function parsePage(page: EncodedPage, options: ParsePageOptions = {}): ParsedPage {
+  const name = options.name ?? 'the page'
+  const maxRecordBytes = options.maxRecordBytes ?? defaultMaxRecordBytes
+  const firstLine = page.firstLine ?? 1
+  const { format, body } = page
+  if (format.kind === 'json') {
+    return { records: parseJson(body, format.path ?? [], name, maxRecordBytes), locate: (index) => `record ${String(index)}` }
+  }
+  const { records, lineOf } =
+    format.kind === 'jsonl' ? parseJsonl(body, firstLine, name, maxRecordBytes) : parseCsv(body, format, firstLine, name, maxRecordBytes)
+  return { records, locate: (index) => `record ${String(index)} (line ${String(firstLine + lineOf(index))})` }
+}

@@ -1,4 +1,21 @@
-import { expect, test, waitFor, startHttpServer, backends, redisUrl, queuePrefix, freePort, describeBackends } from './test.ts'
+import pg from 'pg'
+import {
+  atFileEnd,
+  backends,
+  createDurablePostgres,
+  describeBackends,
+  expect,
+  findRedisServer,
+  freePort,
+  queuePrefix,
+  redisUrl,
+  spawnMillrace,
+  startHttpServer,
+  startRedisServer,
+  temporaryFolder,
+  test,
+  waitFor,
+} from './test.ts'
 
 test('a file has a database of its own, migrated', async ({ database }) => {
   const { rows } = await database.pool.query("SELECT nspname FROM pg_namespace WHERE nspname IN ('millrace', 'millrace_load', 'bullmq') ORDER BY 1")
@@ -30,4 +47,33 @@ describeBackends('a backend', (backend) => {
 
 test('a free port is one', async () => {
   expect(await freePort()).toBeGreaterThan(1023)
+})
+
+test('a durable database survives a SIGKILL with all that was committed, at the same address', async () => {
+  const database = await createDurablePostgres()
+  const pool = new pg.Pool({ connectionString: database.url })
+  pool.on('error', () => undefined)
+  atFileEnd(() => pool.end())
+  expect((await pool.query('SHOW synchronous_commit')).rows).toEqual([{ synchronous_commit: 'on' }])
+  await pool.query('CREATE TABLE kept AS SELECT 1 AS one')
+  await database.kill()
+  await expect(pool.query('TABLE kept')).rejects.toThrow()
+  await database.restart()
+  expect((await pool.query('TABLE kept')).rows).toEqual([{ one: 1 }])
+})
+
+test.skipIf(findRedisServer() === null)('a Redis of its own can be killed and started again where it was', async () => {
+  const folder = await temporaryFolder()
+  const first = await startRedisServer(folder)
+  await first.stop('SIGKILL')
+  const second = await startRedisServer(folder, first.port)
+  expect(second.url).toBe(first.url)
+  await second.stop()
+})
+
+test('a process of ours runs with the environment it is given, and its output can be awaited', async () => {
+  const helped = spawnMillrace(['--help'])
+  await helped.waitForOutput(/worker/)
+  expect(await helped.exited).toMatchObject({ code: 0 })
+  await expect(spawnMillrace(['--help']).waitForOutput(/never printed/)).rejects.toThrow('ended without printing')
 })

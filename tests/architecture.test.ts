@@ -19,7 +19,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   producers: ['definitions', 'catalog', 'queues'],
   workers: ['definitions', 'sources', 'queues', 'spool', 'warehouse', 'catalog', 'producers/launch'],
   api: ['definitions', 'catalog', 'producers', 'queues'],
-  board: ['api', 'queues'],
+  ui: ['api'],
+  board: ['api', 'queues', 'ui'],
   cli: ['*'],
   index: ['definitions', 'sources'],
 }

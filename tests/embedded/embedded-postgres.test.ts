@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -93,8 +93,12 @@ test('a crash of the machine, after which the files name a process that is now a
   process.kill(server.pid, 'SIGKILL')
   await waitFor(() => !isAlive(server.pid), { what: 'the server to be gone' })
   await server.close()
+  // Of the server's own user, and not its parent: those that Postgres itself takes for another server.
+  const { uid, gid } = statSync(join(folder, 'postgres'))
+  const other = spawn('sleep', ['60'], { stdio: 'ignore', ...(process.getuid?.() === 0 ? { uid, gid } : {}) })
+  atFileEnd(() => void other.kill())
   const file = join(folder, 'postgres', 'postmaster.pid')
-  writeFileSync(file, readFileSync(file, 'utf8').replace(/^\d+/, String(process.pid)))
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^\d+/, String(other.pid)))
   writeFileSync(join(folder, 'millrace.lock'), JSON.stringify({ pid: process.pid, start: 'an earlier boot/1' }))
   expect(await query((await start(folder)).url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
 })

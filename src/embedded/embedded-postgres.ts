@@ -7,7 +7,7 @@ import { createCluster, syncCluster } from './cluster.ts'
 import { lockFolder } from './folder-lock.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
 import { clearStalePidFile, lastPort, readPidFile, sameOptions, startServer, stopServer, type ServerFolder } from './postgres-server.ts'
-import { isDiskFull, diskFull } from './start-errors.ts'
+import { diskFull, folderDenied, isDiskFull, isForbidden } from './start-errors.ts'
 import { dataArgument, serverUser } from './server-user.ts'
 
 export interface EmbeddedPostgresOptions {
@@ -42,7 +42,7 @@ const TEST_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_write
 /**
  * Starts a Postgres server of its own in a folder, on the loopback interface; creates the cluster the first time.
  * A server that a killed parent left behind is taken over, or restarted if it runs with other settings.
- * @throws ConfigError `ALREADY_RUNNING`, `DATA_FOLDER_VERSION`, `DISK_FULL`, `PORT_TAKEN`, `POSTGRES_UNAVAILABLE`, `POSTGRES_START`
+ * @throws ConfigError `ALREADY_RUNNING`, `DATA_FOLDER_VERSION`, `DISK_FULL`, `FOLDER_DENIED`, `PORT_TAKEN`, `POSTGRES_UNAVAILABLE`, `POSTGRES_START`
  */
 export async function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   try {
@@ -56,7 +56,8 @@ export async function createEmbeddedPostgres(options: EmbeddedPostgresOptions): 
       throw error
     }
   } catch (error) {
-    throw isDiskFull(error) ? diskFull(options.folder, error) : error
+    if (isDiskFull(error)) throw diskFull(options.folder, error)
+    throw isForbidden(error) ? folderDenied(options.folder, error) : error
   }
 }
 
@@ -83,15 +84,17 @@ async function open(folder: string, options: EmbeddedPostgresOptions, release: (
   const settings = { jit: 'off', max_connections: '200', log_checkpoints: 'off', ...(options.durable ? {} : TEST_SETTINGS), ...options.settings }
   const { pid, port } = await adoptOrStart(server, settings, options.port, log)
   const sync = options.durable ? syncCluster(server) : null
+  let closing: Promise<void> | null = null
+  const close = async () => {
+    sync?.stop()
+    await stopServer(pid)
+    release()
+  }
   return {
     url: address(port, await storedPassword(folder)),
     port,
     pid,
-    close: async () => {
-      sync?.stop()
-      await stopServer(pid)
-      release()
-    },
+    close: () => (closing ??= close()),
   }
 }
 

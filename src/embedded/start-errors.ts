@@ -12,6 +12,18 @@ export function diskFull(folder: string, cause: unknown): ConfigError {
   })
 }
 
+export function isForbidden(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS')
+}
+
+export function folderDenied(folder: string, cause: unknown): ConfigError {
+  return new ConfigError(`The database cannot work in ${folder}: ${cause instanceof Error ? cause.message : String(cause)}.`, {
+    code: 'FOLDER_DENIED',
+    hint: 'Start it as the user that the folder belongs to, or give the folder to this one (chown -R); MILLRACE_HOME names another folder.',
+    cause,
+  })
+}
+
 export function portTaken(port: number): ConfigError {
   return new ConfigError(`The database cannot listen on port ${port} of 127.0.0.1: another program does.`, {
     code: 'PORT_TAKEN',

@@ -60,15 +60,18 @@ describe.skipIf(process.getuid?.() !== 0)('as root', () => {
 
   test('an unprivileged user runs it himself, and root can go on with his data', async ({ skip }) => {
     if (!(await canReach(nobody, root)) || !(await canReach(nobody, join(process.execPath, '..')))) skip('this checkout is closed to other users')
+    const roots = join(await temporaryFolder(), 'roots')
+    await mkdir(roots)
+    await expect(startServerProcess(roots, nobody)).rejects.toThrow('refused: FOLDER_DENIED')
     const folder = join(await temporaryFolder(), 'his')
     await mkdir(folder)
     await chown(folder, nobody.uid, nobody.gid)
     const his = await startServerProcess(folder, { script: keepServer, ...nobody })
     expect(statSync(`/proc/${his.pid}`).uid).toBe(nobody.uid)
     await his.end('SIGTERM')
-    const roots = await startServerProcess(folder)
-    expect(await run(roots.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-    await roots.end('SIGTERM')
+    const taken = await startServerProcess(folder)
+    expect(await run(taken.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await taken.end('SIGTERM')
   })
 })
 

@@ -14,11 +14,7 @@ export type MaterializationRead = z.output<typeof MaterializationRow>
 
 /** What each asset was last. */
 export function readMaterializations(db: Queryable): Promise<MaterializationRead[]> {
-  return readRows(
-    db,
-    MaterializationRow,
-    `SELECT location, key, run_id AS "runId", materialized_at AS "materializedAt", metadata FROM millrace.asset`,
-  )
+  return readRows(db, MaterializationRow, `SELECT location, key, run_id AS "runId", materialized_at AS "materializedAt", metadata FROM millrace.asset`)
 }
 
 const CheckResultRow = z.object({

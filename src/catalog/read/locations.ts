@@ -28,11 +28,7 @@ export function createLocationReader(): LocationReader {
   let known = new Map<string, Manifest>()
   return {
     async all(db) {
-      const locations = await readRows(
-        db,
-        LocationRow,
-        `SELECT name, version, notice, error, updated_at AS "updatedAt" FROM millrace.location ORDER BY name`,
-      )
+      const locations = await readRows(db, LocationRow, `SELECT name, version, notice, error, updated_at AS "updatedAt" FROM millrace.location ORDER BY name`)
       const keyOf = (location: string, version: string) => JSON.stringify([location, version])
       const current = locations.flatMap(({ name, version }) => (version === null ? [] : [{ location: name, version, key: keyOf(name, version) }]))
       const missing = current.filter(({ key }) => !known.has(key))

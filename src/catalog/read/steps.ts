@@ -1,12 +1,8 @@
 import * as z from 'zod'
+import { stepStatuses } from '../step-states.ts'
 import { failure } from './failure.ts'
 import { count, readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
-
-export const stepStatuses = [
-  'waiting', 'preparing', 'extracting', 'loading', 'publishing', 'computing', 'retrying', 'succeeded', 'failed', 'canceled', 'skipped', 'superseded',
-] as const
-export type StepStatus = (typeof stepStatuses)[number]
 
 const StepRow = z.object({
   id: z.uuid(),

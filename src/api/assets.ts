@@ -1,0 +1,111 @@
+import * as z from 'zod'
+import { readCheckResults, readMaterializations, readOpenSteps } from '../catalog/read/assets.ts'
+import type { AssetSpec } from '../definitions/manifest.ts'
+import { redact } from '../redact.ts'
+import { CheckResult } from './check-result.ts'
+import type { Parts } from './parts.ts'
+import { route } from './route.ts'
+
+export const Asset = z
+  .object({
+    key: z.string(),
+    location: z.string(),
+    kind: z.enum(['table', 'sql']),
+    group: z.string().nullable(),
+    description: z.string().nullable(),
+    tags: z.record(z.string(), z.string()),
+    deps: z.array(z.string()),
+    columns: z
+      .array(z.object({ name: z.string(), type: z.string(), nullable: z.boolean(), description: z.string().nullable() }))
+      .meta({ description: 'Empty for SQL assets, whose columns Postgres decides.' }),
+    configSchema: z.json().nullable().meta({ description: 'JSON Schema of its run configuration; null where it takes none.' }),
+    checks: z.array(z.object({ name: z.string(), blocking: z.boolean(), last: CheckResult.nullable() })),
+    lastMaterialization: z
+      .object({
+        at: z.iso.datetime(),
+        runId: z.uuid().nullable(),
+        rows: z.int().nullable().meta({ description: 'As counted by the load.' }),
+        metadata: z.record(z.string(), z.json()),
+      })
+      .nullable(),
+    running: z.object({ runId: z.uuid(), status: z.string() }).nullable().meta({ description: 'The oldest run under way that materializes it.' }),
+  })
+  .meta({ id: 'Asset' })
+export type Asset = z.output<typeof Asset>
+
+/** Every asset of every location that is loaded, in the order its location declares them. */
+export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'locations'>): Promise<Asset[]> {
+  const [all, materializations, checks, steps] = await Promise.all([
+    locations.all(pool),
+    readMaterializations(pool),
+    readCheckResults(pool),
+    readOpenSteps(pool),
+  ])
+  const idOf = (location: string, key: string) => JSON.stringify([location, key])
+  const lastOf = new Map(materializations.map((one) => [idOf(one.location, one.key), one]))
+  const checkOf = new Map(checks.map((one) => [JSON.stringify([one.location, one.asset, one.name]), one]))
+  // The last entry of a key wins, so the oldest run goes in last.
+  const stepOf = new Map(steps.toReversed().map((one) => [idOf(one.location, one.asset), one]))
+  return all.flatMap(({ name, manifest }) =>
+    (manifest?.assets ?? []).map((spec): Asset => {
+      const last = lastOf.get(idOf(name, spec.key))
+      const step = stepOf.get(idOf(name, spec.key))
+      return {
+        key: spec.key,
+        location: name,
+        kind: spec.kind,
+        group: spec.group ?? null,
+        description: spec.description ?? null,
+        tags: spec.tags,
+        deps: spec.deps,
+        columns: columnsOf(spec),
+        configSchema: spec.kind === 'table' ? (spec.configSchema ?? null) : null,
+        checks: spec.checks.map((check) => ({
+          name: check.name,
+          blocking: check.blocking,
+          last: checkOf.get(JSON.stringify([name, spec.key, check.name])) ?? null,
+        })),
+        lastMaterialization:
+          last === undefined
+            ? null
+            : {
+                at: last.materializedAt,
+                runId: last.runId,
+                rows: z.int().nullable().catch(null).parse(last.metadata['rows']),
+                metadata: z.record(z.string(), z.json()).parse(redact(last.metadata)),
+              },
+        running: step === undefined ? null : { runId: step.runId, status: step.status },
+      }
+    }),
+  )
+}
+
+function columnsOf(spec: AssetSpec): Asset['columns'] {
+  if (spec.kind === 'sql') return []
+  return spec.table.columns.map((column) => ({
+    name: column.name,
+    type: column.array ? `${column.type}[]` : column.type,
+    nullable: column.nullable,
+    description: column.description ?? null,
+  }))
+}
+
+const listAssetsRoute = route({
+  method: 'get',
+  path: '/assets',
+  operation: 'listAssets',
+  summary: 'Every asset, with what it was last',
+  query: z.object({ location: z.string().optional(), group: z.string().optional() }),
+  response: z.object({ assets: z.array(Asset) }).meta({ id: 'AssetList' }),
+}).handle(async ({ query, parts }) => {
+  const assets = await listAssets(parts)
+  return {
+    body: {
+      assets: assets.filter(
+        (one) => (query.location === undefined || one.location === query.location) && (query.group === undefined || one.group === query.group),
+      ),
+    },
+  }
+})
+
+export const assetRoutes = [listAssetsRoute]

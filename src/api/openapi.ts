@@ -1,0 +1,59 @@
+import * as z from 'zod'
+import { createDocument } from 'zod-openapi'
+import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
+import { assetRoutes } from './assets.ts'
+import { Problem } from './problem.ts'
+import type { Route } from './route.ts'
+import { runRoutes } from './runs.ts'
+
+/** Every route of the API. */
+export const apiRoutes: readonly Route[] = [...runRoutes, ...assetRoutes]
+
+/** The folder under which the routes are served. */
+export const apiBase = '/api/v1'
+
+const stream: ZodOpenApiOperationObject = {
+  operationId: 'streamChanges',
+  summary: 'Says when something changed',
+  description: 'Server-sent events. Each `change` means: read again what you show. At most four a second.',
+  responses: { '200': { description: 'A stream that stays open', content: { 'text/event-stream': { schema: z.string() } } } },
+}
+
+/** The API as OpenAPI 3.1, made from the very schemas that requests and answers are parsed by. */
+export function openApiDocument(): ReturnType<typeof createDocument> {
+  const paths: ZodOpenApiPathsObject = { [`${apiBase}/events/stream`]: { get: stream } }
+  for (const { spec } of apiRoutes) {
+    const path = `${apiBase}${spec.path}`
+    paths[path] = { ...paths[path], [spec.method]: operationOf(spec) }
+  }
+  return createDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Millrace',
+      version: '1',
+      description: 'Runs and assets of a Millrace installation. Errors are problem details (RFC 9457) with a stable `code`.',
+    },
+    paths,
+  })
+}
+
+function operationOf(spec: Route['spec']): ZodOpenApiOperationObject {
+  const answers = Object.entries(spec.statuses ?? { 200: 'OK' }).map(
+    ([status, description]) => [status, { description, content: { 'application/json': { schema: spec.response } } }] as const,
+  )
+  const problems = [400, ...(spec.problems ?? []), 503].map(
+    (status) => [String(status), { description: 'A problem', content: { 'application/problem+json': { schema: Problem } } }] as const,
+  )
+  return {
+    operationId: spec.operation,
+    summary: spec.summary,
+    ...(spec.description === undefined ? {} : { description: spec.description }),
+    requestParams: {
+      ...(spec.params === undefined ? {} : { path: spec.params }),
+      ...(spec.query === undefined ? {} : { query: spec.query }),
+      ...(spec.headers === undefined ? {} : { header: spec.headers }),
+    },
+    ...(spec.body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: spec.body } } } }),
+    responses: Object.fromEntries([...answers, ...problems]),
+  }
+}

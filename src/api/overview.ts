@@ -1,0 +1,85 @@
+import { CronExpressionParser } from 'cron-parser'
+import { readLiveProcesses } from '../catalog/read/processes.ts'
+import type { ProcessRead } from '../catalog/read/processes.ts'
+import { listRuns } from '../catalog/read/runs.ts'
+import { readSchedules } from '../catalog/read/schedules.ts'
+import type { ScheduleSpec } from '../definitions/schedule.ts'
+import type { Asset } from './assets.ts'
+import { listAssets } from './assets.ts'
+import type { Failure } from './failure.ts'
+import type { Parts } from './parts.ts'
+import { presentRun } from './run-view.ts'
+import type { Run } from './run-view.ts'
+
+export interface LocationView {
+  readonly name: string
+  readonly loaded: boolean
+  readonly notice: string | null
+  readonly error: Failure | null
+}
+
+export interface ScheduleView {
+  readonly location: string
+  readonly name: string
+  readonly cron: string
+  readonly timeZone: string
+  readonly stopped: boolean
+  /** ISO; null when stopped or when the expression has no next time. */
+  readonly nextAt: string | null
+  readonly last: { readonly at: string; readonly status: string; readonly runId: string | null; readonly error: Failure | null } | null
+}
+
+/** What the first page shows. */
+export interface Overview {
+  readonly locations: readonly LocationView[]
+  readonly assets: readonly Asset[]
+  readonly runs: readonly Run[]
+  readonly processes: readonly ProcessRead[]
+  readonly schedules: readonly ScheduleView[]
+}
+
+export async function overview(parts: Parts, now: Date = new Date()): Promise<Overview> {
+  const { pool } = parts
+  const [locations, assets, runs, processes, known] = await Promise.all([
+    parts.locations.all(pool),
+    listAssets(parts),
+    listRuns(pool, { limit: 25 }),
+    readLiveProcesses(pool),
+    readSchedules(pool),
+  ])
+  const schedules = locations.flatMap(({ name, manifest }) =>
+    (manifest?.schedules ?? []).map((spec): ScheduleView => {
+      const row = known.find((one) => one.location === name && one.name === spec.name)
+      const stopped = row?.stopped ?? spec.startsStopped
+      const { lastTickAt, lastTickStatus } = row ?? { lastTickAt: null, lastTickStatus: null }
+      return {
+        location: name,
+        name: spec.name,
+        cron: spec.cron,
+        timeZone: spec.timeZone,
+        stopped,
+        nextAt: stopped ? null : nextTick(spec, now),
+        last:
+          row === undefined || lastTickAt === null || lastTickStatus === null
+            ? null
+            : { at: lastTickAt, status: lastTickStatus, runId: row.lastTickRunId, error: row.lastTickError },
+      }
+    }),
+  )
+  return {
+    locations: locations.map(({ name, manifest, notice, error }) => ({ name, loaded: manifest !== null, notice, error })),
+    assets,
+    runs: runs.map(presentRun),
+    processes,
+    schedules: schedules.toSorted((a, b) => (a.nextAt ?? '~').localeCompare(b.nextAt ?? '~')),
+  }
+}
+
+function nextTick(spec: ScheduleSpec, now: Date): string | null {
+  try {
+    return CronExpressionParser.parse(spec.cron, { currentDate: now, tz: spec.timeZone }).next().toISOString()
+  } catch {
+    // An expression that no longer parses, or has no further time (30 February), must not take the page down.
+    return null
+  }
+}

@@ -1,0 +1,107 @@
+import type { Response } from 'express'
+import * as z from 'zod'
+import { MillraceError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { redactText } from '../redact.ts'
+
+/** An error as the API answers it: problem details (RFC 9457) with a stable code. */
+export const Problem = z
+  .object({
+    type: z.literal('about:blank').default('about:blank'),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ description: 'Stable, upper case, for programs.' }),
+    hint: z.string().optional().meta({ description: 'What to do next.' }),
+    errors: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'What of the request is wrong, one by one.' }),
+  })
+  .meta({ id: 'Problem' })
+export type Problem = z.output<typeof Problem>
+
+/** HTTP status → its title; only these are answered as problems. */
+const titles = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+} as const
+export type ProblemStatus = keyof typeof titles
+
+/** A refusal by the web server itself. */
+export class HttpError extends MillraceError {
+  override readonly name = 'HttpError'
+  readonly status: ProblemStatus
+  readonly errors: Problem['errors']
+  constructor(status: ProblemStatus, code: string, message: string, options: { hint?: string; errors?: Problem['errors']; cause?: unknown } = {}) {
+    super(message, { code, ...(options.hint === undefined ? {} : { hint: options.hint }), ...(options.cause === undefined ? {} : { cause: options.cause }) })
+    this.status = status
+    this.errors = options.errors
+  }
+}
+
+/** Errors of ours that the caller caused, by code. */
+const statusOfCode: Readonly<Record<string, ProblemStatus>> = {
+  UNKNOWN_ASSET: 404,
+  CONFIG_INVALID: 422,
+  LOCATION_NOT_LOADED: 409,
+  LOCATION_AMBIGUOUS: 409,
+}
+
+// SQLSTATE classes 08, 57P and 53 and what the socket says while Postgres is away.
+const databaseAway = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMEDOUT|08\w{3}|57P0[1-5]|53\w{3})$/
+
+/** What went wrong, as the caller may see it. Whatever is not his doing says no more than that it is logged. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof HttpError) {
+    return problem(error.status, error.code, error.message, { hint: error.hint, errors: error.errors })
+  }
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const known = code === undefined ? undefined : statusOfCode[code]
+  if (error instanceof MillraceError && known !== undefined) return problem(known, error.code, error.message, { hint: error.hint })
+  if (
+    (code !== undefined && databaseAway.test(code)) ||
+    (error instanceof Error && /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message))
+  ) {
+    return problem(503, 'DATABASE_UNAVAILABLE', 'The database does not answer.', { hint: 'See /readyz, and try again.' })
+  }
+  const parser = bodyParserStatus(error)
+  if (parser !== undefined) return problem(parser, 'BODY_INVALID', error instanceof Error ? error.message : 'The body cannot be read.')
+  return problem(500, 'INTERNAL', 'Something failed inside the board.', { hint: 'Its log says what.' })
+}
+
+function bodyParserStatus(error: unknown): ProblemStatus | undefined {
+  if (!(error instanceof Error) || !('type' in error) || !('status' in error)) return undefined
+  return error.status === 413 ? 413 : error.status === 415 ? 415 : error.status === 400 ? 400 : undefined
+}
+
+function problem(status: ProblemStatus, code: string, detail: string, more: { hint?: string | undefined; errors?: Problem['errors'] } = {}): Problem {
+  return {
+    type: 'about:blank',
+    title: titles[status],
+    status,
+    detail: redactText(detail),
+    code,
+    ...(more.hint === undefined ? {} : { hint: more.hint }),
+    ...(more.errors === undefined ? {} : { errors: more.errors }),
+  }
+}
+
+/** Answers with a problem; logs what is not the caller's doing. */
+export function sendProblem(response: Response, error: unknown, logger: Logger): void {
+  const answer = problemOf(error)
+  if (answer.status >= 500 && answer.status !== 503) logger.error({ err: error }, 'request failed')
+  if (response.headersSent) {
+    response.end()
+    return
+  }
+  response.status(answer.status).type('application/problem+json').send(JSON.stringify(answer))
+}

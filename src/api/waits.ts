@@ -1,0 +1,70 @@
+import * as z from 'zod'
+import type { ProcessRead } from '../catalog/read/processes.ts'
+import type { StepRead } from '../catalog/read/steps.ts'
+import { endedStatuses } from '../catalog/step-states.ts'
+import type { StepStatus } from '../catalog/step-states.ts'
+
+/** Why a step is not being worked on. */
+export const Wait = z
+  .object({
+    reason: z.enum(['upstream', 'no-worker', 'retry', 'queue']),
+    message: z.string(),
+    upstream: z.array(z.string()).optional().meta({ description: 'The assets that must be done first.' }),
+    queues: z.array(z.string()).optional().meta({ description: 'The queues that it is in.' }),
+    retryAt: z.iso.datetime().optional(),
+  })
+  .meta({ id: 'Wait' })
+export type Wait = z.output<typeof Wait>
+
+/** Which kind of queue an unclaimed step is in; null where it is in none. */
+const queueOf: Record<StepStatus, string | null> = {
+  waiting: null,
+  preparing: 'load',
+  extracting: 'extract',
+  loading: null,
+  publishing: 'load',
+  computing: 'load',
+  retrying: 'load',
+  succeeded: null,
+  failed: null,
+  canceled: null,
+  skipped: null,
+  superseded: null,
+}
+const over: ReadonlySet<StepStatus> = new Set(endedStatuses)
+
+/** Why a step waits, or null while it is being worked on or over. */
+export function waitOf(step: StepRead, steps: readonly StepRead[], processes: readonly ProcessRead[]): Wait | null {
+  if (over.has(step.status)) return null
+  if (step.status === 'waiting') {
+    const upstream = step.upstream.filter((key) => steps.find((other) => other.asset === key)?.status !== 'succeeded')
+    if (upstream.length > 0) return { reason: 'upstream', message: `Waits for ${upstream.join(', ')}.`, upstream }
+  }
+  const kinds = new Set<string>()
+  const own = queueOf[step.status]
+  if (own !== null && !step.claimed) kinds.add(own)
+  if (step.recorded > step.encoded) kinds.add('transform')
+  if (step.encoded > step.loaded) kinds.add('load')
+  const workers = processes.filter((one) => one.role === 'worker' && step.location in one.versions)
+  const unmanned = [...kinds].filter((kind) => !workers.some((worker) => worker.queues.includes(kind))).map((kind) => `${step.location}.${kind}`)
+  if (unmanned.length > 0) {
+    return {
+      reason: 'no-worker',
+      message: `No live worker for the queue ${unmanned.join(', ')}. Start one: millrace worker --location ${step.location}`,
+      queues: unmanned,
+    }
+  }
+  if (step.status === 'retrying' && step.nextAttemptAt !== null) {
+    return { reason: 'retry', message: `Tried again at ${step.nextAttemptAt}.`, retryAt: step.nextAttemptAt }
+  }
+  if (own === null || step.claimed) return null
+  const problem = workers.find((worker) => worker.queues.includes(own) && worker.problem !== null)?.problem
+  return {
+    reason: 'queue',
+    message:
+      problem === undefined || problem === null
+        ? `In the queue ${step.location}.${own}.`
+        : `In the queue ${step.location}.${own}; a worker of it says: ${problem}`,
+    queues: [`${step.location}.${own}`],
+  }
+}

@@ -1,0 +1,53 @@
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+
+const whole = new Intl.NumberFormat('en')
+
+export function count(value: number): string {
+  return whole.format(value)
+}
+
+/** `12.4 MiB` */
+export function bytes(value: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let rest = value
+  let unit = 0
+  while (rest >= 1024 && unit < units.length - 1) {
+    rest /= 1024
+    unit += 1
+  }
+  return `${unit === 0 ? String(rest) : rest.toFixed(1)} ${units[unit] ?? ''}`
+}
+
+/** How long something took, or takes so far: `820 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(from: string | null, to: string | null, now: number): string {
+  if (from === null) return ''
+  const ms = Math.max(0, (to === null ? now : Date.parse(to)) - Date.parse(from))
+  if (ms < 1000) return `${String(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.floor(ms / 1000)
+  if (seconds < 3600) return `${String(Math.floor(seconds / 60))} min ${String(seconds % 60)} s`
+  return `${String(Math.floor(seconds / 3600))} h ${String(Math.floor((seconds % 3600) / 60))} min`
+}
+
+/** A moment; the browser turns it into its own time zone. */
+export function moment(iso: string | null): Html {
+  return iso === null ? html`–` : html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`
+}
+
+const marks: Readonly<Record<string, string>> = {
+  succeeded: 'good',
+  passed: 'good',
+  failed: 'bad',
+  canceled: 'quiet',
+  canceling: 'warn',
+  skipped: 'quiet',
+  superseded: 'quiet',
+  waiting: 'quiet',
+  retrying: 'warn',
+}
+
+/** A status in words, with a colour beside it and never instead. */
+export function status(value: string): Html {
+  return html`<span class="status ${marks[value] ?? 'busy'}">${value}</span>`
+}

@@ -1,0 +1,248 @@
+import type { Asset } from '../api/assets.ts'
+import type { LocationView, Overview, ScheduleView } from '../api/overview.ts'
+import type { Run } from '../api/run-view.ts'
+import { failureView } from './failure.ts'
+import { count, duration, moment, status } from './format.ts'
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import { page } from './layout.ts'
+
+/** The first page: what is there, what runs, what comes next. */
+export function overviewPage(view: Overview, now: number): string {
+  const open = view.runs.some((run) => run.endedAt === null)
+  return page({
+    title: 'Overview',
+    live: open ? 'open' : 'idle',
+    body: html`<h1>Overview</h1>
+      <div id="notices" data-live>${notices(view)}</div>
+      <section aria-labelledby="assets-heading">
+        <h2 id="assets-heading">Assets</h2>
+        <div id="assets" data-live>${assetTables(view, now)}</div>
+      </section>
+      <section aria-labelledby="runs-heading">
+        <h2 id="runs-heading">Runs</h2>
+        <div id="runs" data-live>${runTable(view.runs, now)}</div>
+      </section>
+      <section aria-labelledby="schedules-heading">
+        <h2 id="schedules-heading">Schedules</h2>
+        <div id="schedules" data-live>${scheduleTable(view.schedules)}</div>
+      </section>
+      <section aria-labelledby="processes-heading">
+        <h2 id="processes-heading">Processes</h2>
+        <div id="processes" data-live>${processTable(view)}</div>
+      </section>`,
+  })
+}
+
+function notices({ locations, processes }: Overview): Html {
+  const told = locations.filter((one) => one.notice !== null)
+  const broken = locations.filter((one): one is LocationView & { error: NonNullable<LocationView['error']> } => one.error !== null)
+  const idle = locations.filter((one) => one.loaded && !processes.some((process) => process.role === 'worker' && one.name in process.versions))
+  return html`${told.map((one) => html`<p class="notice"><strong>${one.name}</strong>: ${one.notice}</p>`)}
+  ${broken.map(
+    (one) =>
+      html`<div class="notice bad">
+        <p>The definitions of <strong>${one.name}</strong> did not load${one.loaded ? '; the last good version stays in force' : ''}.</p>
+        ${failureView(one.error)}
+      </div>`,
+  )}
+  ${idle.map((one) => html`<p class="notice">No worker is alive for <strong>${one.name}</strong>: what is launched waits until one starts (<code>millrace worker --location ${one.name}</code>).</p>`)}`
+}
+
+function assetTables({ assets, locations }: Overview, now: number): Html {
+  if (assets.length === 0) {
+    return html`<p>No asset is known yet. A code location's assets appear here when one of its workers has started.</p>`
+  }
+  return html`${locations
+    .map((location) => ({ location, own: assets.filter((one) => one.location === location.name) }))
+    .filter(({ own }) => own.length > 0)
+    .map(
+      ({ location, own }) =>
+        html`<div class="head">
+            <h3>${location.name}</h3>
+            ${
+              own.length > 1
+                ? html`<a class="button" href="${materializePath(location.name, '*')}" data-key="all ${location.name}"
+                    >Materialize all<span class="unseen"> of ${location.name}</span></a
+                  >`
+                : null
+            }
+          </div>
+          <table>
+            <caption class="unseen">
+              Assets of ${location.name}
+            </caption>
+            <thead>
+              <tr>
+                <th scope="col">Asset</th>
+                <th scope="col">Kind</th>
+                <th scope="col">Last materialized</th>
+                <th scope="col" class="number">Rows</th>
+                <th scope="col">Checks</th>
+                <th scope="col"><span class="unseen">Action</span></th>
+              </tr>
+            </thead>
+            <tbody>
+              ${own.map((asset) => assetRow(asset, now))}
+            </tbody>
+          </table>`,
+    )}`
+}
+
+export function materializePath(location: string, assets: string): string {
+  return `/materialize?${new URLSearchParams({ location, assets }).toString()}`
+}
+
+function assetRow(asset: Asset, now: number): Html {
+  const last = asset.lastMaterialization
+  return html`<tr>
+    <th scope="row">
+      <details id="asset-${asset.location}-${asset.key}">
+        <summary>${asset.key}</summary>
+        ${assetDetails(asset)}
+      </details>
+    </th>
+    <td data-label="Kind">${asset.kind}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}</td>
+    <td data-label="Last materialized">
+      ${
+        last === null ? 'never' : last.runId === null ? moment(last.at) : html`<a href="/runs/${last.runId}">${moment(last.at)}</a>`
+      }${last === null ? null : html` <span class="quiet">${duration(last.at, null, now)} ago</span>`}${
+        asset.running === null ? null : html` <a href="/runs/${asset.running.runId}">${status(asset.running.status)}</a>`
+      }
+    </td>
+    <td data-label="Rows" class="number">${last?.rows === undefined || last.rows === null ? '–' : count(last.rows)}</td>
+    <td data-label="Checks">
+      ${
+        asset.checks.length === 0
+          ? '–'
+          : html`<ul class="plain">
+              ${asset.checks.map((check) => html`<li>${status(check.last === null ? 'waiting' : check.last.passed ? 'passed' : 'failed')} ${check.name}${check.last === null || check.last.passed ? null : html`: ${check.last.message}`}</li>`)}
+            </ul>`
+      }
+    </td>
+    <td>
+      <a class="button" href="${materializePath(asset.location, asset.key)}" data-key="one ${asset.location} ${asset.key}"
+        >Materialize<span class="unseen"> ${asset.key}</span></a
+      >
+    </td>
+  </tr>`
+}
+
+function assetDetails(asset: Asset): Html {
+  return html`${asset.description === null ? null : html`<p>${asset.description}</p>`}
+  ${asset.deps.length === 0 ? null : html`<p>Made from ${asset.deps.join(', ')}</p>`}
+  ${
+    asset.columns.length === 0
+      ? null
+      : html`<dl>
+          ${asset.columns.map(
+            (column) =>
+              html`<dt>${column.name}</dt>
+                <dd>${column.type}${column.nullable ? '' : ', never null'}${column.description === null ? null : html` – ${column.description}`}</dd>`,
+          )}
+        </dl>`
+  }`
+}
+
+function runTable(runs: readonly Run[], now: number): Html {
+  if (runs.length === 0) return html`<p>Nothing has run yet.</p>`
+  return html`<table>
+    <caption class="unseen">
+      The newest runs
+    </caption>
+    <thead>
+      <tr>
+        <th scope="col">Run</th>
+        <th scope="col">Status</th>
+        <th scope="col">Assets</th>
+        <th scope="col">Launched by</th>
+        <th scope="col">Started</th>
+        <th scope="col">Duration</th>
+        <th scope="col" class="number">Rows</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${runs.map(
+        (run) =>
+          html`<tr>
+            <th scope="row">
+              <a href="/runs/${run.id}" data-key="run ${run.id}"><code>${run.id.slice(0, 8)}</code></a>
+            </th>
+            <td data-label="Status">
+              ${status(run.status)} <span class="quiet">${run.progress.succeeded}/${run.progress.steps}<span class="unseen"> steps done</span></span>
+            </td>
+            <td data-label="Assets">${run.assets.join(', ')}</td>
+            <td data-label="Launched by">${run.launchedBy}</td>
+            <td data-label="Started">${moment(run.createdAt)}</td>
+            <td data-label="Duration">${duration(run.createdAt, run.endedAt, now)}</td>
+            <td data-label="Rows" class="number">${count(run.progress.rows)}</td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`
+}
+
+function scheduleTable(schedules: readonly ScheduleView[]): Html {
+  if (schedules.length === 0) return html`<p>No schedule is declared.</p>`
+  return html`<table>
+    <caption class="unseen">
+      Schedules, the next one first
+    </caption>
+    <thead>
+      <tr>
+        <th scope="col">Schedule</th>
+        <th scope="col">When</th>
+        <th scope="col">Next</th>
+        <th scope="col">Last</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${schedules.map(
+        (one) =>
+          html`<tr>
+            <th scope="row">${one.name} <span class="quiet">${one.location}</span></th>
+            <td data-label="When"><code>${one.cron}</code> ${one.timeZone}</td>
+            <td data-label="Next">${one.stopped ? 'stopped' : moment(one.nextAt)}</td>
+            <td data-label="Last">
+              ${
+                one.last === null
+                  ? 'never'
+                  : html`${one.last.runId === null ? moment(one.last.at) : html`<a href="/runs/${one.last.runId}">${moment(one.last.at)}</a>`}
+                    ${one.last.status}${one.last.error === null ? null : html`: ${one.last.error.message}`}`
+              }
+            </td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`
+}
+
+function processTable({ processes }: Overview): Html {
+  if (processes.length === 0) return html`<p>No process has a lease.</p>`
+  return html`<table>
+    <caption class="unseen">
+      Processes alive
+    </caption>
+    <thead>
+      <tr>
+        <th scope="col">Process</th>
+        <th scope="col">Works</th>
+        <th scope="col">Locations</th>
+        <th scope="col">Since</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${processes.map(
+        (one) =>
+          html`<tr>
+            <th scope="row">${one.role} <span class="quiet">${one.host}:${one.pid}</span></th>
+            <td data-label="Works">
+              ${one.queues.length === 0 ? '–' : one.queues.join(', ')}${one.problem === null ? null : html` <span class="status bad">${one.problem}</span>`}
+            </td>
+            <td data-label="Locations">${Object.keys(one.versions).length === 0 ? '–' : Object.keys(one.versions).join(', ')}</td>
+            <td data-label="Since">${moment(one.startedAt)}</td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`
+}

@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto'
+import express, { Router } from 'express'
+import type { Request, Response } from 'express'
+import * as z from 'zod'
+import type { Asset } from '../api/assets.ts'
+import { listAssets } from '../api/assets.ts'
+import { configErrors, configFields, parseConfigForm } from '../api/config-form.ts'
+import { overview } from '../api/overview.ts'
+import type { Parts } from '../api/parts.ts'
+import { HttpError, problemOf } from '../api/problem.ts'
+import { cancelRun, newestEvents, startRun, unknownRun } from '../api/run-actions.ts'
+import { runDetail } from '../api/run-view.ts'
+import { problemPage } from './layout.ts'
+import { materializePage } from './materialize-page.ts'
+import type { MaterializeView } from './materialize-page.ts'
+import { overviewPage } from './overview-page.ts'
+import { runPage } from './run-page.ts'
+
+/** The paths that take a form of ours. */
+export const formPaths = /^\/(materialize|runs\/[0-9a-fA-F-]{36}\/cancel)$/
+
+/** As many events as a person scrolls through; the API has them all. */
+const logLimit = 500
+
+const Choice = z.object({ location: z.string(), assets: z.string() })
+const Form = z.looseObject({ location: z.string(), assets: z.string(), idempotency_key: z.uuid() }).catchall(z.string())
+
+/** The pages. `parts` throws while the board is still starting. */
+export function pageRouter(parts: () => Parts): Router {
+  const router = Router()
+  router.get('/', async (_request, response) => {
+    sendPage(response, overviewPage(await overview(parts()), Date.now()))
+  })
+  router.get('/runs/:id', async (request, response) => {
+    const id = runId(request)
+    const [run, events] = await Promise.all([runDetail(parts(), id), newestEvents(parts(), id, logLimit)])
+    if (run === undefined) throw unknownRun(id)
+    sendPage(response, runPage(run, events, Date.now()))
+  })
+  router.post('/runs/:id/cancel', async (request, response) => {
+    const id = runId(request)
+    await cancelRun(parts(), id)
+    response.redirect(303, `/runs/${id}`)
+  })
+  router.get('/materialize', async (request, response) => {
+    const choice = Choice.safeParse(request.query)
+    if (!choice.success) throw new HttpError(400, 'REQUEST_INVALID', 'The address does not say which assets.', { hint: 'Choose one on the overview.' })
+    const { selection, fields, keys, location } = await chosen(parts(), choice.data)
+    sendPage(response, materializePage({ location, selection, keys, fields, values: {}, errors: {}, idempotencyKey: randomUUID() }))
+  })
+  router.post('/materialize', express.urlencoded({ extended: false, limit: '1mb' }), async (request, response) => {
+    await submit(parts(), request, response)
+  })
+  return router
+}
+
+function runId(request: Request): string {
+  const id = z.uuid().safeParse(request.params['id'])
+  if (!id.success) throw unknownRun(String(request.params['id']))
+  return id.data
+}
+
+async function chosen(parts: Parts, { location, assets: selection }: z.output<typeof Choice>) {
+  const own = (await listAssets(parts)).filter((one) => one.location === location)
+  const assets = own.filter((one) => matches(one, selection))
+  if (assets.length === 0)
+    throw new HttpError(404, 'UNKNOWN_ASSET', `The location ${location} has no asset ${selection}.`, { hint: 'The overview shows what there is.' })
+  return { location, selection, keys: assets.map((one) => one.key), fields: configFields(assets) }
+}
+
+function matches(asset: Asset, selection: string): boolean {
+  return selection === '*' || asset.key === selection || (selection.startsWith('group:') && asset.group === selection.slice('group:'.length))
+}
+
+async function submit(parts: Parts, request: Request, response: Response): Promise<void> {
+  const form = Form.safeParse(request.body)
+  if (!form.success) throw new HttpError(400, 'REQUEST_INVALID', 'The form is not complete.', { hint: 'Open it again from the overview.' })
+  const { selection, fields, keys, location } = await chosen(parts, form.data)
+  const values = Object.fromEntries(fields.map((field) => [field.name, form.data[`config.${field.name}`] ?? '']))
+  const typed = parseConfigForm(fields, values)
+  const refuse = (errors: MaterializeView['errors'], problem?: MaterializeView['problem'], status = 422): void => {
+    const idempotencyKey = form.data.idempotency_key
+    response.status(status)
+    sendPage(response, materializePage({ location, selection, keys, fields, values, errors, problem, idempotencyKey }))
+  }
+  if (Object.keys(typed.errors).length > 0) {
+    refuse(typed.errors)
+    return
+  }
+  try {
+    const { runId: id } = await startRun(parts, {
+      assets: [selection],
+      location,
+      config: typed.config,
+      launchedBy: 'page',
+      idempotencyKey: `page ${form.data.idempotency_key}`,
+    })
+    response.redirect(303, `/runs/${id}`)
+  } catch (error) {
+    const problem = problemOf(error)
+    if (problem.status >= 500) throw error
+    const errors = problem.code === 'CONFIG_INVALID' ? configErrors(fields, problem.detail) : {}
+    refuse(errors, Object.keys(errors).length === 0 ? problem : undefined, problem.status)
+  }
+}
+
+function sendPage(response: Response, text: string): void {
+  response.set('cache-control', 'no-store').type('html').send(text)
+}
+
+/** Answers an error as a page. */
+export function sendProblemPage(response: Response, error: unknown): void {
+  const problem = problemOf(error)
+  response.status(problem.status)
+  sendPage(response, problemPage(problem))
+}

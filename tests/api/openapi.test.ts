@@ -1,0 +1,29 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { openApiDocument } from '../../src/api/openapi.ts'
+import { describe, expect, test } from '../support/test.ts'
+
+const checkedIn = new URL('../../docs/openapi.json', import.meta.url)
+
+describe('the OpenAPI document', () => {
+  test('is the one that is checked in; UPDATE_OPENAPI=1 writes it anew', () => {
+    const text = `${JSON.stringify(openApiDocument(), null, 2)}\n`
+    if (process.env['UPDATE_OPENAPI'] === '1') writeFileSync(checkedIn, text)
+    const hint = 'The API changed. Look whether callers still work, then run: UPDATE_OPENAPI=1 npx vitest run tests/api/openapi.test.ts'
+    expect(JSON.parse(readFileSync(checkedIn, 'utf8')), hint).toEqual(JSON.parse(text))
+  })
+
+  test('describes every route with its answers and problems', () => {
+    const { openapi, paths, components } = openApiDocument()
+    expect(openapi).toBe('3.1.0')
+    expect(Object.keys(paths ?? {}).toSorted()).toEqual([
+      '/api/v1/assets',
+      '/api/v1/events/stream',
+      '/api/v1/runs',
+      '/api/v1/runs/{id}',
+      '/api/v1/runs/{id}/cancel',
+      '/api/v1/runs/{id}/events',
+    ])
+    expect(Object.keys(paths?.['/api/v1/runs']?.post?.responses ?? {})).toEqual(['200', '201', '400', '403', '404', '409', '415', '422', '503'])
+    expect(Object.keys(components?.schemas ?? {})).toEqual(expect.arrayContaining(['Run', 'RunDetail', 'Step', 'Asset', 'Problem', 'Failure']))
+  })
+})

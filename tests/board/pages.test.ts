@@ -1,0 +1,184 @@
+import { createDatabase, describe, expect, test } from '../support/test.ts'
+import { seedBatches, seedLocation, seedRun, seedStep, shopManifest } from './seed.ts'
+import { startBoard, startQueues } from './start.ts'
+
+const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
+
+/** A page's markup, however it is broken into lines. */
+async function text(url: string, init?: RequestInit): Promise<string> {
+  return oneLine(await fetch(url, init))
+}
+
+async function oneLine(response: Response): Promise<string> {
+  return (await response.text()).replaceAll(/\s+/g, ' ')
+}
+
+describe('the overview', () => {
+  test('says so where there is nothing yet', async ({ database }) => {
+    const empty = await createDatabase()
+    const board = await startBoard({ pool: empty.pool, queues: startQueues(database), databaseUrl: empty.url })
+    const page = await text(board.url)
+    expect(page).toMatch(/No asset is known yet[\s\S]*Nothing has run yet[\s\S]*No schedule is declared/)
+    await board.close()
+    await empty.pool.end()
+  })
+
+  test('shows assets, runs, schedules, notices, errors of definitions, and where no worker is alive', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'told', undefined, 'A simulator stands in for the API.')
+    const error = JSON.stringify({ name: 'DefinitionError', code: 'KEY_TWICE', message: 'told/sales is defined twice.', hint: 'Rename one.' })
+    await pool.query(`UPDATE millrace.location SET error = $1 WHERE name = 'told'`, [error])
+    const runId = await seedRun(pool, { location: 'told', status: 'failed' })
+    await pool.query(`INSERT INTO millrace.asset VALUES ('told', 'told/sales', $1, now(), '{"rows":1234567}')`, [runId])
+    const page = await text(board.url)
+    for (const part of [
+      'told/sales',
+      '1,234,567',
+      'A simulator stands in',
+      'told/sales is defined twice.',
+      'Rename one.',
+      'No worker is alive for',
+      'told_hourly',
+      'Europe/Paris',
+      `/runs/${runId}`,
+      'Materialize all',
+    ]) {
+      expect(page).toContain(part)
+    }
+    const next = /<td data-label="Next"><time datetime="([^"]+)"/.exec(page)?.[1] ?? ''
+    expect(Date.parse(next)).toBeGreaterThan(Date.now())
+    expect(Date.parse(next) % 3_600_000).toBe(0)
+  })
+
+  test('escapes whatever names and messages say', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    const manifest = JSON.parse(
+      JSON.stringify(shopManifest('hostile'))
+        .replaceAll('What was sold', JSON.stringify(hostile).slice(1, -1))
+        .replaceAll('hostile/sales', JSON.stringify(`hostile/${hostile}`).slice(1, -1)),
+    )
+    await seedLocation(pool, 'hostile', manifest, hostile)
+    const runId = await seedRun(pool, { location: 'hostile', assets: [hostile], config: { note: hostile } })
+    const step = await seedStep(pool, {
+      runId,
+      location: 'hostile',
+      asset: hostile,
+      status: 'failed',
+      error: { name: hostile, code: hostile, message: hostile, hint: hostile, cause: { name: 'E', code: 'X', message: hostile } },
+    })
+    await pool.query(`INSERT INTO millrace.event (run_id, step_id, asset, kind, message, data) VALUES ($1, $2, $3, 'log', $3, $4)`, [
+      runId,
+      step,
+      hostile,
+      JSON.stringify({ [hostile]: hostile }),
+    ])
+    const pages = await Promise.all([
+      text(board.url),
+      text(`${board.url}/runs/${runId}`),
+      text(`${board.url}/materialize?location=hostile&assets=${encodeURIComponent('*')}`),
+      text(`${board.url}/materialize?location=hostile&assets=${encodeURIComponent(hostile)}`, { headers: { accept: 'text/html' } }),
+      text(`${board.url}/${encodeURIComponent(hostile)}`, { headers: { accept: 'text/html' } }),
+    ])
+    for (const page of pages) {
+      expect(page).not.toMatch(/<script>|<img src=x/)
+      expect(page).toMatch(/&lt;script&gt;|%3Cscript%3E/)
+    }
+  })
+})
+
+describe('the page of a run', () => {
+  test('shows stages, rows, bytes, the error with hint and causes, the log, and a way to cancel', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'watched')
+    const runId = await seedRun(pool, { location: 'watched', config: { api_key: 'hunter2' } })
+    const error = {
+      name: 'SourceError',
+      code: 'SOURCE_HTTP_STATUS',
+      message: 'The source answered 500.',
+      hint: 'Look at its log.',
+      cause: { name: 'Error', code: 'X', message: 'socket hang up' },
+    }
+    const stepId = await seedStep(pool, {
+      runId,
+      location: 'watched',
+      asset: 'watched/sales',
+      status: 'retrying',
+      error,
+      nextAttemptAt: '2030-01-01T00:00:00Z',
+    })
+    await seedBatches(pool, stepId, ['loaded', 'encoded', 'recorded'])
+    await pool.query(`INSERT INTO millrace.event (run_id, kind, level, message) VALUES ($1, 'log', 'warn', 'Trying again')`, [runId])
+    const page = await text(`${board.url}/runs/${runId}`)
+    for (const part of [
+      'extracted <b>3</b>',
+      'transformed <b>2</b>',
+      'loaded <b>1</b>',
+      '2.9 KiB',
+      'The source answered 500.',
+      'Look at its log.',
+      'Caused by Error: socket hang up',
+      'Trying again',
+      'Cancel this run',
+      '[redacted]',
+    ]) {
+      expect(page).toContain(part)
+    }
+    expect(page).not.toContain('hunter2')
+  })
+
+  test('has a button that cancels it', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'halted')
+    const runId = await seedRun(pool, { location: 'halted' })
+    await seedStep(pool, { runId, location: 'halted', asset: 'halted/sales', status: 'waiting' })
+    const response = await fetch(`${board.url}/runs/${runId}/cancel`, { method: 'POST', redirect: 'manual' })
+    expect([response.status, response.headers.get('location')]).toEqual([303, `/runs/${runId}`])
+    const { rows } = await pool.query(`SELECT status FROM millrace.run WHERE id = $1`, [runId])
+    expect(rows[0].status).toMatch(/^cancel(ing|ed)$/)
+  })
+
+  test('is a 404 in words for a run that is not there', async ({ database }) => {
+    const board = await startBoard({ pool: database.pool, queues: startQueues(database) })
+    const response = await fetch(`${board.url}/runs/nothing`, { headers: { accept: 'text/html' } })
+    expect(response.status).toBe(404)
+    expect(await response.text()).toContain('There is no run nothing.')
+  })
+})
+
+describe('the materialize form', () => {
+  test('has a labelled field per setting with its default, and launches one run however often it is sent', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'formed')
+    const address = `${board.url}/materialize?location=formed&assets=formed%2Fsales`
+    const page = await text(address)
+    expect(page).toContain('<label for="config-source_csv_path">')
+    expect(page).toMatch(/<input id="config-source_csv_path" name="config.source_csv_path"[^>]*type="url" value="http:\/\/localhost\/stock.csv"/)
+    expect(page).toMatch(/aria-describedby="config-source_csv_path-help"/)
+    const key = /name="idempotency_key" value="([^"]+)"/.exec(page)?.[1] ?? ''
+    const send = (fields: Record<string, string>) =>
+      fetch(`${board.url}/materialize`, {
+        method: 'POST',
+        redirect: 'manual',
+        body: new URLSearchParams({ location: 'formed', assets: 'formed/sales', idempotency_key: key, ...fields }),
+      })
+    const wrong = await send({ 'config.source_csv_path': 'http://localhost/a.csv', 'config.limit': 'many' })
+    expect(wrong.status).toBe(422)
+    const shown = await oneLine(wrong)
+    expect(shown).toMatch(/aria-invalid="true"[^>]*type="number"/)
+    expect(shown).toMatch(/id="config-limit-error" class="error">This must be a whole number/)
+    expect(shown).toContain('value="http://localhost/a.csv"')
+    const refused = await oneLine(await send({ 'config.source_csv_path': 'no address' }))
+    expect(refused).toMatch(/id="config-source_csv_path-error" class="error">source_csv_path of formed\/sales/)
+    const first = await send({ 'config.source_csv_path': 'http://localhost/a.csv', 'config.limit': '5' })
+    const second = await send({ 'config.source_csv_path': 'http://localhost/a.csv', 'config.limit': '5' })
+    expect([first.status, second.status]).toEqual([303, 303])
+    expect(second.headers.get('location')).toBe(first.headers.get('location'))
+    const { rows } = await pool.query(`SELECT config, launched_by FROM millrace.run WHERE location = 'formed'`)
+    expect(rows).toEqual([{ config: { source_csv_path: 'http://localhost/a.csv', limit: 5 }, launched_by: 'page' }])
+  })
+})

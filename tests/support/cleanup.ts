@@ -1,7 +1,6 @@
 import { mkdtemp, chmod, realpath } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { afterAll, inject } from 'vitest'
 import { removeFolder } from './session.ts'
 
 const cleanups: (() => Promise<unknown> | void)[] = []
@@ -13,7 +12,7 @@ export function atFileEnd(cleanup: () => Promise<unknown> | void): void {
 
 /** An empty folder, removed at the file's end together with database servers that were left running in it. */
 export async function temporaryFolder(): Promise<string> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'millrace-test-')))
+  const folder = await realpath(await mkdtemp(join(inject('sessionFolder'), 'folder-')))
   await chmod(folder, 0o755)
   atFileEnd(() => removeFolder(folder))
   return folder

@@ -12,6 +12,8 @@ declare module 'vitest' {
     postgresUrl: string
     /** Empty where the Redis half is left out. */
     redisUrl: string
+    /** Where temporary folders go: what a killed run leaves behind is found and removed by the next. */
+    sessionFolder: string
   }
 }
 
@@ -23,6 +25,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const redis = await provideRedis(join(session.folder, 'redis'))
   project.provide('postgresUrl', postgres.url)
   project.provide('redisUrl', redis.url)
+  project.provide('sessionFolder', session.folder)
   return async () => {
     await redis.stop()
     await postgres.close()

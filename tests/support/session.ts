@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { chmod, glob, mkdir, readdir, rm } from 'node:fs/promises'
+import { chmod, glob, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAlive, servesFolder } from '../../src/embedded/process-identity.ts'
@@ -10,7 +10,8 @@ const PREFIX = 'millrace-tests-'
 export async function createSessionFolder(): Promise<{ folder: string; remove(): Promise<void> }> {
   for (const name of await readdir(tmpdir())) {
     const owner = Number(name.startsWith(PREFIX) ? name.slice(PREFIX.length) : 0)
-    if (owner > 0 && !isAlive(owner)) await removeFolder(join(tmpdir(), name))
+    const path = join(tmpdir(), name)
+    if (owner > 0 && !isAlive(owner) && (await stat(path)).uid === process.getuid?.()) await removeFolder(path)
   }
   const folder = join(tmpdir(), `${PREFIX}${process.pid}`)
   await mkdir(folder, { recursive: true })

@@ -36,13 +36,13 @@ export function describeBackends(title: string, body: (backend: Backend) => void
   }
 }
 
-/** A new database with our schemas in it, on the test cluster. The caller ends the pool. */
-export async function createDatabase(): Promise<TestDatabase> {
+/** A new database on the test cluster, with our schemas in it, or with nothing (`template0`). The caller ends the pool. */
+export async function createDatabase(template: 'template_millrace' | 'template0' = 'template_millrace'): Promise<TestDatabase> {
   const url = new URL(inject('postgresUrl'))
   const name = `t_${randomBytes(6).toString('hex')}`
   const admin = new pg.Client(url.href)
   await admin.connect()
-  await admin.query(`CREATE DATABASE ${name} TEMPLATE template_millrace STRATEGY FILE_COPY`)
+  await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`)
   await admin.end()
   url.pathname = `/${name}`
   const pool = new pg.Pool({ connectionString: url.href, max: 10 })

@@ -137,7 +137,7 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
     created_at: Date
   }
   const { rows } = await database.query<Row>(
-    `UPDATE millrace.batch b SET claim = b.claim + 1, claimed_by = $4, backend_pid = $5, backend_start = $6
+    `UPDATE millrace.batch b SET claim = b.claim + 1, claimed_by = $4, claimed_at = clock_timestamp(), backend_pid = $5, backend_start = $6
      FROM (SELECT id, backend_pid, backend_start FROM millrace.batch WHERE id = $1 FOR UPDATE) old, millrace.step s, millrace.run r
      WHERE b.id = old.id AND s.id = b.step_id AND r.id = s.run_id AND b.enqueued = $2 AND b.status = $3
        AND b.generation = s.generation AND s.status IN ('extracting', 'loading') AND ${claimable('b', '$4')}

@@ -9,15 +9,18 @@ export interface ProcessRow {
   readonly pid: number
   readonly queues: readonly string[]
   readonly versions: Readonly<Record<string, string>>
+  /** The id of the spool it sees. */
+  readonly spool?: string | undefined
+  /** Why it takes no stage jobs. */
   readonly problem?: string | undefined
 }
 
 /** Writes down a new session of a process. Times are the database's. */
 export async function registerProcess(database: Database, row: ProcessRow, leaseMs: number): Promise<void> {
   await database.query(
-    `INSERT INTO millrace.process (id, role, host, pid, queues, versions, problem, lease_until)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8 * interval '1 ms')`,
-    [row.id, row.role, row.host, row.pid, row.queues, JSON.stringify(row.versions), row.problem ?? null, leaseMs],
+    `INSERT INTO millrace.process (id, role, host, pid, queues, versions, spool, problem, lease_until)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + $9 * interval '1 ms')`,
+    [row.id, row.role, row.host, row.pid, row.queues, JSON.stringify(row.versions), row.spool ?? null, row.problem ?? null, leaseMs],
   )
 }
 
@@ -48,4 +51,18 @@ export async function hasLiveWorker(database: Database, location: string, versio
 /** Drops sessions that ended over an hour ago. */
 export async function forgetOldProcesses(database: Database): Promise<void> {
   await database.query(`DELETE FROM millrace.process WHERE lease_until < clock_timestamp() - interval '1 hour'`)
+}
+
+/**
+ * The id of the spool that the installation's workers share: the first worker's, or the asker's own once no live worker sees the old one.
+ */
+export async function sharedSpoolId(database: Database, own: string): Promise<string> {
+  await database.query(`INSERT INTO millrace.setting (name, value) VALUES ('spool', to_jsonb($1::text)) ON CONFLICT DO NOTHING`, [own])
+  await database.query(
+    `UPDATE millrace.setting SET value = to_jsonb($1::text) WHERE name = 'spool' AND NOT EXISTS (
+       SELECT FROM millrace.process p WHERE p.role = 'worker' AND p.lease_until > clock_timestamp() AND p.spool = setting.value #>> '{}')`,
+    [own],
+  )
+  const { rows } = await database.query<{ id: string }>(`SELECT value #>> '{}' AS id FROM millrace.setting WHERE name = 'spool'`)
+  return rows[0]?.id ?? own
 }

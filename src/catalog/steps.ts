@@ -5,7 +5,7 @@ import type { RetryPolicy } from '../definitions/retry.ts'
 import { isRetryable, MillraceError, storedError } from '../errors.ts'
 import { redact } from '../redact.ts'
 import { transaction } from './database.ts'
-import type { Backend, Database } from './database.ts'
+import type { Database } from './database.ts'
 import { insertEvents, storableJson } from './events.ts'
 import type { EventInput } from './events.ts'
 import { statusesWith } from './step-states.ts'
@@ -52,9 +52,9 @@ export async function sealStep(database: Database, stepId: string, claim: number
 
 /**
  * Takes a sealed step whose batches are all loaded on to publishing. Both the sealer and each loader ask this *after* their own
- * change has committed, so whoever asks last sees both. With a session the asker claims it at once and publishes itself.
+ * change has committed, so whoever asks last sees both.
  */
-export async function beginPublishing(database: Database, stepId: string, claimer?: { session: string; backend: Backend }): Promise<DueStep | undefined> {
+export async function beginPublishing(database: Database, stepId: string): Promise<DueStep | undefined> {
   const { rows } = await database.query<DueRow>(
     `UPDATE millrace.step s SET status = 'publishing', enqueued = enqueued + 1, enqueued_at = clock_timestamp(), claimed_by = NULL
      WHERE id = $1 AND status = 'loading'
@@ -62,7 +62,6 @@ export async function beginPublishing(database: Database, stepId: string, claime
      RETURNING ${dueColumns}`,
     [stepId],
   )
-  void claimer
   return rows[0] && toDue(rows[0])
 }
 
@@ -196,7 +195,10 @@ export async function failStep(
   guard: FailureGuard,
   error: unknown,
   policy: RetryPolicy,
-  result: Pick<StepResult, 'checks'> = {},
+  options: Pick<StepResult, 'checks'> & {
+    /** Only fetching from the source again can help: the next attempt begins a new generation. */
+    readonly afresh?: boolean
+  } = {},
 ): Promise<(StepEnd & { readonly failed: boolean }) | undefined> {
   return transaction(pool, async (client) => {
     await lockRun(client, guard.stepId)
@@ -208,7 +210,7 @@ export async function failStep(
     const step = rows[0]
     if (step === undefined) return undefined
     if ('batchId' in guard) await client.query(`UPDATE millrace.batch SET claimed_by = NULL, enqueued = enqueued + 1 WHERE id = $1`, [guard.batchId])
-    await recordChecks(client, step, result)
+    await recordChecks(client, step, options)
     const stored = storableJson(redact(storedError(error)))
     const where = { runId: step.run_id, stepId: guard.stepId, asset: step.asset }
     const message = error instanceof Error ? error.message : String(error)
@@ -220,10 +222,12 @@ export async function failStep(
       const wanted = error instanceof MillraceError ? (error.retryAfterMs ?? 0) : 0
       const delayMs = Math.max(wanted, retryDelay(policy, step.attempt, Math.random()))
       const { rows: dueRows } = await client.query<DueRow>(
-        `UPDATE millrace.step SET status = 'retrying', resume_status = status, attempt = attempt + 1, error = $2, ${due},
+        `UPDATE millrace.step SET status = 'retrying', resume_status = ${options.afresh === true ? `'preparing', generation = generation + 1, batches = 0, position = NULL, sealed_at = NULL` : 'status'},
+            attempt = attempt + 1, error = $2, ${due},
             next_attempt_at = clock_timestamp() + $3 * interval '1 ms' WHERE id = $1 RETURNING ${dueColumns}`,
         [guard.stepId, stored, delayMs],
       )
+      if (options.afresh === true) await client.query(`DELETE FROM millrace.batch WHERE step_id = $1`, [guard.stepId])
       await insertEvents(client, [
         { ...where, kind: 'retry', level: 'warn', message: `Attempt ${String(step.attempt)} failed: ${message} Next attempt in ${(delayMs / 1000).toFixed(1)} s.`, data: { error: storedError(error), status: step.status } },
       ])

@@ -54,7 +54,7 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
     description: options.description,
     group: options.group,
     tags: options.tags ?? {},
-    select: options.select,
+    select: options.select.trim().replace(/;$/, ''),
     store:
       store.kind === 'view'
         ? store

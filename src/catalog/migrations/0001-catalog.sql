@@ -35,6 +35,8 @@ CREATE TABLE process (
   -- queue kinds worked (extract, transform, …) and location → manifest version; workers only
   queues      text[] NOT NULL DEFAULT '{}',
   versions    jsonb NOT NULL DEFAULT '{}',
+  -- the id of the spool it sees
+  spool       text,
   problem     text,
   started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   lease_until timestamptz NOT NULL
@@ -121,6 +123,7 @@ CREATE TABLE batch (
   status         text NOT NULL DEFAULT 'recorded' CHECK (status IN ('recorded', 'encoded', 'loaded')),
   claim          integer NOT NULL DEFAULT 0,
   claimed_by     uuid,
+  claimed_at     timestamptz,
   enqueued       integer NOT NULL DEFAULT 1,
   enqueued_at    timestamptz DEFAULT clock_timestamp(),
   -- spool references: name, length in bytes, CRC-32

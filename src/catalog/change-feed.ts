@@ -1,0 +1,105 @@
+import pg from 'pg'
+import type { Logger } from '../logger.ts'
+
+export const changeChannel = 'millrace_change'
+
+/** Tells other processes that something about a run changed. A hint, never the truth: whoever hears it looks at the rows. */
+export interface ChangeNotifier {
+  changed(runId: string): void
+  close(): Promise<void>
+}
+
+/**
+ * One throttled notifier for the process: NOTIFY takes a lock of the whole server at commit, so it is never part of another transaction,
+ * and many changes are one message. 40 ms: below what a person notices, far above the cost of one NOTIFY.
+ */
+export function createChangeNotifier(pool: pg.Pool, logger: Logger): ChangeNotifier {
+  const waiting = new Set<string>()
+  let timer: NodeJS.Timeout | undefined
+  let sending: Promise<void> = Promise.resolve()
+  const send = async (): Promise<void> => {
+    timer = undefined
+    const runs = [...waiting].slice(0, 100)
+    for (const run of runs) waiting.delete(run)
+    if (waiting.size > 0) timer = setTimeout(start, 40)
+    try {
+      await pool.query(`SELECT pg_notify($1, $2)`, [changeChannel, JSON.stringify({ runs })])
+    } catch (error) {
+      logger.debug({ err: error }, 'change not notified')
+    }
+  }
+  const start = (): void => {
+    sending = send()
+  }
+  return {
+    changed(runId) {
+      waiting.add(runId)
+      timer ??= setTimeout(start, 40)
+    },
+    async close() {
+      if (timer !== undefined) {
+        clearTimeout(timer)
+        start()
+      }
+      await sending
+    },
+  }
+}
+
+export interface ChangeListener {
+  /** Calls back when one of these runs may have changed, or any run without `runId`; returns how to stop. */
+  subscribe(listener: () => void, runId?: string): () => void
+  close(): Promise<void>
+}
+
+/** Hears changes on one connection of its own, which it opens anew when it breaks; subscribers are then told once, for what they may have missed. */
+export function createChangeListener(url: string, logger: Logger): ChangeListener {
+  const subscribers = new Map<() => void, string | undefined>()
+  let client: pg.Client | undefined
+  let closed = false
+  let timer: NodeJS.Timeout | undefined
+  const tell = (runs?: readonly string[]): void => {
+    for (const [listener, runId] of subscribers) if (runs === undefined || runId === undefined || runs.includes(runId)) listener()
+  }
+  const again = (): void => {
+    if (!closed) timer = setTimeout(() => void connect(), 500)
+  }
+  const connect = async (): Promise<void> => {
+    const fresh = new pg.Client({ connectionString: url, application_name: 'millrace changes', keepAlive: true })
+    let over = false
+    const onEnd = (error?: unknown): void => {
+      if (over) return
+      over = true
+      if (error !== undefined) logger.debug({ err: error }, 'change listener')
+      again()
+    }
+    fresh.on('error', onEnd)
+    fresh.on('end', () => onEnd())
+    fresh.on('notification', (message) => {
+      const parsed: unknown = JSON.parse(message.payload ?? '{}')
+      const runs = typeof parsed === 'object' && parsed !== null && 'runs' in parsed && Array.isArray(parsed.runs) ? parsed.runs.map(String) : undefined
+      tell(runs)
+    })
+    try {
+      await fresh.connect()
+      await fresh.query(`LISTEN ${changeChannel}`)
+      client = fresh
+      tell()
+    } catch (error) {
+      onEnd(error)
+      await fresh.end().catch(() => undefined)
+    }
+  }
+  void connect()
+  return {
+    subscribe(listener, runId) {
+      subscribers.set(listener, runId)
+      return () => subscribers.delete(listener)
+    },
+    async close() {
+      closed = true
+      clearTimeout(timer)
+      await client?.end().catch(() => undefined)
+    },
+  }
+}

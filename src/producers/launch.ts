@@ -1,0 +1,138 @@
+import type pg from 'pg'
+import { transaction } from '../catalog/database.ts'
+import type { Database } from '../catalog/database.ts'
+import { storableJson } from '../catalog/events.ts'
+import { insertEvents } from '../catalog/events.ts'
+import { holdsLead } from '../catalog/leader.ts'
+import { currentManifests } from '../catalog/manifests.ts'
+import type { CurrentManifest } from '../catalog/manifests.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import type { AssetSpec } from '../definitions/manifest.ts'
+import { selectAssets } from '../definitions/selection.ts'
+import { FencedError, MillraceError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
+import type { Logger } from '../logger.ts'
+import type { Queues } from '../queues/queues.ts'
+import { enqueueStep } from './enqueue-step.ts'
+import { checkRunConfig } from './run-config.ts'
+
+export interface LaunchRequest {
+  /** Asset keys, `group:name`, or `*`; of one location. */
+  readonly assets: readonly string[]
+  /** Needed only where several locations have what is asked for. */
+  readonly location?: string | undefined
+  readonly config?: JsonObject
+  readonly tags?: Readonly<Record<string, string>>
+  /** `api`, `page`, `cli`, or `schedule NAME`. */
+  readonly launchedBy: string
+  /** A second launch with the same key answers with the first one's run. */
+  readonly idempotencyKey?: string | undefined
+  /** Set by the leader: the launch is refused when it no longer leads. */
+  readonly epoch?: string
+}
+
+export interface Launched {
+  readonly runId: string
+  /** False when the idempotency key was known already. */
+  readonly created: boolean
+}
+
+export interface LaunchDeps {
+  readonly pool: pg.Pool
+  readonly queues: Queues
+  readonly logger: Logger
+}
+
+/** Something else that belongs to the launch and commits with it: a tick's row. Answers false when the launch is not wanted after all. */
+export type LaunchCompanion = (client: pg.PoolClient, runId: string) => Promise<boolean>
+
+/**
+ * Plans a run and starts it: the run and its steps are written in one transaction, then the steps that are ready are enqueued.
+ * @throws MillraceError `UNKNOWN_ASSET`, `CONFIG_INVALID`, `LOCATION_NOT_LOADED`; FencedError under an older epoch.
+ */
+export async function launch(deps: LaunchDeps, request: LaunchRequest, companion?: LaunchCompanion): Promise<Launched> {
+  const { version, manifest, keys } = await choose(deps.pool, request)
+  const config = checkRunConfig(manifest.assets.filter((one) => keys.includes(one.key)), request.config ?? {})
+  const outcome = await transaction(deps.pool, async (client) => {
+    if (request.epoch !== undefined && !(await holdsLead(client, 'producers', request.epoch))) throw new FencedError('the producers’ lead')
+    const { rows } = await client.query<{ id: string }>(
+      `INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, idempotency_key)
+       VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id`,
+      [manifest.location, version, keys, storableJson(config), JSON.stringify(request.tags ?? {}), request.launchedBy, request.idempotencyKey ?? null],
+    )
+    const runId = rows[0]?.id
+    if (runId === undefined) return { known: await runWithKey(client, request.idempotencyKey ?? '') }
+    if (companion !== undefined && !(await companion(client, runId))) throw new NotWantedError()
+    const specs = manifest.assets.filter((one) => keys.includes(one.key))
+    const due = await insertSteps(client, runId, manifest.location, version, specs)
+    await insertEvents(client, [{ runId, kind: 'run started', message: `A run of ${keys.join(', ')} was started by ${request.launchedBy}.`, data: { config } }])
+    faultPoint('launch.middle')
+    return { runId, due }
+  }).catch((error: unknown) => {
+    if (error instanceof NotWantedError) return { known: '' }
+    throw error
+  })
+  if ('known' in outcome) return { runId: outcome.known, created: false }
+  faultPoint('launch.committed')
+  await Promise.all(outcome.due.map((step) => enqueueStep(deps.queues, step)))
+  return { runId: outcome.runId, created: true }
+}
+
+class NotWantedError extends Error {}
+
+async function runWithKey(client: Database, key: string): Promise<string> {
+  const { rows } = await client.query<{ id: string }>(`SELECT id FROM millrace.run WHERE idempotency_key = $1`, [key])
+  return rows[0]?.id ?? ''
+}
+
+async function insertSteps(client: pg.PoolClient, runId: string, location: string, version: string, specs: readonly AssetSpec[]) {
+  const keys = new Set(specs.map((one) => one.key))
+  const rows = specs.map((spec) => {
+    const upstream = spec.deps.filter((dep) => keys.has(dep))
+    const ready = upstream.length === 0
+    return { asset: spec.key, kind: spec.kind, upstream, status: ready ? (spec.kind === 'table' ? 'preparing' : 'computing') : 'waiting', enqueued: ready ? 1 : 0 }
+  })
+  const inserted = await client.query<{ id: string; status: 'preparing' | 'computing' | 'waiting'; enqueued: number }>(
+    `INSERT INTO millrace.step (run_id, location, version, asset, kind, upstream, status, enqueued, enqueued_at)
+     SELECT $1, $2, $3, s.asset, s.kind, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END
+     FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, upstream jsonb, status text, enqueued int)
+     RETURNING id, status, enqueued`,
+    [runId, location, version, JSON.stringify(rows)],
+  )
+  return inserted.rows.filter((row) => row.status !== 'waiting').map((row) => ({ stepId: row.id, location, status: row.status, enqueued: row.enqueued }))
+}
+
+async function choose(pool: pg.Pool, request: LaunchRequest): Promise<CurrentManifest & { keys: string[] }> {
+  const manifests = await currentManifests(pool, request.location)
+  if (manifests.length === 0) {
+    throw new MillraceError(request.location === undefined ? 'No code location is loaded yet.' : `The location ${request.location} is not loaded.`, {
+      code: 'LOCATION_NOT_LOADED',
+      hint: 'Start a worker for it: a worker publishes its definitions when it starts.',
+    })
+  }
+  const matching = manifests.flatMap((one) => {
+    try {
+      return [{ ...one, keys: selectAssets(one.manifest.assets, request.assets) }]
+    } catch {
+      return []
+    }
+  })
+  if (matching.length > 1) {
+    throw new MillraceError(`${request.assets.join(', ')} is to be found in several locations: ${matching.map((one) => one.manifest.location).join(', ')}.`, {
+      code: 'LOCATION_AMBIGUOUS',
+      hint: 'Say which one by naming the location.',
+    })
+  }
+  const chosen = matching[0]
+  if (chosen === undefined) throw unknownAsset(request.assets, manifests)
+  return chosen
+}
+
+function unknownAsset(asked: readonly string[], manifests: readonly CurrentManifest[]): MillraceError {
+  const keys = manifests.flatMap((one) => one.manifest.assets.map((asset) => asset.key))
+  const unknown = asked.filter((term) => !keys.includes(term) && !term.startsWith('group:') && term !== '*')
+  const message =
+    unknown.length > 0 ? `There is no asset ${unknown.join(', ')}.` : `No location has all of ${asked.join(', ')}.`
+  return new MillraceError(message, { code: 'UNKNOWN_ASSET', hint: `The assets are: ${keys.join(', ')}.` })
+}
+

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { createPool } from '../catalog/database.ts'
+import { lead, resignLead } from '../catalog/leader.ts'
+import { endProcess, registerProcess, renewLease } from '../catalog/processes.ts'
+import type { Logger } from '../logger.ts'
+import { createQueues } from '../queues/queues.ts'
+import { syncSchedules } from './schedules.ts'
+import { settleVersions } from './settle-versions.ts'
+import { sweep } from './sweep.ts'
+
+export interface ProducersOptions {
+  readonly databaseUrl: string
+  readonly redisUrl: string | undefined
+  readonly queuePrefix: string
+  readonly leaseMs: number
+  readonly logger: Logger
+}
+
+export interface RunningProducers {
+  readonly leading: boolean
+  stop(): Promise<void>
+}
+
+/** The leader looks this often; a standby asks for the lead as often. */
+const roundMs = 1000
+/** Schedules are compared with the manifests every so many rounds, and whenever the lead is taken. */
+const roundsPerSync = 2
+const leadLeaseMs = 5000
+
+/** Keeps schedules on the queues and repairs what crashes left behind. Any number may run; one leads, by lease. */
+export async function startProducers(options: ProducersOptions): Promise<RunningProducers> {
+  const { logger } = options
+  const pool = createPool({ url: options.databaseUrl, max: 4, name: 'millrace producers', logger })
+  const queues = createQueues({ databaseUrl: options.databaseUrl, redisUrl: options.redisUrl, prefix: options.queuePrefix, logger })
+  let id = randomUUID()
+  const register = (): Promise<void> => registerProcess(pool, { id, role: 'producers', host: hostname(), pid: process.pid, queues: [], versions: {} }, options.leaseMs)
+  await register()
+  let epoch: string | undefined
+  let rounds = 0
+  const round = async (): Promise<void> => {
+    if (!(await renewLease(pool, id, options.leaseMs))) {
+      id = randomUUID()
+      await register()
+    }
+    const led = await lead(pool, 'producers', id, leadLeaseMs)
+    if (led !== epoch) {
+      logger.info({ epoch: led }, led === undefined ? 'another producer leads; standing by' : 'leading')
+      epoch = led
+      rounds = 0
+    }
+    if (epoch === undefined) return
+    await settleVersions(pool, logger)
+    if (rounds % roundsPerSync === 0) await syncSchedules({ pool, queues, logger }, new Date())
+    await sweep({ pool, queues, logger })
+    rounds += 1
+  }
+  const loop = startLoop(round, roundMs, logger)
+  return {
+    get leading() {
+      return epoch !== undefined
+    },
+    async stop() {
+      await loop.stop()
+      await resignLead(pool, 'producers', id).catch((error: unknown) => logger.debug({ err: error }, 'lead not given up'))
+      await endProcess(pool, id).catch((error: unknown) => logger.debug({ err: error }, 'session not ended'))
+      await queues.close()
+      await pool.end()
+    },
+  }
+}
+
+/** Runs a round, waits, runs the next; an error is logged and the next round tries again. */
+function startLoop(round: () => Promise<void>, everyMs: number, logger: Logger): { stop(): Promise<void> } {
+  let stopped = false
+  let wake: () => void = () => undefined
+  const run = async (): Promise<void> => {
+    while (!stopped) {
+      await round().catch((error: unknown) => logger.warn({ err: error }, 'a round of the producers failed; the next one tries again'))
+      if (stopped) return
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, everyMs)
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+  }
+  const running = run()
+  return {
+    async stop() {
+      stopped = true
+      wake()
+      await running
+    },
+  }
+}

@@ -1,0 +1,150 @@
+import type pg from 'pg'
+import { MillraceError } from '../errors.ts'
+import type { StepStatus } from '../catalog/step-states.ts'
+import { beginPublishing, failStep } from '../catalog/steps.ts'
+import { forgetOldProcesses } from '../catalog/processes.ts'
+import { RetryPolicy } from '../definitions/retry.ts'
+import type { Logger } from '../logger.ts'
+import type { JobName, Payload } from '../queues/jobs.ts'
+import type { Queues } from '../queues/queues.ts'
+import { enqueueBatch } from './enqueue-batch.ts'
+import { enqueueStep, hasJob, jobOfStatus } from './enqueue-step.ts'
+
+export interface SweepDeps {
+  readonly pool: pg.Pool
+  readonly queues: Queues
+  readonly logger: Logger
+}
+
+/** A row that was due this long without anybody claiming it is asked for in its queue: its job may be lost. */
+const overdueMs = 2500
+/** A step whose workers died this often, with nothing moving in between, is what kills them. */
+const maxLostClaims = 10
+
+/** What one sweep did; all zero on a quiet installation. */
+export interface SweepReport {
+  readonly freed: number
+  readonly enqueuedAgain: number
+}
+
+/**
+ * Repairs what crashes left behind: claims of dead processes are freed, rows whose job is lost are enqueued again, steps between
+ * two states are moved on. Everything it does is a compare-and-set, so a sweep too many changes nothing.
+ */
+export async function sweep(deps: SweepDeps): Promise<SweepReport> {
+  const freed = (await freeSteps(deps)) + (await freeBatches(deps))
+  const enqueuedAgain = (await findLostSteps(deps)) + (await findLostBatches(deps))
+  await moveOnLoaded(deps)
+  await cleanEnded(deps)
+  if (freed + enqueuedAgain > 0) deps.logger.info({ freed, enqueuedAgain }, 'the sweep found work that was left behind')
+  return { freed, enqueuedAgain }
+}
+
+const holderIsDead = (row: string): string =>
+  `${row}.claimed_by IS NOT NULL AND NOT EXISTS (SELECT FROM millrace.process p WHERE p.id = ${row}.claimed_by AND p.lease_until > clock_timestamp())`
+
+async function freeSteps({ pool, queues, logger }: SweepDeps): Promise<number> {
+  const { rows } = await pool.query<{ id: string; location: string; status: StepStatus; enqueued: number; lost_claims: number; claim: number; asset: string }>(
+    `UPDATE millrace.step s SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp(), lost_claims = lost_claims + 1
+     WHERE status IN ('preparing', 'extracting', 'publishing', 'computing') AND ${holderIsDead('s')}
+     RETURNING id, location, status, enqueued, lost_claims, claim, asset`,
+  )
+  for (const row of rows) {
+    logger.warn({ step: row.id, asset: row.asset, status: row.status }, 'its worker is gone; the step goes on elsewhere')
+    if (row.lost_claims > maxLostClaims) await giveUp(pool, row)
+    else await enqueueStep(queues, { stepId: row.id, location: row.location, status: row.status, enqueued: row.enqueued })
+  }
+  return rows.length
+}
+
+async function giveUp(pool: pg.Pool, row: { id: string; claim: number; asset: string; lost_claims: number }): Promise<void> {
+  await pool.query(`UPDATE millrace.step SET claimed_by = gen_random_uuid(), claim = claim + 1, lost_claims = 0 WHERE id = $1 AND claim = $2 AND claimed_by IS NULL`, [row.id, row.claim])
+  const error = new MillraceError(`${String(row.lost_claims)} workers in a row died while they worked on ${row.asset}.`, {
+    code: 'WORKERS_LOST',
+    hint: 'Look for what kills them: memory, or a function that never gives the event loop back.',
+  })
+  await failStep(pool, { stepId: row.id, claim: row.claim + 1 }, error, RetryPolicy.parse({}))
+}
+
+async function freeBatches({ pool, queues }: SweepDeps): Promise<number> {
+  const { rows } = await pool.query<{ id: string; location: string; status: string; enqueued: number }>(
+    `UPDATE millrace.batch b SET claimed_by = NULL, enqueued = b.enqueued + 1, enqueued_at = clock_timestamp()
+     FROM millrace.step s WHERE s.id = b.step_id AND s.generation = b.generation AND s.status IN ('extracting', 'loading') AND b.status <> 'loaded' AND ${holderIsDead('b')}
+     RETURNING b.id, s.location, b.status, b.enqueued`,
+  )
+  await Promise.all(rows.map((row) => enqueueBatch(queues, row.location, { batchId: row.id, enqueued: row.enqueued, encoded: row.status === 'encoded' })))
+  return rows.length
+}
+
+async function findLostSteps({ pool, queues }: SweepDeps): Promise<number> {
+  const { rows } = await pool.query<{ id: string; location: string; status: StepStatus; enqueued: number }>(
+    `SELECT id, location, status, enqueued FROM millrace.step
+     WHERE claimed_by IS NULL AND ((status IN ('preparing', 'extracting', 'publishing', 'computing') AND (enqueued_at IS NULL OR enqueued_at < clock_timestamp() - $1 * interval '1 ms'))
+       OR (status = 'retrying' AND next_attempt_at < clock_timestamp() - $1 * interval '1 ms'))
+     ORDER BY enqueued_at LIMIT 200`,
+    [overdueMs],
+  )
+  let again = 0
+  for (const row of rows) {
+    if (!hasJob(row.status)) continue
+    const job = jobOfStatus[row.status]
+    if (!(await isLost(queues, row.location, job, { stepId: row.id, enqueued: row.enqueued }))) continue
+    const raised = await pool.query<{ enqueued: number }>(
+      `UPDATE millrace.step SET enqueued = enqueued + 1, enqueued_at = clock_timestamp() WHERE id = $1 AND enqueued = $2 AND claimed_by IS NULL RETURNING enqueued`,
+      [row.id, row.enqueued],
+    )
+    if (raised.rows[0] === undefined) continue
+    again += 1
+    await enqueueStep(queues, { stepId: row.id, location: row.location, status: row.status, enqueued: raised.rows[0].enqueued })
+  }
+  return again
+}
+
+async function findLostBatches({ pool, queues }: SweepDeps): Promise<number> {
+  const { rows } = await pool.query<{ id: string; location: string; status: string; enqueued: number }>(
+    `SELECT b.id, s.location, b.status, b.enqueued FROM millrace.batch b JOIN millrace.step s ON s.id = b.step_id AND s.generation = b.generation
+     WHERE s.status IN ('extracting', 'loading') AND b.status <> 'loaded' AND b.claimed_by IS NULL
+       AND (b.enqueued_at IS NULL OR b.enqueued_at < clock_timestamp() - $1 * interval '1 ms') ORDER BY b.enqueued_at LIMIT 200`,
+    [overdueMs],
+  )
+  let again = 0
+  for (const row of rows) {
+    const encoded = row.status === 'encoded'
+    if (!(await isLost(queues, row.location, encoded ? 'load' : 'transform', { batchId: row.id, enqueued: row.enqueued }))) continue
+    const raised = await pool.query<{ enqueued: number }>(
+      `UPDATE millrace.batch SET enqueued = enqueued + 1, enqueued_at = clock_timestamp() WHERE id = $1 AND enqueued = $2 AND claimed_by IS NULL RETURNING enqueued`,
+      [row.id, row.enqueued],
+    )
+    if (raised.rows[0] === undefined) continue
+    again += 1
+    await enqueueBatch(queues, row.location, { batchId: row.id, enqueued: raised.rows[0].enqueued, encoded })
+  }
+  return again
+}
+
+async function isLost<N extends JobName>(queues: Queues, location: string, job: N, payload: Payload<N>): Promise<boolean> {
+  return (await queues.delivery(location, job, payload)) !== 'pending'
+}
+
+async function moveOnLoaded({ pool, queues }: SweepDeps): Promise<void> {
+  const { rows } = await pool.query<{ id: string }>(
+    `SELECT id FROM millrace.step s WHERE status = 'loading'
+       AND NOT EXISTS (SELECT FROM millrace.batch b WHERE b.step_id = s.id AND b.generation = s.generation AND b.status <> 'loaded') LIMIT 100`,
+  )
+  for (const row of rows) {
+    const due = await beginPublishing(pool, row.id)
+    if (due !== undefined) await enqueueStep(queues, due)
+  }
+}
+
+async function cleanEnded({ pool, queues }: SweepDeps): Promise<void> {
+  await forgetOldProcesses(pool)
+  // Half a minute's grace: a person may be about to retry, and what runs on in an abandoned worker may still be writing.
+  const { rows } = await pool.query<{ id: string; location: string; enqueued: number; status: string }>(
+    `UPDATE millrace.step SET enqueued = enqueued + 1, enqueued_at = clock_timestamp()
+     WHERE id IN (SELECT id FROM millrace.step WHERE cleaned_at IS NULL AND ended_at < clock_timestamp() - interval '30 s'
+       AND (enqueued_at IS NULL OR enqueued_at < clock_timestamp() - interval '60 s') LIMIT 50)
+     RETURNING id, location, enqueued, status`,
+  )
+  for (const row of rows) await queues.enqueue(row.location, 'clean', { stepId: row.id, enqueued: row.enqueued })
+}

@@ -1,0 +1,97 @@
+import type pg from 'pg'
+import type { TableSpec } from '../definitions/column-spec.ts'
+import { DataError } from '../errors.ts'
+import { createIndexesSql, createPrimaryKeySql, createTableSql, planSchemaChange, readExistingColumns } from './ddl.ts'
+import { quoteIdentifier, quoteTable } from './identifier.ts'
+import { ensureSchema, lockTarget } from './locks.ts'
+import { stagingSchema, stagingTable } from './staging.ts'
+
+export interface PrepareRequest {
+  readonly stepId: string
+  readonly generation: number
+  readonly table: TableSpec
+}
+
+export interface Prepared {
+  /** `open`: staging is ready; `published`: an attempt before got the rows published; `fenced`: a later generation is there already. */
+  readonly state: 'open' | 'published' | 'fenced'
+  /** The DDL that ran on the target. */
+  readonly ddl: readonly string[]
+}
+
+/**
+ * Opens a generation: the target has the columns it needs, the fence names the generation, staging is empty.
+ * One transaction; call it inside BEGIN … COMMIT.
+ * @throws DataError `SCHEMA_CHANGE_REFUSED` when the target cannot take the columns; nothing is changed then.
+ */
+export async function prepareLoad(client: pg.ClientBase, request: PrepareRequest): Promise<Prepared> {
+  const { table, stepId, generation } = request
+  await ensureSchema(client, stagingSchema, quoteIdentifier(stagingSchema))
+  await ensureSchema(client, table.schema, quoteIdentifier(table.schema))
+  await lockTarget(client, table)
+  const fence = await openFence(client, request)
+  if (fence !== 'open') return { state: fence, ddl: [] }
+  const ddl = await prepareTarget(client, table)
+  await dropStagingBelow(client, stepId, generation)
+  const staging = stagingTable(stepId, generation)
+  const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [quoteTable(staging)])
+  if (rows[0]?.found !== true) for (const statement of createTableSql(table, staging)) await client.query(statement)
+  return { state: 'open', ddl }
+}
+
+async function openFence(client: pg.ClientBase, { stepId, generation, table }: PrepareRequest): Promise<Prepared['state']> {
+  // The order is drawn once per step, when its first generation opens. Only a later generation opens what was abandoned.
+  const { rowCount } = await client.query(
+    `INSERT INTO millrace_load.step AS f (step_id, target_schema, target_name, generation, state, load_order)
+     VALUES ($1, $2, $3, $4, 'open', nextval('millrace_load.load_order'))
+     ON CONFLICT (step_id) DO UPDATE SET generation = excluded.generation, state = 'open', ended_at = NULL
+     WHERE (f.state = 'open' AND f.generation <= excluded.generation) OR (f.state = 'abandoned' AND f.generation < excluded.generation)`,
+    [stepId, table.schema, table.name, generation],
+  )
+  if (rowCount === 1) {
+    await client.query(`DELETE FROM millrace_load.batch WHERE step_id = $1 AND generation < $2`, [stepId, generation])
+    return 'open'
+  }
+  const { rows } = await client.query<{ state: string }>(`SELECT state FROM millrace_load.step WHERE step_id = $1`, [stepId])
+  return rows[0]?.state === 'published' ? 'published' : 'fenced'
+}
+
+async function prepareTarget(client: pg.ClientBase, table: TableSpec): Promise<string[]> {
+  const existing = await readExistingColumns(client, table)
+  if (existing.length === 0) {
+    const statements = [...createTableSql(table, table), ...createPrimaryKeySql(table, table), ...createIndexesSql(table, table)]
+    for (const statement of statements) await client.query(statement)
+    return statements
+  }
+  const plan = planSchemaChange(existing, table)
+  if (plan.problem !== undefined) {
+    throw new DataError(`${table.schema}.${table.name} cannot take the rows of this asset: ${plan.problem}`, {
+      code: 'SCHEMA_CHANGE_REFUSED',
+      hint: 'Change the asset’s columns back, or alter the table by hand and run again.',
+    })
+  }
+  if (plan.statements.length === 0) return []
+  // Altering takes ACCESS EXCLUSIVE: give up soon rather than have readers queue behind us; the step tries again.
+  await client.query(`SET LOCAL lock_timeout = '2s'`)
+  for (const statement of plan.statements) await client.query(statement)
+  return [...plan.statements]
+}
+
+/** Drops a step's staging tables of generations below one. */
+async function dropStagingBelow(client: pg.ClientBase, stepId: string, generation: number): Promise<void> {
+  const prefix = stagingTable(stepId, 0).name.slice(0, -1)
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind = 'r' AND starts_with(relname, $2) AND substr(relname, length($2) + 1)::int < $3`,
+    [stagingSchema, prefix, generation],
+  )
+  for (const row of rows) await client.query(`DROP TABLE IF EXISTS ${quoteTable({ schema: stagingSchema, name: row.name })}`)
+}
+
+/** Gives a step's load up to a generation: drops its staging and closes the fence, unless it is published. Answers what the fence says then. */
+export async function abandonLoad(client: pg.ClientBase, stepId: string, generation: number): Promise<{ state: string; result: unknown } | undefined> {
+  await client.query(`UPDATE millrace_load.step SET state = 'abandoned', ended_at = clock_timestamp() WHERE step_id = $1 AND state = 'open' AND generation <= $2`, [stepId, generation])
+  await dropStagingBelow(client, stepId, generation + 1)
+  await client.query(`DELETE FROM millrace_load.batch WHERE step_id = $1 AND generation <= $2`, [stepId, generation])
+  const { rows } = await client.query<{ state: string; result: unknown }>(`SELECT state, result FROM millrace_load.step WHERE step_id = $1`, [stepId])
+  return rows[0]
+}

@@ -1,0 +1,35 @@
+import type pg from 'pg'
+import type { ChangeListener, ChangeNotifier } from '../catalog/change-feed.ts'
+import type { ManifestReader } from '../catalog/manifests.ts'
+import type { Logger } from '../logger.ts'
+import type { QueueKind } from '../queues/jobs.ts'
+import type { Queues } from '../queues/queues.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { LoadedLocation } from './load-locations.ts'
+import type { ResourceClients } from './resource-clients.ts'
+import type { Session } from './session.ts'
+
+export interface WorkerLimits {
+  /** Raw bytes at which a batch is cut. */
+  readonly batchBytes: number
+  /** Batches of one step between extract and load. */
+  readonly window: number
+  readonly maxRecordBytes: number
+}
+
+/** Everything a handler works with. */
+export interface WorkerContext {
+  readonly pool: pg.Pool
+  readonly destination: pg.Pool
+  readonly queues: Queues
+  readonly queueKinds: readonly QueueKind[]
+  readonly spool: Spool
+  readonly session: Session
+  readonly manifests: ManifestReader
+  readonly locations: ReadonlyMap<string, LoadedLocation>
+  readonly resources: ResourceClients
+  readonly notifier: ChangeNotifier
+  readonly listener: ChangeListener
+  readonly limits: WorkerLimits
+  readonly logger: Logger
+}

@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto'
+import { beginPublishing, restartStep, sealStep } from '../catalog/steps.ts'
+import { claimStep } from '../catalog/claims.ts'
+import type { ClaimedStep } from '../catalog/claims.ts'
+import { recordBatch } from '../catalog/batches.ts'
+import { insertEvents } from '../catalog/events.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import type { Page } from '../definitions/page.ts'
+import { FencedError, MillraceError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
+import { enqueueStep } from '../producers/enqueue-step.ts'
+import type { Payload } from '../queues/jobs.ts'
+import type { WorkerContext } from './context.ts'
+import { createBatchCutter } from './batch-cutter.ts'
+import type { CutBatch } from './batch-cutter.ts'
+import { callUserCode } from './failure.ts'
+import { parseConfig } from './parse-config.ts'
+import { judgeVersion } from './versions.ts'
+import type { OwnAsset } from './versions.ts'
+import { waitForWindow } from './window.ts'
+import { doWork, giveBack } from './work.ts'
+
+/** How long an extractor that was told to stop may take before it is left behind. */
+const graceMs = 2000
+
+/** Pulls a step's pages from its source, spools them as batches, and records each for transform. */
+export async function extract(context: WorkerContext, payload: Payload<'extract'>): Promise<void> {
+  const claimed = await claimStep(context.pool, { ...payload, status: 'extracting', session: context.session.id })
+  if (claimed === undefined) return
+  faultPoint('extract.claimed')
+  await doWork(context, 'extract', claimed, async (signal) => {
+    const verdict = await judgeVersion(context, claimed, 'extract')
+    if (verdict.kind === 'hand back') return giveBack(context, 'extract', claimed, 250)
+    const { asset } = verdict.own
+    if (claimed.batches > 0 && !asset.resumable) {
+      const due = await restartStep(context.pool, claimed, { kind: 'generation', message: `${claimed.asset} cannot go on in the middle of its source: extraction begins afresh.` })
+      if (due !== undefined) await enqueueStep(context.queues, due)
+      return undefined
+    }
+    await pull(context, claimed, verdict.own, signal)
+    if (!(await sealStep(context.pool, claimed.stepId, claimed.claim))) throw new FencedError(`the step ${claimed.stepId}`)
+    faultPoint('extract.sealed')
+    const due = await beginPublishing(context.pool, claimed.stepId)
+    if (due !== undefined) await enqueueStep(context.queues, due)
+    return undefined
+  })
+}
+
+async function pull(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset, workSignal: AbortSignal): Promise<void> {
+  const { asset } = own
+  const timeout = AbortSignal.timeout(asset.timeoutMs)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([workSignal, timeout, stop.signal])
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(workSignal.aborted ? workSignal.reason : timeout.aborted ? tooLong(claimed.asset, asset.timeoutMs) : signal.reason), { once: true })
+  })
+  aborted.catch(() => undefined)
+  const pages = await callUserCode(async () => {
+    const resources = await Promise.race([context.resources.of(claimed.location, asset.resources), aborted])
+    return asset.extract({
+      config: parseConfig(asset, claimed.config),
+      resources,
+      signal,
+      position: claimed.position,
+      runId: claimed.runId,
+      runStartedAt: claimed.runStartedAt,
+      idempotencyKey: claimed.stepId,
+      log: (message: string, fields: JsonObject = {}) => log(context, claimed, message, fields),
+    } as Parameters<typeof asset.extract>[0])
+  })
+  const cutter = createBatchCutter(context.limits.batchBytes)
+  // One batch is written while the pages of the next are pulled; never more, so that memory stays flat.
+  let writing: Promise<void> = Promise.resolve()
+  const flush = async (batch: CutBatch): Promise<void> => {
+    await Promise.race([writing, aborted])
+    await Promise.race([waitForWindow(context, claimed, signal), aborted])
+    writing = write(context, claimed, batch)
+    writing.catch(() => undefined)
+  }
+  const iterator = iteratorOf(pages)
+  try {
+    for (;;) {
+      const next = await Promise.race([callUserCode(() => iterator.next()), aborted])
+      if (next.done === true) break
+      const full = cutter.add(next.value)
+      if (full !== undefined) await flush(full)
+    }
+    const rest = cutter.rest()
+    if (rest !== undefined) await flush(rest)
+    await Promise.race([writing, aborted])
+  } catch (error) {
+    // Let a write under way settle first: a batch recorded after this attempt was given up would be fenced, but its file would lie about.
+    await Promise.allSettled([writing])
+    await leave(iterator, stop, error)
+    throw error
+  }
+}
+
+function iteratorOf(pages: AsyncIterable<Page> | Iterable<Page>): AsyncIterator<Page> | Iterator<Page> {
+  return Symbol.asyncIterator in pages ? pages[Symbol.asyncIterator]() : pages[Symbol.iterator]()
+}
+
+/** Tells an extractor to stop, and leaves it behind when it does not within the grace. */
+async function leave(iterator: AsyncIterator<Page> | Iterator<Page>, stop: AbortController, reason: unknown): Promise<void> {
+  stop.abort(reason)
+  const returned = Promise.resolve(iterator.return?.()).catch(() => undefined)
+  let timer: NodeJS.Timeout | undefined
+  const grace = new Promise((resolve) => {
+    timer = setTimeout(resolve, graceMs)
+  })
+  await Promise.race([returned, grace])
+  clearTimeout(timer)
+}
+
+function tooLong(asset: string, timeoutMs: number): MillraceError {
+  return new MillraceError(`Extracting ${asset} took longer than ${String(timeoutMs / 1000)} s.`, {
+    code: 'STEP_TIMEOUT',
+    retryable: true,
+    hint: 'Raise the asset’s `timeoutMs`, or look why its source hangs: hand `signal` to every request it makes.',
+  })
+}
+
+async function write(context: WorkerContext, claimed: ClaimedStep, batch: CutBatch): Promise<void> {
+  const name = `${claimed.stepId}/${String(claimed.generation)}/${randomUUID()}.raw`
+  const raw = await context.spool.write(name, batch.chunks, { durable: true })
+  faultPoint('extract.spooled')
+  const pointer = await recordBatch(context.pool, { stepId: claimed.stepId, claim: claimed.claim, raw, position: batch.position })
+  if (pointer === undefined) {
+    await context.spool.remove(name)
+    throw new FencedError(`the step ${claimed.stepId}`)
+  }
+  faultPoint('extract.recorded')
+  await context.queues.enqueue(claimed.location, 'transform', pointer)
+  context.notifier.changed(claimed.runId)
+}
+
+function log(context: WorkerContext, claimed: ClaimedStep, message: string, fields: JsonObject): void {
+  context.logger.info({ asset: claimed.asset, run: claimed.runId, ...fields }, message)
+  insertEvents(context.pool, [{ runId: claimed.runId, stepId: claimed.stepId, asset: claimed.asset, kind: 'log', message, data: fields }]).catch((error: unknown) =>
+    context.logger.warn({ err: error }, 'a log line of user code was not stored'),
+  )
+}

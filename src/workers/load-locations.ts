@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, dirname, extname, join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Location } from '../definitions/location.ts'
+import { manifestOf } from '../definitions/manifest.ts'
+import type { Manifest } from '../definitions/manifest.ts'
+import { ConfigError, MillraceError } from '../errors.ts'
+
+/** A code location as a worker holds it. */
+export interface LoadedLocation {
+  readonly location: Location
+  readonly manifest: Manifest
+  readonly version: string
+}
+
+/** A definitions file that could not be loaded, and why. */
+export interface BrokenLocation {
+  /** The folder's name, which is what the location is called by convention. */
+  readonly name: string
+  readonly error: MillraceError
+}
+
+export interface LoadedLocations {
+  readonly loaded: readonly LoadedLocation[]
+  readonly broken: readonly BrokenLocation[]
+}
+
+const definitionsFile = /^definitions\.(ts|mts|js|mjs)$/
+
+/** The definitions files of a project: `<folder>/<location>/definitions.ts`, or `<folder>/definitions.ts` alone. */
+export async function findDefinitions(folder: string): Promise<string[]> {
+  if (!existsSync(folder)) {
+    throw new ConfigError(`There is no folder ${folder} with code locations.`, { code: 'PIPELINES_MISSING', hint: 'Run this in your project’s folder, set MILLRACE_PIPELINES, or begin with `millrace init`.' })
+  }
+  const entries = await readdir(folder, { withFileTypes: true })
+  const own = entries.filter((one) => one.isFile() && definitionsFile.test(one.name)).map((one) => join(folder, one.name))
+  const nested = await Promise.all(
+    entries
+      .filter((one) => one.isDirectory() && one.name !== 'node_modules' && !one.name.startsWith('.'))
+      .map(async (one) => (await readdir(join(folder, one.name))).filter((name) => definitionsFile.test(name)).map((name) => join(folder, one.name, name))),
+  )
+  return [...own, ...nested.flat()].toSorted()
+}
+
+/**
+ * Loads a project's code locations. One that cannot be loaded does not keep the others from working.
+ * @param only names of the locations wanted; all when undefined
+ * @throws ConfigError when the folder is missing, or a wanted location is not there
+ */
+export async function loadLocations(folder: string, only: readonly string[] | undefined, codeVersion: string | undefined): Promise<LoadedLocations> {
+  const loaded: LoadedLocation[] = []
+  const broken: BrokenLocation[] = []
+  for (const file of await findDefinitions(folder)) {
+    const name = basename(dirname(file))
+    try {
+      const one = await loadLocation(file, codeVersion)
+      const twin = loaded.find((other) => other.location.name === one.location.name)
+      if (twin !== undefined) throw new MillraceError(`Two definitions files define the location ${one.location.name}.`, { code: 'DEFINITION_INVALID', hint: 'Rename one of the two.' })
+      loaded.push(one)
+    } catch (error) {
+      broken.push({ name, error: explain(file, error) })
+    }
+  }
+  const wanted = only === undefined ? loaded : loaded.filter((one) => only.includes(one.location.name))
+  const missing = (only ?? []).filter((name) => !loaded.some((one) => one.location.name === name) && !broken.some((one) => one.name === name))
+  if (missing.length > 0) {
+    throw new ConfigError(`There is no location ${missing.join(', ')} in ${folder}.`, { code: 'LOCATION_UNKNOWN', hint: `The locations are: ${loaded.map((one) => one.location.name).join(', ') || 'none'}.` })
+  }
+  return { loaded: wanted, broken: only === undefined ? broken : broken.filter((one) => only.includes(one.name)) }
+}
+
+async function loadLocation(file: string, codeVersion: string | undefined): Promise<LoadedLocation> {
+  const module = (await import(pathToFileURL(file).href)) as { default?: unknown }
+  const location = module.default
+  if (!isLocation(location)) {
+    throw new MillraceError(`The default export of ${file} is not a location.`, { code: 'DEFINITION_INVALID', hint: 'End the file with `export default defineLocation({ … })`.' })
+  }
+  const manifest = manifestOf(location)
+  return { location, manifest, version: codeVersion ?? (await hashFolder(dirname(file), JSON.stringify(manifest))) }
+}
+
+function isLocation(value: unknown): value is Location {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'location'
+}
+
+/** A location's version: its manifest and the text of every source file of its folder, so that a changed transform is another version too. */
+async function hashFolder(folder: string, manifest: string): Promise<string> {
+  const hash = createHash('sha256').update(manifest)
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries
+    .filter((one) => one.isFile() && ['.ts', '.mts', '.js', '.mjs', '.json', '.sql'].includes(extname(one.name)) && !one.parentPath.includes('node_modules'))
+    .map((one) => join(one.parentPath, one.name))
+  for (const path of files.toSorted()) hash.update(`\0${relative(folder, path)}\0`).update(await readFile(path))
+  return hash.digest('hex').slice(0, 12)
+}
+
+const hints: Record<string, string> = {
+  ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX: 'Node runs TypeScript by leaving the types out: no enum, namespace or parameter properties. Use a union of literals, a module, or plain fields.',
+  ERR_MODULE_NOT_FOUND: 'Imports of own files end in .ts; packages must be installed.',
+  DEFINITION_INVALID: 'Mend the definitions; the last good version stays in force.',
+}
+
+function explain(file: string, error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'DEFINITIONS_THREW'
+  const at = error instanceof Error ? (/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?/.exec(error.stack?.split('\n').find((line) => line.includes(dirname(file))) ?? '')?.[1] ?? file) : file
+  return new MillraceError(`${file} could not be loaded: ${error instanceof Error ? error.message : String(error)} (${at})`, {
+    code,
+    hint: hints[code] ?? 'Mend the file; the last good version stays in force.',
+    cause: error,
+  })
+}

@@ -1,0 +1,63 @@
+import { claimStep } from '../catalog/claims.ts'
+import type { ClaimedStep } from '../catalog/claims.ts'
+import { succeedStep } from '../catalog/steps.ts'
+import type { StepEnd } from '../catalog/steps.ts'
+import { FencedError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
+import { enqueueStep } from '../producers/enqueue-step.ts'
+import type { Payload } from '../queues/jobs.ts'
+import { publish as publishRows } from '../warehouse/publish.ts'
+import type { PublishOutcome, PublishResult } from '../warehouse/publish.ts'
+import type { WorkerContext } from './context.ts'
+import { withDestination } from './destination.ts'
+import { tableSpecOf } from './table-spec.ts'
+import { doWork } from './work.ts'
+
+/** Moves a step's rows from staging into the target, and writes the end of the step down. */
+export async function publish(context: WorkerContext, payload: Payload<'publish'>): Promise<void> {
+  await withDestination(context, async (destination) => {
+    const claimed = await claimStep(context.pool, { ...payload, status: 'publishing', session: context.session.id, backend: destination.backend })
+    if (claimed === undefined) return
+    faultPoint('publish.claimed')
+    await doWork(context, 'publish', claimed, async (signal) => {
+      await destination.takeOver(claimed.previousBackend)
+      destination.endOnAbort(signal)
+      const spec = await tableSpecOf(context, claimed)
+      const outcome = await publishRows(destination.client, {
+        stepId: claimed.stepId,
+        generation: claimed.generation,
+        asset: claimed.asset,
+        table: spec.table,
+        checks: spec.checks,
+        batches: claimed.batches,
+        signal,
+        onApplied: () => faultPoint('publish.applied'),
+      })
+      faultPoint('publish.committed')
+      await settleOutcome(context, claimed, outcome)
+    })
+  })
+}
+
+async function settleOutcome(context: WorkerContext, claimed: ClaimedStep, outcome: PublishOutcome): Promise<void> {
+  if (outcome.state === 'fenced') throw new FencedError(`the step ${claimed.stepId}`)
+  const end =
+    outcome.state === 'superseded'
+      ? await succeedStep(context.pool, claimed.stepId, { metadata: {} }, 'superseded')
+      : await succeedStep(context.pool, claimed.stepId, stepResultOf(outcome.result))
+  await followUp(context, claimed.stepId, end)
+}
+
+/** A publish's result as a step's: what is shown of a materialization. */
+export function stepResultOf(result: PublishResult) {
+  const { checks, preview, ...counts } = result
+  return { metadata: { ...counts, preview: JSON.parse(JSON.stringify(preview)) as [] }, checks }
+}
+
+/** Enqueues what a step's end made due, and has its leavings removed. */
+export async function followUp(context: WorkerContext, stepId: string, end: StepEnd | undefined): Promise<void> {
+  if (end === undefined) return
+  await Promise.all(end.due.map((step) => enqueueStep(context.queues, step)))
+  await context.spool.remove(`${stepId}/`).catch((error: unknown) => context.logger.warn({ err: error }, 'spool files of an ended step not removed; the sweep will'))
+}
+

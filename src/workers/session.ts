@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type pg from 'pg'
+import { endProcess, registerProcess, renewLease } from '../catalog/processes.ts'
+import type { ProcessRow } from '../catalog/processes.ts'
+import { FencedError, MillraceError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+
+/** The worker is stopping: what it has in hand is given back, not failed. */
+export class ShutdownError extends MillraceError {
+  override readonly name = 'ShutdownError'
+  constructor() {
+    super('The worker is stopping.', { code: 'SHUTDOWN', retryable: true })
+  }
+}
+
+/** One piece of work in hand. */
+export interface Work {
+  readonly runId: string
+  readonly stepId: string
+  /** Aborted with FencedError, ShutdownError or a timeout as its reason. */
+  readonly signal: AbortSignal
+  abort(reason: Error): void
+  end(): void
+}
+
+/** This process as others see it: a row with a lease. What it claims is its own only while the lease lasts. */
+export interface Session {
+  readonly id: string
+  begin(what: { runId: string; stepId: string; claim: number; batchId?: string }): Work
+  /** How much is in hand. */
+  readonly busy: number
+  /** Looks at once whether work in hand was canceled or taken over. */
+  look(): void
+  /** Gives everything in hand back. */
+  abortAll(reason: Error): void
+  /** Tries again, while this session lives, until it succeeds. */
+  untilDone(what: string, action: () => Promise<unknown>): Promise<void>
+  close(): Promise<void>
+}
+
+export interface SessionOptions {
+  readonly pool: pg.Pool
+  readonly logger: Logger
+  readonly leaseMs: number
+  readonly row: Omit<ProcessRow, 'id' | 'host' | 'pid'>
+}
+
+interface InHand extends Work {
+  readonly session: string
+  readonly claim: number
+  readonly batchId: string | undefined
+  readonly controller: AbortController
+}
+
+/** Registers the process and keeps its lease. @throws when the catalogue cannot be reached */
+export async function startSession(options: SessionOptions): Promise<Session> {
+  const { pool, logger, leaseMs } = options
+  const inHand = new Set<InHand>()
+  let id = randomUUID()
+  let renewedAt = performance.now()
+  let closed = false
+  let running: Promise<void> | undefined
+
+  const register = async (): Promise<void> => {
+    await registerProcess(pool, { ...options.row, id, host: hostname(), pid: process.pid }, leaseMs)
+    renewedAt = performance.now()
+  }
+  const abortAll = (reason: Error): void => {
+    for (const work of inHand) work.abort(reason)
+  }
+  const beat = async (): Promise<void> => {
+    try {
+      const asked = performance.now()
+      if (await renewLease(pool, id, leaseMs)) {
+        renewedAt = asked
+        await abortLost(pool, inHand)
+        await releaseForgotten(pool, id, inHand)
+        return
+      }
+      if (closed) return
+      logger.warn('this worker was silent for too long; its work is somebody else’s now')
+      abortAll(new FencedError('this worker’s work'))
+      id = randomUUID()
+      await register()
+    } catch (error) {
+      logger.warn({ err: error }, 'the catalogue does not answer')
+      if (performance.now() - renewedAt > leaseMs) abortAll(new FencedError('this worker’s work'))
+    }
+  }
+  const tick = (): void => {
+    running ??= beat().finally(() => {
+      running = undefined
+    })
+  }
+
+  await register()
+  // Four beats a lease: one may be lost, and one may be late.
+  const timer = setInterval(tick, leaseMs / 4)
+  return {
+    get id() {
+      return id
+    },
+    get busy() {
+      return inHand.size
+    },
+    begin({ runId, stepId, claim, batchId }) {
+      const controller = new AbortController()
+      const work: InHand = {
+        session: id,
+        runId,
+        stepId,
+        claim,
+        batchId,
+        controller,
+        signal: controller.signal,
+        abort: (reason) => controller.abort(reason),
+        end: () => inHand.delete(work),
+      }
+      inHand.add(work)
+      return work
+    },
+    look: tick,
+    abortAll,
+    async untilDone(what, action) {
+      const session = id
+      for (let delay = 100; session === id && !closed; delay = Math.min(delay * 2, 2000)) {
+        try {
+          await action()
+          return
+        } catch (error) {
+          logger.debug({ err: error }, `${what}: trying again`)
+          await new Promise((resolve) => setTimeout(resolve, delay))
+        }
+      }
+    },
+    async close() {
+      clearInterval(timer)
+      await running
+      closed = true
+      await endProcess(pool, id).catch((error: unknown) => logger.debug({ err: error }, 'session not ended'))
+    },
+  }
+}
+
+/** Aborts what is no longer this process's: canceled runs, claims taken over. */
+async function abortLost(pool: pg.Pool, inHand: ReadonlySet<InHand>): Promise<void> {
+  if (inHand.size === 0) return
+  const { rows } = await pool.query<{ id: string; claim: number; status: string; canceling: boolean }>(
+    `SELECT s.id, s.claim, s.status, r.status = 'canceling' AS canceling FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id WHERE s.id = ANY($1)`,
+    [[...new Set([...inHand].map((work) => work.stepId))]],
+  )
+  for (const work of inHand) {
+    const row = rows.find((one) => one.id === work.stepId)
+    const stepGone = row === undefined || ['succeeded', 'failed', 'canceled', 'skipped', 'superseded', 'retrying'].includes(row.status)
+    const taken = work.batchId === undefined && row !== undefined && row.claim !== work.claim
+    if (stepGone || taken || row.canceling) work.abort(new FencedError(`the step ${work.stepId}`))
+  }
+}
+
+/** Gives back what the catalogue says is this session's and nobody here works on: a release that went wrong, an answer that was lost. */
+async function releaseForgotten(pool: pg.Pool, session: string, inHand: ReadonlySet<InHand>): Promise<void> {
+  const steps = [...inHand].filter((work) => work.batchId === undefined).map((work) => work.stepId)
+  const batches = [...inHand].flatMap((work) => (work.batchId === undefined ? [] : [work.batchId]))
+  await pool.query(
+    `UPDATE millrace.step SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp() - interval '1 minute'
+     WHERE claimed_by = $1 AND NOT id = ANY($2) AND claimed_at < clock_timestamp() - interval '5 s' AND status IN ('preparing', 'extracting', 'publishing', 'computing')`,
+    [session, steps],
+  )
+  await pool.query(
+    `UPDATE millrace.batch b SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp() - interval '1 minute'
+     WHERE claimed_by = $1 AND NOT id = ANY($2::bigint[]) AND claimed_at < clock_timestamp() - interval '5 s' AND status <> 'loaded'`,
+    [session, batches],
+  )
+}

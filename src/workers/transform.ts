@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import * as z from 'zod'
+import { markEncoded } from '../catalog/batches.ts'
+import { claimBatch } from '../catalog/claims.ts'
+import type { ClaimedBatch } from '../catalog/claims.ts'
+import { restartStep } from '../catalog/steps.ts'
+import type { TransformContext } from '../definitions/table.ts'
+import { DataError, FencedError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
+import { enqueueStep } from '../producers/enqueue-step.ts'
+import type { Payload } from '../queues/jobs.ts'
+import { parsePage } from '../sources/parse-page.ts'
+import type { SpoolReference } from '../spool/spool.ts'
+import { SpoolLostError } from '../spool/spool-lost-error.ts'
+import type { ColumnIssue, RowEncoder } from '../warehouse/encoder/row-encoder.ts'
+import { readFrames } from './batch-file.ts'
+import type { WorkerContext } from './context.ts'
+import { borrowEncoder, returnEncoder } from './encoders.ts'
+import { UserCodeError } from './failure.ts'
+import { parseConfig } from './parse-config.ts'
+import { judgeVersion } from './versions.ts'
+import type { OwnAsset } from './versions.ts'
+import { doWork, giveBack } from './work.ts'
+
+/** Of what the spool answered when it stored bytes. */
+export const Reference = z.object({ name: z.string(), bytes: z.number(), crc: z.number() })
+
+/** Other work gets its turn after this many milliseconds: a lock is renewed every few seconds, a person waits for tens of milliseconds. */
+const sliceMs = 15
+
+/** Turns a batch's raw bytes into a COPY stream: parse, the user's function, validation, encoding. */
+export async function transform(context: WorkerContext, payload: Payload<'transform'>): Promise<void> {
+  const claimed = await claimBatch(context.pool, { ...payload, status: 'recorded', session: context.session.id })
+  if (claimed === undefined) return
+  faultPoint('transform.claimed')
+  await doWork(context, 'transform', claimed, async (signal) => {
+    const verdict = await judgeVersion(context, claimed, 'transform')
+    if (verdict.kind === 'hand back') return giveBack(context, 'transform', claimed, 250)
+    if (verdict.kind === 'other table') {
+      const message = `No transform worker of version ${claimed.version} is left, and version ${verdict.own.version} has other columns: ${claimed.asset} begins afresh under it.`
+      return startAfresh(context, claimed, { kind: 'version', message, version: verdict.own.version })
+    }
+    try {
+      await encodeBatch(context, claimed, verdict.own, signal)
+    } catch (error) {
+      if (!(error instanceof SpoolLostError)) throw error
+      await startAfresh(context, claimed, { kind: 'spool', message: `${error.message} ${claimed.asset} is extracted afresh.` })
+    }
+    return undefined
+  })
+}
+
+async function startAfresh(context: WorkerContext, claimed: ClaimedBatch, reason: { kind: string; message: string; version?: string }): Promise<void> {
+  const due = await restartStep(context.pool, { stepId: claimed.stepId, batchId: claimed.batchId, claim: claimed.claim }, reason)
+  if (due !== undefined) await enqueueStep(context.queues, due)
+}
+
+async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: OwnAsset, signal: AbortSignal): Promise<void> {
+  const raw = await context.spool.read(Reference.parse(claimed.raw))
+  const encoder = borrowEncoder(own)
+  const counts = { records: 0, filtered: 0, rows: 0 }
+  const chunks: Uint8Array[] = []
+  await encodeFrames(raw, { context, claimed, own, encoder, counts, signal, chunks })
+  counts.rows = encoder.rows
+  chunks.push(encoder.finish())
+  // Only an encoder that ended its stream goes back; after an error it is dropped with its half a stream.
+  returnEncoder(own, encoder)
+  faultPoint('transform.middle')
+  const encoded = await store(context, claimed, chunks, encoder.format)
+  faultPoint('transform.spooled')
+  const pointer = await markEncoded(context.pool, { batchId: claimed.batchId, claim: claimed.claim, encoded, ...counts })
+  if (pointer === undefined) {
+    await context.spool.remove(encoded.name)
+    throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
+  }
+  faultPoint('transform.encoded')
+  await context.queues.enqueue(claimed.location, 'load', pointer)
+}
+
+async function store(context: WorkerContext, claimed: ClaimedBatch, chunks: readonly Uint8Array[], format: string): Promise<SpoolReference & { format: string }> {
+  const name = `${claimed.stepId}/${String(claimed.generation)}/${randomUUID()}.copy`
+  // Not durable: what a crash of the machine takes is made again from the raw bytes.
+  return { ...(await context.spool.write(name, chunks, { durable: false })), format }
+}
+
+interface Encoding {
+  readonly context: WorkerContext
+  readonly claimed: ClaimedBatch
+  readonly own: OwnAsset
+  readonly encoder: RowEncoder
+  readonly counts: { records: number; filtered: number }
+  readonly signal: AbortSignal
+  readonly chunks: Uint8Array[]
+}
+
+async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
+  const { context, claimed, own, encoder, counts, signal } = encoding
+  const transformOne = own.asset.transform as ((record: unknown, context: TransformContext<unknown>) => unknown) | undefined
+  const config = parseConfig(own.asset, claimed.config)
+  let pageNumber = 0
+  let sliceEnd = performance.now() + sliceMs
+  for (const frame of readFrames(raw)) {
+    pageNumber += 1
+    const name = `page ${String(pageNumber)} of batch ${String(claimed.ordinal)} of ${claimed.asset}`
+    const parsed = parsePage({ format: frame.format, body: frame.body, ...(frame.firstLine === undefined ? {} : { firstLine: frame.firstLine }) }, { name, maxRecordBytes: context.limits.maxRecordBytes })
+    const transformContext: TransformContext<unknown> = { config, runId: claimed.runId, runStartedAt: claimed.runStartedAt, page: frame.extra }
+    for (let index = 0; index < parsed.records.length; index += 1) {
+      const before = encoder.rows
+      const record = parsed.records[index]
+      const output = transformOne === undefined ? record : callTransform(transformOne, record, transformContext)
+      const issues = Array.isArray(output) ? encodeAll(encoder, output) : output === null || output === undefined ? null : encoder.encode(output)
+      if (issues !== null) throw doesNotFit(`${parsed.locate(index)} of ${name}`, own, issues)
+      counts.records += 1
+      if (encoder.rows === before) counts.filtered += 1
+      // The clock is looked at every 64 records: reading it costs as much as encoding a column.
+      if ((index & 63) === 63 && performance.now() > sliceEnd) {
+        if (encoder.bufferedBytes > 1 << 20) encoding.chunks.push(encoder.take())
+        await nextTurn()
+        signal.throwIfAborted()
+        sliceEnd = performance.now() + sliceMs
+      }
+    }
+  }
+}
+
+function callTransform(transformOne: (record: unknown, context: TransformContext<unknown>) => unknown, record: unknown, context: TransformContext<unknown>): unknown {
+  try {
+    return transformOne(record, context)
+  } catch (error) {
+    throw new UserCodeError(error)
+  }
+}
+
+function encodeAll(encoder: RowEncoder, rows: readonly unknown[]): readonly ColumnIssue[] | null {
+  for (const row of rows) {
+    const issues = encoder.encode(row)
+    if (issues !== null) return issues
+  }
+  return null
+}
+
+function doesNotFit(where: string, own: OwnAsset, issues: readonly ColumnIssue[]): DataError {
+  const said = issues.map((issue) => `${issue.column}: ${issue.message} (it is ${issue.value})`).join('; ')
+  return new DataError(`${where} does not fit its table. ${said}.`, {
+    code: 'RECORD_INVALID',
+    hint: `Mend the source, or let the transform or the columns of ${own.asset.key} take it. Nothing of this run was published.`,
+  })
+}

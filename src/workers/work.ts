@@ -1,0 +1,110 @@
+import type { ClaimedBatch, ClaimedStep } from '../catalog/claims.ts'
+import { releaseBatch, releaseStep } from '../catalog/claims.ts'
+import { failStep } from '../catalog/steps.ts'
+import type { StepEnd } from '../catalog/steps.ts'
+import { RetryPolicy } from '../definitions/retry.ts'
+import { FencedError, MillraceError } from '../errors.ts'
+import { enqueueStep } from '../producers/enqueue-step.ts'
+import type { JobName } from '../queues/jobs.ts'
+import { CheckFailedError } from '../warehouse/checks.ts'
+import type { WorkerContext } from './context.ts'
+import { isConnectionLoss, UserCodeError } from './failure.ts'
+import { ShutdownError } from './session.ts'
+
+export type Claimed = ClaimedStep | ClaimedBatch
+
+// The page came broken from the source: transforming the same bytes again would fail again.
+const brokenPage = new Set(['PAGE_TRUNCATED', 'PAGE_NOT_JSON', 'PAGE_NOT_UTF8'])
+
+const isBatch = (claimed: Claimed): claimed is ClaimedBatch => 'batchId' in claimed
+
+/** A step failed for good: thrown to the queue, so that the job shows as failed there and a person can ask for another attempt. */
+export class StepFailedError extends Error {
+  override readonly name = 'StepFailedError'
+}
+
+/**
+ * Runs one piece of claimed work and settles what became of it: whoever lost its claim says nothing, a stopping worker or a lost database
+ * gives the work back, anything else is the step's failure.
+ */
+export async function doWork(context: WorkerContext, job: JobName, claimed: Claimed, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const work = context.session.begin({ runId: claimed.runId, stepId: claimed.stepId, claim: claimed.claim, ...(isBatch(claimed) ? { batchId: claimed.batchId } : {}) })
+  try {
+    await run(work.signal)
+  } catch (thrown) {
+    await settle(context, job, claimed, reasonOf(work.signal, thrown))
+  } finally {
+    work.end()
+    context.notifier.changed(claimed.runId)
+  }
+}
+
+function reasonOf(signal: AbortSignal, thrown: unknown): unknown {
+  const reason: unknown = signal.aborted ? signal.reason : thrown
+  return reason
+}
+
+async function settle(context: WorkerContext, job: JobName, claimed: Claimed, reason: unknown): Promise<void> {
+  const { session, logger, pool } = context
+  const where = { run: claimed.runId, step: claimed.stepId, asset: claimed.asset, job }
+  if (reason instanceof FencedError) {
+    logger.debug({ err: reason, ...where }, 'work given up: the claim is gone')
+    await settleCanceled(context, claimed)
+    return
+  }
+  const own = !(reason instanceof UserCodeError)
+  const error = own ? reason : reason.cause
+  if (error instanceof ShutdownError || (own && isConnectionLoss(error))) {
+    logger.info({ err: error, ...where }, 'work given back')
+    const later = error instanceof ShutdownError ? 0 : 500
+    // Not awaited when the database is away: the queue's job must not wait for it.
+    const releasing = session.untilDone('giving work back', () => giveBack(context, job, claimed, later))
+    if (error instanceof ShutdownError) await releasing
+    return
+  }
+  let end: (StepEnd & { failed: boolean }) | undefined
+  try {
+    end = await failStep(pool, guardOf(claimed), error, await policyOf(context, claimed), {
+      ...(error instanceof CheckFailedError ? { checks: error.outcomes } : {}),
+      afresh: error instanceof MillraceError && brokenPage.has(error.code),
+    })
+  } catch (failing) {
+    if (!isConnectionLoss(failing)) throw failing
+    void session.untilDone('giving work back', () => giveBack(context, job, claimed, 500))
+    return
+  }
+  if (end === undefined) return
+  await Promise.all(end.due.map((step) => enqueueStep(context.queues, step)))
+  if (end.failed) {
+    logger.error({ err: error, ...where }, 'step failed')
+    throw new StepFailedError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+  if (end.due.length > 0) logger.warn({ err: error, ...where, delayMs: end.due[0]?.delayMs }, 'step will be tried again')
+}
+
+/** A canceled run's publishing or computing step has nobody else to end it. */
+async function settleCanceled(context: WorkerContext, claimed: Claimed): Promise<void> {
+  if (isBatch(claimed) || (claimed.status !== 'publishing' && claimed.status !== 'computing')) return
+  const { rows } = await context.pool.query<{ status: string }>(`SELECT status FROM millrace.run WHERE id = $1`, [claimed.runId])
+  if (rows[0]?.status === 'canceling') await failStep(context.pool, guardOf(claimed), new FencedError(`the step ${claimed.stepId}`), RetryPolicy.parse({}))
+}
+
+function guardOf(claimed: Claimed) {
+  return isBatch(claimed) ? { stepId: claimed.stepId, batchId: claimed.batchId, claim: claimed.claim } : { stepId: claimed.stepId, claim: claimed.claim }
+}
+
+async function policyOf(context: WorkerContext, claimed: Claimed): Promise<RetryPolicy> {
+  return (await context.manifests.assetSpec(claimed.location, claimed.version, claimed.asset)).retry
+}
+
+/** Frees a claim and enqueues its next delivery. */
+export async function giveBack(context: WorkerContext, job: JobName, claimed: Claimed, delayMs: number): Promise<void> {
+  const options = delayMs > 0 ? { delayMs } : {}
+  if (isBatch(claimed)) {
+    const enqueued = await releaseBatch(context.pool, claimed.batchId, claimed.claim)
+    if (enqueued !== undefined) await context.queues.enqueue(claimed.location, job === 'load' ? 'load' : 'transform', { batchId: claimed.batchId, enqueued }, options)
+    return
+  }
+  const enqueued = await releaseStep(context.pool, claimed.stepId, claimed.claim)
+  if (enqueued !== undefined) await enqueueStep(context.queues, { stepId: claimed.stepId, location: claimed.location, status: claimed.status, enqueued, ...options })
+}

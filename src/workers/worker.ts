@@ -1,0 +1,156 @@
+import { setMaxListeners } from 'node:events'
+import type { Worker } from 'bullmq'
+import { createChangeListener, createChangeNotifier } from '../catalog/change-feed.ts'
+import { createPool } from '../catalog/database.ts'
+import { createManifestReader, publishManifest, recordLocationError } from '../catalog/manifests.ts'
+import { sharedSpoolId } from '../catalog/processes.ts'
+import type { Demo } from '../definitions/location.ts'
+import { storedError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { queueName } from '../queues/jobs.ts'
+import type { QueueKind } from '../queues/jobs.ts'
+import { createQueues } from '../queues/queues.ts'
+import { createFileSpool } from '../spool/file-spool.ts'
+import type { WorkerContext, WorkerLimits } from './context.ts'
+import { handleJob } from './handlers.ts'
+import type { LoadedLocation, LoadedLocations } from './load-locations.ts'
+import { createResourceClients } from './resource-clients.ts'
+import { ShutdownError, startSession } from './session.ts'
+import type { Session } from './session.ts'
+
+export interface WorkerOptions {
+  readonly databaseUrl: string
+  readonly destinationUrl: string
+  readonly redisUrl: string | undefined
+  readonly queuePrefix: string
+  readonly locations: LoadedLocations
+  readonly queueKinds: readonly QueueKind[]
+  readonly spoolFolder: string
+  readonly demo: boolean
+  readonly drainMs: number
+  readonly leaseMs: number
+  readonly limits: WorkerLimits
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly logger: Logger
+}
+
+export interface RunningWorker {
+  readonly notices: readonly string[]
+  /** Why it takes no stage jobs; undefined when all is well. */
+  readonly problem: string | undefined
+  /** Lets work in hand finish, within the drain deadline, then gives the rest back. */
+  stop(): Promise<void>
+}
+
+/** How many jobs of a kind one process works at once: extract waits on networks, transform burns CPU, load waits on Postgres. */
+const concurrency: Readonly<Record<QueueKind, number>> = { ticks: 2, extract: 8, transform: 2, load: 4, ops: 4 }
+const stageKinds: readonly QueueKind[] = ['extract', 'transform', 'load']
+
+/** Works the queues of a set of code locations, and publishes their manifests. */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { logger, locations } = options
+  const pool = createPool({ url: options.databaseUrl, max: 8, name: 'millrace worker', logger })
+  const destination = createPool({ url: options.destinationUrl, max: concurrency.load + 2, name: 'millrace load', logger })
+  const spool = createFileSpool(options.spoolFolder)
+  const spoolId = await spool.id()
+  const expected = await sharedSpoolId(pool, spoolId)
+  const problem =
+    spoolId === expected ? undefined : `its spool ${options.spoolFolder} is another one than the other workers': mount the same folder in all of them, or set MILLRACE_SPOOL`
+  if (problem !== undefined) logger.error({ spool: options.spoolFolder }, `this worker takes no stage jobs: ${problem}`)
+  const kinds = options.queueKinds.filter((kind) => problem === undefined || !stageKinds.includes(kind))
+  const session = await startSession({
+    pool,
+    logger,
+    leaseMs: options.leaseMs,
+    row: { role: 'worker', queues: kinds, versions: Object.fromEntries(locations.loaded.map((one) => [one.location.name, one.version])), spool: spoolId, problem },
+  })
+  const queues = createQueues({
+    databaseUrl: options.databaseUrl,
+    redisUrl: options.redisUrl,
+    prefix: options.queuePrefix,
+    workers: kinds.length * locations.loaded.length,
+    logger,
+  })
+  const demos = await startDemos(options)
+  for (const one of locations.loaded) await publishManifest(pool, one.manifest, one.version, demos.get(one.location.name)?.notice)
+  for (const broken of locations.broken) await recordLocationError(pool, broken.name, storedError(broken.error))
+  const context: WorkerContext = {
+    pool,
+    destination,
+    queues,
+    queueKinds: kinds,
+    spool,
+    session,
+    manifests: createManifestReader(pool),
+    locations: new Map(locations.loaded.map((one) => [one.location.name, one])),
+    resources: createResourceClients({ envOf: (location) => ({ ...options.env, ...demos.get(location)?.env }), logger }),
+    notifier: createChangeNotifier(pool, logger),
+    listener: createChangeListener(options.databaseUrl, logger),
+    limits: options.limits,
+    logger,
+  }
+  const unsubscribe = context.listener.subscribe(() => {
+    if (session.busy > 0) session.look()
+  })
+  const workers = kinds.flatMap((kind) => locations.loaded.map((one) => startQueueWorker(context, one, kind)))
+  return {
+    notices: [...demos.values()].map((demo) => demo.notice),
+    problem,
+    async stop() {
+      unsubscribe()
+      await drain(workers, session, options.drainMs, logger)
+      await context.resources.close()
+      await Promise.all([...demos.values()].map((demo) => demo.stop()))
+      await context.notifier.close()
+      await session.close()
+      await context.listener.close()
+      await queues.close()
+      await Promise.all([pool.end(), destination.end()])
+    },
+  }
+}
+
+function startQueueWorker(context: WorkerContext, { location }: LoadedLocation, kind: QueueKind): Worker {
+  const name = queueName(location.name, kind)
+  const worker = context.queues.connection.createWorker(name, (job) => handleJob(context, location.name, job), {
+    concurrency: concurrency[kind],
+    // A person waits for the takeover: with the defaults it may take a minute.
+    lockDuration: 10_000,
+    stalledInterval: 5000,
+    // How often a delivery may be repeated after its worker died; what becomes of the step is decided by its row.
+    maxStalledCount: 1000,
+  })
+  // BullMQ hands one signal to all jobs of a worker.
+  setMaxListeners(100, worker)
+  worker.on('error', (error) => context.logger.debug({ err: error, queue: name }, 'queue worker'))
+  return worker
+}
+
+async function drain(workers: readonly Worker[], session: Session, drainMs: number, logger: Logger): Promise<void> {
+  const closing = Promise.allSettled(workers.map((worker) => worker.close()))
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), drainMs)
+  })
+  if ((await Promise.race([closing, deadline])) === 'late') {
+    logger.info({ busy: session.busy }, 'the deadline for draining has passed; giving work back')
+    session.abortAll(new ShutdownError())
+    await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, 4000).unref())])
+  }
+  clearTimeout(timer)
+}
+
+type StartedDemo = Awaited<ReturnType<Demo['start']>>
+
+async function startDemos(options: WorkerOptions): Promise<Map<string, StartedDemo>> {
+  const started = new Map<string, StartedDemo>()
+  if (!options.demo) return started
+  for (const { location } of options.locations.loaded) {
+    if (location.demo?.when(options.env) !== true) continue
+    const demo = await location.demo.start()
+    options.logger.warn({ location: location.name }, demo.notice)
+    started.set(location.name, demo)
+  }
+  return started
+}
+

@@ -39,7 +39,7 @@ export function redactText(text: string, secrets: readonly string[] = []): strin
   let shown = text
   for (const secret of secrets) shown = shown.replaceAll(secret, hidden)
   return shown
-    .replaceAll(/\b(Bearer|Basic|Token)\s+[A-Za-z0-9._~+/=-]{6,}/gi, `$1 ${hidden}`)
+    .replaceAll(/\b(Bearer|Basic)\s+(?=\S*[\d_=])[A-Za-z0-9._~+/=-]{6,}/gi, `$1 ${hidden}`)
     .replaceAll(/\btskey-[A-Za-z0-9-]+/g, hidden)
     .replaceAll(/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?/g, hidden)
     .replaceAll(

@@ -94,17 +94,15 @@ function near(body: Uint8Array, position: number): string {
 }
 
 function firstBadByte(bytes: Buffer): string {
-  // Halves the range: a prefix is good when it is UTF-8 but for a character cut off at its end.
-  let good = 0
-  let bad = bytes.length
-  while (bad - good > 1) {
-    const middle = (good + bad) >>> 1
-    const isGood = [0, 1, 2, 3].some(
-      (less) =>
-        middle >= less && isUtf8(bytes.subarray(0, middle - less)) && (less === 0 || bytes.subarray(middle - less, middle).every((byte) => byte >= 0x80)),
-    )
-    if (isGood) good = middle
-    else bad = middle
+  // Decoding puts U+FFFD for what is wrong; one that stands in the bytes themselves is not.
+  const text = bytes.toString('utf8')
+  let position = 0
+  let from = 0
+  for (let at = text.indexOf('\uFFFD'); at >= 0; at = text.indexOf('\uFFFD', from)) {
+    position += Buffer.byteLength(text.slice(from, at))
+    if (bytes.toString('hex', position, position + 3) !== 'efbfbd') break
+    position += 3
+    from = at + 1
   }
-  return `wrong at byte ${String(good)}`
+  return `wrong at byte ${String(position)}`
 }

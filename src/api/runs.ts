@@ -114,7 +114,7 @@ const createRun = route({
     launchedBy: 'api',
     ...(location === undefined ? {} : { location }),
     ...(tags === undefined ? {} : { tags }),
-    ...(key === undefined ? {} : { idempotencyKey: key }),
+    ...(key === undefined ? {} : { idempotencyKey: `api ${key}` }),
   })
   const run = await readRun(parts.pool, runId)
   if (run === undefined) throw unknownRun(runId)

@@ -46,25 +46,21 @@ export function waitOf(step: StepRead, steps: readonly StepRead[], processes: re
   if (step.recorded > step.encoded) kinds.add('transform')
   if (step.encoded > step.loaded) kinds.add('load')
   const workers = processes.filter((one) => one.role === 'worker' && step.location in one.versions)
-  const unmanned = [...kinds].filter((kind) => !workers.some((worker) => worker.queues.includes(kind))).map((kind) => `${step.location}.${kind}`)
+  // A worker with a problem (another spool, for one) takes no jobs.
+  const unmanned = [...kinds].filter((kind) => !workers.some((worker) => worker.problem === null && worker.queues.includes(kind)))
   if (unmanned.length > 0) {
-    return {
-      reason: 'no-worker',
-      message: `No live worker for the queue ${unmanned.join(', ')}. Start one: millrace worker --location ${step.location}`,
-      queues: unmanned,
-    }
+    const queues = unmanned.map((kind) => `${step.location}.${kind}`)
+    const problem = workers.find((worker) => worker.problem !== null && unmanned.some((kind) => worker.queues.includes(kind)))?.problem
+    const message =
+      typeof problem === 'string'
+        ? `The worker for the queue ${queues.join(', ')} takes no jobs: ${problem}`
+        : `No live worker for the queue ${queues.join(', ')}. Start one: millrace worker --location ${step.location}`
+    return { reason: 'no-worker', message, queues }
   }
   if (step.status === 'retrying' && step.nextAttemptAt !== null) {
     return { reason: 'retry', message: `Tried again at ${step.nextAttemptAt}.`, retryAt: step.nextAttemptAt }
   }
   if (own === null || step.claimed) return null
-  const problem = workers.find((worker) => worker.queues.includes(own) && worker.problem !== null)?.problem
-  return {
-    reason: 'queue',
-    message:
-      problem === undefined || problem === null
-        ? `In the queue ${step.location}.${own}.`
-        : `In the queue ${step.location}.${own}; a worker of it says: ${problem}`,
-    queues: [`${step.location}.${own}`],
-  }
+  const queue = `${step.location}.${own}`
+  return { reason: 'queue', message: `In the queue ${queue}.`, queues: [queue] }
 }

@@ -47,9 +47,13 @@ export function startingPage(what: string): string {
 }
 
 /** An error as a page. */
-export function problemPage(problem: { readonly title: string; readonly detail: string; readonly hint?: string | undefined; readonly code: string }): string {
+export function problemPage(
+  problem: { readonly title: string; readonly detail: string; readonly hint?: string | undefined; readonly code: string },
+  reloadSeconds?: number,
+): string {
   return page({
     title: problem.title,
+    ...(reloadSeconds === undefined ? {} : { reloadSeconds }),
     body: html`<h1>${problem.title}</h1>
       <p>${problem.detail}</p>
       ${problem.hint === undefined ? null : html`<p>${problem.hint}</p>`}

@@ -112,5 +112,6 @@ function sendPage(response: Response, text: string): void {
 export function sendProblemPage(response: Response, error: unknown): void {
   const problem = problemOf(error)
   response.status(problem.status)
-  sendPage(response, problemPage(problem))
+  // What is away for a moment is looked for again; a form that was sent is not sent twice.
+  sendPage(response, problemPage(problem, problem.status === 503 && response.req.method === 'GET' ? 2 : undefined))
 }

@@ -93,6 +93,10 @@ describe('runs', () => {
     expect(step('shown/e')).toMatchObject({ rows: 80, waitsFor: null })
     expect(run.progress.rows).toBe(100)
     expect(JSON.stringify(body)).not.toMatch(/hunter2|abc/)
+    await pool.query(`UPDATE millrace.process SET problem = 'another spool is mounted' WHERE versions ? 'shown'`)
+    const troubled = (await getJson(`${api}/runs/${runId}`)).body as typeof run
+    expect(troubled.steps.find((one) => one.asset === 'shown/d')).toMatchObject({ waitsFor: { message: expect.stringContaining('another spool is mounted') } })
+    await pool.query(`UPDATE millrace.process SET problem = NULL`)
     await seedWorker(pool, 'shown', ['load'])
     const again = (await getJson(`${api}/runs/${runId}`)).body as typeof run
     expect(again.steps.find((one) => one.asset === 'shown/a')).toMatchObject({ waitsFor: null })

@@ -1,7 +1,9 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createBoard } from '../../src/board.ts'
-import { describe, expect, test, waitFor } from '../support/test.ts'
+import { createPool } from '../../src/catalog/database.ts'
+import { createQueues } from '../../src/queues/queues.ts'
+import { createDurablePostgres, describe, expect, test, waitFor } from '../support/test.ts'
 import { seedLocation, seedRun } from './seed.ts'
 import { getJson, quiet, startBoard, startQueues } from './start.ts'
 
@@ -45,6 +47,26 @@ describe('the web server', () => {
     } finally {
       for (const row of rows) await database.pool.query(`INSERT INTO millrace.migration (name, checksum) VALUES ($1, $2)`, [row.name, row.checksum])
     }
+  })
+
+  test('says so while the database is away, and serves again when it is back', async () => {
+    const server = await createDurablePostgres()
+    const own = createPool({ url: server.url, max: 4, name: 'board test', logger: quiet })
+    const queues = createQueues({ databaseUrl: server.url, prefix: 'x', logger: quiet })
+    const board = await startBoard({ pool: own, queues, databaseUrl: server.url })
+    expect((await fetch(`${board.url}/readyz`)).status).toBe(200)
+    await server.kill()
+    expect(await getJson(`${board.url}/readyz`)).toMatchObject({ status: 503, body: { code: 'NOT_READY' } })
+    expect(await getJson(`${board.url}/api/v1/runs`)).toMatchObject({ status: 503, body: { code: 'DATABASE_UNAVAILABLE' } })
+    const page = await fetch(board.url, { headers: { accept: 'text/html' } })
+    expect([page.status, await page.text()]).toEqual([503, expect.stringMatching(/http-equiv="refresh"[\s\S]*The database does not answer/)])
+    expect((await fetch(`${board.url}/healthz`)).status).toBe(200)
+    await server.restart()
+    await waitFor(async () => (await fetch(`${board.url}/readyz`)).status === 200, { what: 'the board to be ready again' })
+    expect((await fetch(board.url)).status).toBe(200)
+    await board.close()
+    await queues.close()
+    await own.end()
   })
 
   test('refuses an address that others reach, unless told', async () => {

@@ -39,7 +39,11 @@ export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
     `SELECT step.id, step.location, step.asset, step.kind, step.upstream, step.status, step.version, step.attempt, step.next_attempt_at AS "nextAttemptAt",
             EXISTS (SELECT FROM millrace.process WHERE process.id = step.claimed_by AND process.lease_until > clock_timestamp()) AS claimed,
             step.sealed_at IS NOT NULL AS sealed, step.error, step.started_at AS "startedAt", step.ended_at AS "endedAt",
-            GREATEST(stages.recorded, step.batches) AS recorded, stages.encoded, stages.loaded, stages.bytes, stages.records,
+            GREATEST(stages.recorded, step.batches) AS recorded,
+            -- all of a step that succeeded went the whole way, also when its batches are no longer kept
+            CASE WHEN step.status = 'succeeded' THEN GREATEST(stages.recorded, step.batches) ELSE stages.encoded END AS encoded,
+            CASE WHEN step.status = 'succeeded' THEN GREATEST(stages.recorded, step.batches) ELSE stages.loaded END AS loaded,
+            stages.bytes, stages.records,
             CASE WHEN jsonb_typeof(step.result -> 'rows') = 'number' THEN (step.result ->> 'rows')::bigint ELSE stages.rows END AS rows
      FROM millrace.step
      CROSS JOIN LATERAL (

@@ -58,12 +58,28 @@ async function refresh() {
   }
 }
 
-const changes = new EventSource('/api/v1/events/stream')
-changes.addEventListener('change', () => void refresh())
+// A browser keeps six connections to a host, so a tab that nobody sees gives its stream up.
+let changes = null
+function follow() {
+  if (document.hidden) {
+    changes?.close()
+    changes = null
+  } else if (changes === null) {
+    changes = new EventSource('/api/v1/events/stream')
+    changes.addEventListener('change', () => void refresh())
+    void refresh()
+  }
+}
+document.addEventListener('visibilitychange', follow)
+follow()
 // Should a notification be lost: look every 2 s while something runs, every 15 s otherwise.
 let ticks = 0
 setInterval(() => {
   ticks += 1
   if (!document.hidden && (main.dataset.state === 'open' || ticks % 8 === 0)) void refresh()
 }, 2000)
-addEventListener('pagehide', () => changes.close())
+addEventListener('pagehide', () => {
+  changes?.close()
+  changes = null
+})
+addEventListener('pageshow', follow)

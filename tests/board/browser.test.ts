@@ -1,0 +1,139 @@
+import { existsSync } from 'node:fs'
+import { chromium } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test, waitFor } from '../support/test.ts'
+import { seedBatches, seedLocation, seedRun, seedStep, seedWorker } from './seed.ts'
+import { startBoard, startQueues } from './start.ts'
+
+const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+const found = existsSync(executablePath)
+if (!found) {
+  const sentence = `No Chromium at ${executablePath}: install chromium, or set CHROMIUM to its path.`
+  if (process.env['CI']) throw new Error(sentence)
+  console.warn(`The tests in a browser are skipped. ${sentence}`)
+}
+
+describe.skipIf(!found)('in a browser', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] })
+  })
+  afterAll(() => browser.close())
+
+  /** A page, and everything that went wrong on it. */
+  async function open(url: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<{ page: Page; wrong: string[] }> {
+    const context = await browser.newContext(options)
+    const page = await context.newPage()
+    const wrong: string[] = []
+    page.on('pageerror', (error) => wrong.push(error.message))
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') wrong.push(message.text())
+    })
+    await page.goto(url)
+    return { page, wrong }
+  }
+
+  test('a person materializes an asset by keyboard, sees the run move, and cancels it', async ({ database }) => {
+    const { pool } = database
+    await seedLocation(pool, 'seen')
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    const { page, wrong } = await open(board.url)
+    await page.getByRole('heading', { name: 'Assets' }).waitFor()
+    await page.getByRole('link', { name: 'Materialize seen/sales' }).focus()
+    await page.keyboard.press('Enter')
+    const field = page.getByLabel('source_csv_path')
+    await field.waitFor()
+    expect(await field.inputValue()).toBe('http://localhost/stock.csv')
+    await field.fill('not an address')
+    await page.keyboard.press('Enter')
+    // The browser itself says what is wrong with it, and sends nothing.
+    expect(await page.evaluate<boolean>(`document.querySelector('input[type=url]').validity.typeMismatch`)).toBe(true)
+    expect(new URL(page.url()).pathname).toBe('/materialize')
+    await field.fill('http://localhost/mine.csv')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/)
+    const runId = new URL(page.url()).pathname.split('/').at(-1) ?? ''
+    await page.getByText('No live worker for the queue seen.load').waitFor()
+    expect(await page.getByText('http://localhost/mine.csv').first().isVisible()).toBe(true)
+
+    await seedWorker(pool, 'seen', ['extract', 'transform', 'load'])
+    const { rows } = await pool.query(`UPDATE millrace.step SET status = 'extracting', started_at = clock_timestamp() WHERE run_id = $1 RETURNING id`, [runId])
+    await seedBatches(pool, rows[0].id, ['loaded', 'encoded'])
+    await pool.query(`SELECT pg_notify('millrace_change', '{}')`)
+    await page.getByText('In the queue seen.extract.').waitFor()
+    expect(await page.locator('.stages').textContent()).toMatch(/extracted\s+2….*transformed\s+2.*loaded\s+1/s)
+
+    await page.getByRole('button', { name: 'Cancel this run' }).click()
+    await page.getByText('canceled', { exact: true }).first().waitFor()
+    expect(wrong).toEqual([])
+    await page.context().close()
+  })
+
+  test('a change keeps the focus and what was unfolded', async ({ database }) => {
+    const { pool } = database
+    await seedLocation(pool, 'kept')
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    const { page, wrong } = await open(board.url)
+    await page.locator('summary', { hasText: 'kept/sales' }).click()
+    await page.getByText('What was sold').first().waitFor()
+    await page.getByRole('link', { name: 'Materialize kept/totals' }).focus()
+    const runId = await seedRun(pool, { location: 'kept' })
+    await seedStep(pool, { runId, location: 'kept', asset: 'kept/sales', status: 'extracting' })
+    await waitFor(
+      async () => {
+        await pool.query(`SELECT pg_notify('millrace_change', '{}')`)
+        return (await page.locator('#assets').getByText('extracting').count()) > 0
+      },
+      { what: 'the asset to show that it runs' },
+    )
+    expect(await page.getByText('What was sold').first().isVisible()).toBe(true)
+    expect(await page.evaluate<string>('document.activeElement.textContent')).toContain('kept/totals')
+    expect(wrong).toEqual([])
+    await page.context().close()
+  })
+
+  test('fits 360 px, light and dark, without scrolling sideways', async ({ database }) => {
+    const { pool } = database
+    await seedLocation(pool, 'narrow', undefined, 'A simulator stands in.')
+    const runId = await seedRun(pool, { location: 'narrow', status: 'failed' })
+    const error = { name: 'DataError', code: 'X', message: `A message with one very long word: ${'x'.repeat(200)}`, stack: 'at a\n  at b' }
+    const stepId = await seedStep(pool, { runId, location: 'narrow', asset: 'narrow/sales', status: 'failed', error })
+    await seedBatches(pool, stepId, ['loaded', 'recorded'])
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const path of ['/', `/runs/${runId}`, '/materialize?location=narrow&assets=*']) {
+        const { page, wrong } = await open(`${board.url}${path}`, { colorScheme, viewport: { width: 360, height: 740 } })
+        expect(await page.evaluate<number>('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(360)
+        expect(wrong).toEqual([])
+        await page.context().close()
+      }
+    }
+  })
+
+  test('Bull Board works under our Content-Security-Policy, its retry included', async ({ database }) => {
+    const { pool } = database
+    await seedLocation(pool, 'boarded')
+    const queues = startQueues(database)
+    const board = await startBoard({ pool, queues })
+    const queue = queues.queue('boarded', 'ops')
+    const job = await queue.add('probe', { stepId: 'x', password: 'hunter2' })
+    let fail = true
+    const worker = queues.connection.createWorker('boarded.ops', () => (fail ? Promise.reject(new Error('first time')) : Promise.resolve('done')), {})
+    worker.on('error', () => undefined)
+    try {
+      await waitFor(async () => (await job.getState()) === 'failed', { what: 'the job to fail' })
+      const { page, wrong } = await open(`${board.url}/queues/queue/boarded.ops?status=failed`)
+      await page.getByText('probe').first().waitFor()
+      expect(await page.content()).not.toContain('hunter2')
+      fail = false
+      await page.getByRole('button', { name: 'Retry all' }).click()
+      const dialog = page.getByRole('alertdialog').or(page.getByRole('dialog'))
+      await dialog.getByRole('button', { name: 'Confirm' }).click()
+      await waitFor(async () => (await job.getState()) === 'completed', { what: 'the retried job to complete' })
+      expect(wrong).toEqual([])
+      await page.context().close()
+    } finally {
+      await worker.close()
+    }
+  })
+})

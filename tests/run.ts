@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
+import { prepareChromium } from './support/chromium.ts'
 import { prepareRedis } from './support/redis.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -13,6 +14,7 @@ const chaos = process.argv.includes('--chaos')
 const passed = process.argv.slice(2).filter((argument) => argument !== '--chaos')
 const Counts = z.object({ passed: z.int(), failed: z.int(), skipped: z.int() })
 
+prepareChromium()
 prepareRedis() // the global set-up says what is missing, if it is
 const folder = await mkdtemp(join(tmpdir(), 'millrace-counts-'))
 const file = join(folder, 'counts.json')

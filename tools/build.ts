@@ -1,4 +1,4 @@
-// `npm run build`: compiles src/ to dist/ and copies beside it what the compiler leaves out (SQL, styles, templates).
+// `npm run build`: compiles src/ to dist/ and copies beside it what the compiler leaves out (SQL, styles, scripts of the pages).
 import { execFileSync } from 'node:child_process'
 import { cp, glob, mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -9,7 +9,7 @@ const [source, target] = [join(root, 'src'), join(root, 'dist')]
 
 await rm(target, { recursive: true, force: true })
 execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
-for await (const path of glob('**/*.{sql,css,svg,html,md,json,csv}', { cwd: source })) {
+for await (const path of glob('**/*.*', { cwd: source, exclude: ['**/*.ts', '**/*.tsx', '**/tsconfig*.json'] })) {
   await mkdir(dirname(join(target, path)), { recursive: true })
   await cp(join(source, path), join(target, path))
 }

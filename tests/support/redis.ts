@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
+import { installDebianPackage } from './debian-package.ts'
 import { freePort } from './free-port.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -25,13 +26,7 @@ export function findRedisServer(): string | null {
 /** The sentence for those who run without Redis; null when Redis is there, after installing it where that is allowed. */
 export function prepareRedis(): string | null {
   if (process.env['REDIS_URL'] || withoutRedis() || findRedisServer() !== null) return null
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    console.error('Installing redis-server with apt-get, for the tests that run on both queue backends')
-    const apt = (...args: string[]) =>
-      spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0
-    const install = () => apt('install', '-y', '--no-install-recommends', 'redis-server')
-    if ((install() || (apt('update') && install())) && findRedisServer() !== null) return null
-  }
+  if (installDebianPackage('redis-server', 'the tests that run on both queue backends') && findRedisServer() !== null) return null
   return 'No Redis: the tests on the Redis backend are skipped. Install redis-server or valkey-server, or set REDIS_URL, to run them.'
 }
 

@@ -55,6 +55,7 @@ export async function startRedisServer(folder: string, port?: number): Promise<R
     port: chosen,
     pid,
     stop: async (signal = 'SIGTERM') => {
+      child.ref() // or this process may end before the other has
       if (child.exitCode === null && child.signalCode === null) child.kill(signal)
       await exited
     },

@@ -30,7 +30,7 @@ export interface TailscaleClientOptions {
 }
 
 /** The variables that hold credentials. */
-export const credentialVariables = ['TAILSCALE_API_KEY', 'TAILSCALE_OAUTH_CLIENT_ID', 'TAILSCALE_OAUTH_CLIENT_SECRET'] as const
+const credentialVariables = ['TAILSCALE_API_KEY', 'TAILSCALE_OAUTH_CLIENT_ID', 'TAILSCALE_OAUTH_CLIENT_SECRET'] as const
 
 /**
  * A client of Tailscale's API, configured by TAILSCALE_API_KEY, or TAILSCALE_OAUTH_CLIENT_ID and TAILSCALE_OAUTH_CLIENT_SECRET; TAILSCALE_TAILNET; and TAILSCALE_BASE_URL.

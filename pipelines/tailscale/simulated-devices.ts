@@ -1,7 +1,7 @@
 import type { Device } from './device.ts'
 
 /** The length of the list. */
-export const simulatedDeviceCount = 200
+const simulatedDeviceCount = 200
 
 const minute = 60_000
 const day = 24 * 60 * minute

@@ -16,7 +16,7 @@ export interface RequestLabel {
 export type StatusHints = Readonly<Partial<Record<number, string>>>
 
 /** Characters of an answer's body that a message shows. */
-export const shownBody = 200
+const shownBody = 200
 
 const codes: Readonly<Record<number, string>> = {
   401: 'SOURCE_UNAUTHORIZED',

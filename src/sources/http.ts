@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { ConfigError, SourceError } from '../errors.ts'
-import { connectionError, silenceError, statusError } from './http-error.ts'
-import type { RequestLabel, StatusHints } from './http-error.ts'
+import { SourceError } from '../errors.ts'
+import { statusError } from './http-error.ts'
+import type { StatusHints } from './http-error.ts'
+import { send } from './http-exchange.ts'
+import type { HttpRequest } from './http-exchange.ts'
 import { httpRetryDefaults, httpRetryDelay, retryAfterMs } from './http-retry.ts'
 import type { HttpRetryOptions } from './http-retry.ts'
-import { decodedUrlPart, redactUrl, secretsOf } from './redact.ts'
+import { redactUrl } from './redact.ts'
 
 /** Bytes of an answer that is read whole: 256 MiB. */
 const defaultMaxBodyBytes = 256 * 1024 * 1024
@@ -35,18 +37,6 @@ export interface HttpRetry {
   readonly delayMs: number
   /** The try that failed, from 1. */
   readonly failed: number
-}
-
-export interface HttpRequest {
-  /** http or https; a user and password in it become a Basic authorization. */
-  readonly url: string | URL
-  /** Default GET. Only a GET is ever sent again. */
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | URLSearchParams
-  readonly signal?: AbortSignal
-  /** Whether the whole step may send it again after a failure that may pass. Default: GET may, all else may not. */
-  readonly repeatable?: boolean
 }
 
 /** An answer with status 2xx. */
@@ -124,135 +114,6 @@ export function httpClient(options: HttpClientOptions = {}): HttpClient {
   }
 
   return { fetchBytes, fetchStream }
-}
-
-interface Exchange {
-  readonly response: Response
-  readonly label: RequestLabel
-  readonly chunks: () => AsyncGenerator<Uint8Array, void, undefined>
-  /** The first bytes of the body as text; the rest is dropped. */
-  readonly beginning: (bytes: number) => Promise<string>
-}
-
-async function send(request: HttpRequest, method: string, common: Readonly<Record<string, string>>, idleTimeoutMs: number): Promise<Exchange> {
-  const url = urlOf(request.url)
-  const headers = headersOf(url, common, request.headers)
-  const label: RequestLabel = {
-    method,
-    url: redactUrl(url),
-    secrets: secretsOf(url, headers, request.body instanceof URLSearchParams ? request.body : undefined),
-    repeatable: request.repeatable ?? method === 'GET',
-  }
-  url.username = ''
-  url.password = ''
-  request.signal?.throwIfAborted()
-
-  const guard = guardOf(request.signal, idleTimeoutMs)
-  let received: number | undefined
-  const failure = (error: unknown): unknown => {
-    if (request.signal?.aborted === true) return request.signal.reason
-    return guard.wentSilent() ? silenceError(label, idleTimeoutMs, received) : connectionError(label, error, received)
-  }
-
-  const response = await guard
-    .wait(() => fetch(url, { method, headers, signal: guard.signal, body: request.body ?? null }))
-    .catch((error: unknown) => {
-      guard.end()
-      throw failure(error)
-    })
-  received = 0
-
-  async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
-    const reader = response.body?.getReader()
-    try {
-      while (reader !== undefined) {
-        const next = await guard.wait(() => reader.read()).catch((error: unknown) => Promise.reject(failure(error)))
-        if (next.done) return
-        received = (received ?? 0) + next.value.length
-        yield next.value
-      }
-    } finally {
-      guard.end()
-      // One that failed rejects again, and was told of already; one that is dropped early gives its connection back.
-      await reader?.cancel().catch(() => undefined)
-    }
-  }
-
-  const beginning = async (bytes: number): Promise<string> => {
-    const parts: Uint8Array[] = []
-    try {
-      for await (const chunk of chunks()) {
-        parts.push(chunk)
-        if (parts.reduce((sum, one) => sum + one.length, 0) >= bytes) break
-      }
-    } catch (error) {
-      // The status is the news; that its explanation broke off is not.
-      if (request.signal?.aborted === true) throw error
-    }
-    return Buffer.concat(parts).subarray(0, bytes).toString('utf8')
-  }
-
-  return { response, label, chunks, beginning }
-}
-
-interface Guard {
-  readonly signal: AbortSignal
-  /** Waits for the server. The clock of silence runs only meanwhile, not while our own consumer takes its time. */
-  readonly wait: <T>(work: () => Promise<T>) => Promise<T>
-  readonly wentSilent: () => boolean
-  readonly end: () => void
-}
-
-/** One signal out of the caller's and the clock's. By hand: AbortSignal.any would hold on to a long step's signal once per page. */
-function guardOf(outer: AbortSignal | undefined, idleTimeoutMs: number): Guard {
-  const controller = new AbortController()
-  let silent = false
-  const abort = (): void => controller.abort(outer?.reason)
-  outer?.addEventListener('abort', abort, { once: true })
-  return {
-    signal: controller.signal,
-    wait: async (work) => {
-      const timer = setTimeout(() => {
-        silent = true
-        controller.abort()
-      }, idleTimeoutMs)
-      try {
-        return await work()
-      } finally {
-        clearTimeout(timer)
-      }
-    },
-    wentSilent: () => silent,
-    end: () => outer?.removeEventListener('abort', abort),
-  }
-}
-
-function urlOf(url: string | URL): URL {
-  const parsed = URL.parse(String(url))
-  if (parsed !== null && (parsed.protocol === 'http:' || parsed.protocol === 'https:')) return parsed
-  throw new ConfigError(`${JSON.stringify(redactUrl(url))} is not an address that begins with http:// or https://`, {
-    code: 'SOURCE_URL_INVALID',
-    hint: 'Give the whole address, like https://example.com/data.json.',
-  })
-}
-
-function headersOf(url: URL, ...groups: readonly (Readonly<Record<string, string>> | undefined)[]): Headers {
-  const headers = new Headers()
-  if (url.username !== '' || url.password !== '') {
-    headers.set('authorization', `Basic ${Buffer.from(`${decodedUrlPart(url.username)}:${decodedUrlPart(url.password)}`).toString('base64')}`)
-  }
-  for (const [name, value] of groups.flatMap((group) => Object.entries(group ?? {}))) {
-    try {
-      headers.set(name, value)
-    } catch {
-      // Without its cause, which quotes the value: it may be a secret.
-      throw new ConfigError(`The header ${name} for ${redactUrl(url)} has a character that HTTP cannot send`, {
-        code: 'SOURCE_HEADER_INVALID',
-        hint: 'Look for a line break or a letter that is not ASCII in the value, often copied along with a token.',
-      })
-    }
-  }
-  return headers
 }
 
 async function waitFor(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -56,7 +56,32 @@ export function recordCutter(options: RecordCutterOptions): RecordCutter {
     }
   }
 
+  function endRecord(end: number): void {
+    checkSize(end)
+    last = { bytes: end, lines }
+    if (first === nothing) first = last
+  }
+
+  /** Without a quote in sight only line ends matter: finding them takes a tenth of the time that looking at every byte does. */
+  function scanPlain(chunk: Uint8Array): void {
+    for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, at + 1)) {
+      lines += 1
+      endRecord(heldBytes + at + 1)
+    }
+    const final = chunk.at(-1)
+    state = final === newline || final === delimiter ? 'field-start' : 'plain'
+  }
+
   function scan(chunk: Uint8Array): void {
+    if (chunk.length === 0) return
+    if ((state === 'field-start' || state === 'plain') && !chunk.includes(quote)) scanPlain(chunk)
+    else scanQuoted(chunk)
+    held.push(chunk)
+    heldBytes += chunk.length
+    checkSize(heldBytes)
+  }
+
+  function scanQuoted(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; at += 1) {
       const byte = chunk[at]
       if (byte === newline) lines += 1
@@ -67,18 +92,13 @@ export function recordCutter(options: RecordCutterOptions): RecordCutter {
         state = 'quoted'
       } else if (byte === newline) {
         state = 'field-start'
-        checkSize(heldBytes + at + 1)
-        last = { bytes: heldBytes + at + 1, lines }
-        if (first === nothing) first = last
+        endRecord(heldBytes + at + 1)
       } else if (byte === delimiter) {
         state = 'field-start'
       } else if (byte !== carriageReturn || state !== 'after-quote') {
         state = 'plain'
       }
     }
-    held.push(chunk)
-    heldBytes += chunk.length
-    checkSize(heldBytes)
   }
 
   function cut(boundary: Boundary): CutPage | undefined {

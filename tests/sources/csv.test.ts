@@ -154,6 +154,11 @@ test('pages stay of one size, whatever the file’s', async () => {
   expect(most).toBeLessThan(1.3 * mebibyte)
 })
 
+/** Quoted only where it must be. */
+function asField(value: string): string {
+  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
+}
+
 test('however the bytes arrive, the same records come out, never cut', () => {
   const field = fc.oneof(fc.string({ maxLength: 6 }), fc.constantFrom('', 'a"b', 'x\ny', 'p,q', '"', '\r\n', 'é🚀'))
   const rows = fc.array(fc.tuple(field, field), { minLength: 1, maxLength: 12 })
@@ -164,7 +169,7 @@ test('however the bytes arrive, the same records come out, never cut', () => {
       fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1 }),
       fc.integer({ min: 1, max: 60 }),
       (values, end, sizes, pageBytes) => {
-        const text = values.map((row) => row.map((value) => `"${value.replaceAll('"', '""')}"`).join(',') + end).join('')
+        const text = values.map((row) => row.map(asField).join(',') + end).join('')
         const bytes = Buffer.from(text)
         const cutter = recordCutter({ pageBytes, maxRecordBytes: 1000, delimiter: ',', name: 'x' })
         const pages = []

@@ -2,6 +2,7 @@ import { Manifest } from '../definitions/manifest.ts'
 import type { AssetSpec } from '../definitions/manifest.ts'
 import { MillraceError } from '../errors.ts'
 import type { StoredError } from '../errors.ts'
+import type pg from 'pg'
 import type { Database } from './database.ts'
 
 /**
@@ -40,7 +41,7 @@ export interface CurrentManifest {
 }
 
 /** The manifests in force, of every location or of one. */
-export async function currentManifests(database: Database, location?: string): Promise<CurrentManifest[]> {
+export async function currentManifests(database: Pick<pg.ClientBase, 'query'>, location?: string): Promise<CurrentManifest[]> {
   const { rows } = await database.query<{ version: string; document: unknown }>(
     `SELECT m.version, m.document FROM millrace.location l JOIN millrace.manifest m ON m.location = l.name AND m.version = l.version
      WHERE $1::text IS NULL OR l.name = $1 ORDER BY l.name`,

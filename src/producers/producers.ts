@@ -8,6 +8,7 @@ import { createQueues } from '../queues/queues.ts'
 import { syncSchedules } from './schedules.ts'
 import { settleVersions } from './settle-versions.ts'
 import { sweep } from './sweep.ts'
+import type { SweepDeps } from './sweep.ts'
 
 export interface ProducersOptions {
   readonly databaseUrl: string
@@ -30,6 +31,21 @@ const leadLeaseMs = 5000
 
 /** Keeps schedules on the queues and repairs what crashes left behind. Any number may run; one leads, by lease. */
 export async function startProducers(options: ProducersOptions): Promise<RunningProducers> {
+  return start(options, async (deps, rounds) => {
+    await settleVersions(deps.pool, deps.logger)
+    if (rounds % roundsPerSync === 0) await syncSchedules(deps, new Date())
+    await sweep(deps)
+  })
+}
+
+/** Only the repairs, for a command that does one run by itself: no schedule is kept, no tick started. */
+export async function startSweeper(options: ProducersOptions): Promise<RunningProducers> {
+  return start(options, async (deps) => {
+    await sweep(deps)
+  })
+}
+
+async function start(options: ProducersOptions, asLeader: (deps: SweepDeps, rounds: number) => Promise<void>): Promise<RunningProducers> {
   const { logger } = options
   const pool = createPool({ url: options.databaseUrl, max: 4, name: 'millrace producers', logger })
   const queues = createQueues({ databaseUrl: options.databaseUrl, redisUrl: options.redisUrl, prefix: options.queuePrefix, logger })
@@ -50,9 +66,7 @@ export async function startProducers(options: ProducersOptions): Promise<Running
       rounds = 0
     }
     if (epoch === undefined) return
-    await settleVersions(pool, logger)
-    if (rounds % roundsPerSync === 0) await syncSchedules({ pool, queues, logger }, new Date())
-    await sweep({ pool, queues, logger })
+    await asLeader({ pool, queues, logger }, rounds)
     rounds += 1
   }
   const loop = startLoop(round, roundMs, logger)

@@ -1,5 +1,56 @@
-import { Command } from '@commander-js/extra-typings'
+import { text } from 'node:stream/consumers'
+import { Command, InvalidArgumentError } from '@commander-js/extra-typings'
+import { readEnvironment } from '../environment.ts'
+import { requireInstallation } from '../installation.ts'
+import { csvFormat, jsonFormat, tableFormat } from '../sql/result-format.ts'
+import { runStatement } from '../sql/statement.ts'
+import { createStandardOutput } from '../standard-output.ts'
+import { withClient } from '../with-client.ts'
+
+const examples = `
+One statement, in a read-only transaction. Values are printed as Postgres prints them; rows are streamed.
+
+Examples:
+  millrace sql 'select * from tailscale.device limit 10'
+  millrace sql --csv 'table retail.operational_data' > operations.csv
+  millrace sql --json --catalog 'select * from millrace.run order by created_at desc limit 5'
+  millrace sql - < report.sql`
+
+/** Rows fetched at a time: a page of wide rows stays within a few MiB, and more gained nothing. */
+const pageRows = 1000
+
+function wholeNumber(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('It is no whole number.')
+  return Number(value)
+}
 
 export function sqlCommand() {
   return new Command('sql')
+    .description('Run a statement on the destination and print its rows.')
+    .argument('<statement>', 'the SQL; - reads it from standard input')
+    .option('--catalog', 'run it on the catalogue instead')
+    .option('--write', 'let it change something')
+    .option('--json', 'print an array of objects')
+    .option('--csv', 'print CSV with a heading')
+    .option('--limit <rows>', 'print no more rows than that', wholeNumber)
+    .addHelpText('after', examples)
+    .action(async (statement, options, command) => {
+      if (options.json === true && options.csv === true) command.error('error: --json and --csv exclude each other')
+      const installation = await requireInstallation(readEnvironment().config)
+      const sql = statement === '-' ? await text(process.stdin) : statement
+      const output = createStandardOutput()
+      await withClient(options.catalog === true ? installation.databaseUrl : installation.destinationUrl, 'sql', async (client) => {
+        const format = options.json === true ? jsonFormat(client) : options.csv === true ? csvFormat() : tableFormat()
+        const limit = options.limit ?? Number.POSITIVE_INFINITY
+        let printed = 0
+        let more = false
+        const summary = await runStatement(client, { text: sql, write: options.write ?? false, pageRows: Math.min(pageRows, limit + 1) }, async (page) => {
+          const rows = page.rows.slice(0, limit - printed)
+          printed += rows.length
+          more ||= rows.length < page.rows.length
+          return (await output.write(await format.page({ fields: page.fields, rows }))) && !more
+        })
+        await output.write(format.end(summary.command, more || printed > 0 ? printed : (summary.rowCount ?? 0), more))
+      })
+    })
 }

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+import { Command } from '@commander-js/extra-typings'
+import { assetsCommand } from './commands/assets.ts'
+import { boardCommand } from './commands/board.ts'
+import { devCommand } from './commands/dev.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { initCommand } from './commands/init.ts'
+import { materializeCommand } from './commands/materialize.ts'
+import { migrateCommand } from './commands/migrate.ts'
+import { producersCommand } from './commands/producers.ts'
+import { runsCommand } from './commands/runs.ts'
+import { sqlCommand } from './commands/sql.ts'
+import { urlCommand } from './commands/url.ts'
+import { workerCommand } from './commands/worker.ts'
+import { reportError } from './report-error.ts'
+
+const exitCodes = `
+Exit codes: 0 done · 1 failed · 2 wrong command line or configuration · 3 the database does not answer · 130 interrupted
+Settings come from the environment and .env: DATABASE_URL (else an embedded Postgres under .millrace/), REDIS_URL (else queues
+live in Postgres), DESTINATION_URL, PORT, HOST, MILLRACE_PIPELINES, MILLRACE_SPOOL, LOG_LEVEL and more: see docs/settings.md.`
+
+function packageVersion(): string {
+  const parsed: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : ''
+}
+
+/** The command line. Sets the exit code; ends the process only when something keeps it from ending by itself. */
+export async function main(argv: readonly string[] = process.argv): Promise<void> {
+  const program = new Command('millrace')
+    .description('Data pipelines for TypeScript teams whose data lives in Postgres.')
+    .version(packageVersion())
+    .showHelpAfterError('(run with --help for what there is)')
+    .addHelpText('after', exitCodes)
+    .exitOverride()
+  const commands = [devCommand, materializeCommand, runsCommand, assetsCommand, sqlCommand, urlCommand, doctorCommand, initCommand, migrateCommand, boardCommand, producersCommand, workerCommand]
+  for (const make of commands) program.addCommand(make().exitOverride())
+  try {
+    await program.parseAsync([...argv])
+  } catch (error) {
+    process.exitCode = reportError(error)
+  }
+  // Everything was closed in order; whatever a library still holds must not keep a finished command alive.
+  const late = setTimeout(() => process.exit(), 1500)
+  late.unref()
+}

@@ -1,0 +1,99 @@
+import { migrate } from '../catalog/migrate.ts'
+import { createPool } from '../catalog/database.ts'
+import { currentManifests } from '../catalog/manifests.ts'
+import type { Config } from '../config.ts'
+import { selectAssets } from '../definitions/selection.ts'
+import { createEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
+import { ConfigError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { startSweeper } from '../producers/producers.ts'
+import { embeddedFolder, findInstallation, waitForDatabase } from './installation.ts'
+import type { Installation } from './installation.ts'
+import { startWorkerHere } from './start-worker.ts'
+
+export interface OneRunOptions {
+  readonly config: Config
+  readonly logger: Logger
+  readonly assets: readonly string[]
+  readonly location: string | undefined
+  readonly follow: boolean
+  readonly say: (line: string) => void
+}
+
+/** What one run needs: an installation that runs already, or parts of one that were started for it. */
+export interface OneRun {
+  readonly installation: Installation
+  /** Stops whatever was started for the run. */
+  close(): Promise<void>
+}
+
+/** Kinds of queue that a run passes through. */
+const needed = ['extract', 'transform', 'load']
+
+/** Finds a running installation whose workers can do the run, or starts what is missing in this process. */
+export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
+  const { config, logger, say } = options
+  const stops: (() => Promise<unknown>)[] = []
+  const close = async (): Promise<void> => {
+    for (const stop of stops.toReversed()) await stop().catch((error: unknown) => logger.warn({ err: error }, 'a part did not stop in order'))
+  }
+  try {
+    const found = await findInstallation(config)
+    const installation = found ?? (await startDatabase(config, logger, say, stops))
+    if (found !== undefined) await waitForDatabase(found.databaseUrl, 10_000)
+    if (found === undefined || config.databaseUrl !== undefined) await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined })
+    if (await hasWorkers(installation, options)) return { installation, close }
+    if (!options.follow) {
+      throw new ConfigError('Nothing is running that could do the run.', { code: 'NOT_RUNNING', hint: 'Start it with `npm start` (or `npx millrace dev`), or leave --no-follow out.' })
+    }
+    say('No worker is running for this: starting one for this run alone.')
+    const demo = config.env['MILLRACE_DEMO'] === undefined ? { ...config, demo: true } : config
+    const worker = await startWorkerHere({ config: demo, installation, logger, locations: options.location === undefined ? undefined : [options.location] })
+    stops.push(() => worker.stop())
+    for (const notice of worker.notices) say(`Note: ${notice}`)
+    const sweeper = await startSweeper({ databaseUrl: installation.databaseUrl, redisUrl: config.redisUrl, queuePrefix: config.queuePrefix, leaseMs: config.leaseMs, logger })
+    stops.push(() => sweeper.stop())
+    return { installation, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function startDatabase(config: Config, logger: Logger, say: (line: string) => void, stops: (() => Promise<unknown>)[]): Promise<Installation> {
+  say('Nothing is running here: starting the embedded database for this run.')
+  const postgres = await createEmbeddedPostgres({ folder: embeddedFolder(config), durable: true, log: (message) => logger.info(message) })
+  stops.push(() => postgres.close())
+  return { databaseUrl: postgres.url, destinationUrl: config.destinationUrl ?? postgres.url, embedded: true }
+}
+
+/** Whether live workers cover every queue that a run of these assets needs. */
+async function hasWorkers({ databaseUrl }: Installation, { assets, location, logger }: OneRunOptions): Promise<boolean> {
+  const pool = createPool({ url: databaseUrl, max: 1, name: 'millrace materialize', logger })
+  try {
+    const manifests = await currentManifests(pool, location)
+    const names = manifests.filter((one) => matches(one.manifest.assets, assets)).map((one) => one.manifest.location)
+    const { rows } = await pool.query<{ covered: boolean }>(
+      `SELECT bool_and(EXISTS (SELECT FROM millrace.process p WHERE p.role = 'worker' AND p.lease_until > clock_timestamp() AND p.problem IS NULL
+         AND needed.kind = ANY(p.queues) AND p.versions ?| $1)) AS covered FROM unnest($2::text[]) AS needed(kind)`,
+      [names, needed],
+    )
+    return names.length > 0 ? rows[0]?.covered === true : await anyWorker(pool)
+  } finally {
+    await pool.end()
+  }
+}
+
+/** With nothing matching, a running installation is asked all the same: its answer names the assets there are. */
+async function anyWorker(pool: { query: ReturnType<typeof createPool>['query'] }): Promise<boolean> {
+  const { rows } = await pool.query<{ found: boolean }>(`SELECT EXISTS (SELECT FROM millrace.process WHERE role = 'worker' AND lease_until > clock_timestamp()) AS found`)
+  return rows[0]?.found === true
+}
+
+function matches(known: readonly { key: string; group?: string | undefined }[], terms: readonly string[]): boolean {
+  try {
+    return selectAssets(known, terms).length > 0
+  } catch {
+    return false
+  }
+}

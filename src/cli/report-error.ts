@@ -1,0 +1,27 @@
+import { CommanderError } from '@commander-js/extra-typings'
+import { ConfigError, MillraceError, storedError } from '../errors.ts'
+import type { StoredError } from '../errors.ts'
+import { redactText } from '../redact.ts'
+import { exitCode } from './exit-code.ts'
+import type { ExitCode } from './exit-code.ts'
+
+/** Says on standard error what went wrong and what to do, and answers the exit code. Stacks only with LOG_LEVEL=debug. */
+export function reportError(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
+  process.stderr.write(`${redactText(describeError(storedError(error)))}\n`)
+  if (process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${redactText(error.stack ?? '')}\n`)
+  if (error instanceof ConfigError) return exitCode.usage
+  if (error instanceof MillraceError) {
+    if (error.code === 'DATABASE_UNAVAILABLE') return exitCode.unavailable
+    if (['UNKNOWN_ASSET', 'CONFIG_INVALID', 'LOCATION_AMBIGUOUS'].includes(error.code)) return exitCode.usage
+  }
+  return exitCode.failed
+}
+
+/** An error as lines for a person: message, hint, causes. */
+export function describeError(error: StoredError): string {
+  const lines = [`✗ ${error.message}${error.code === 'UNKNOWN' ? '' : ` (${error.code})`}`]
+  if (error.hint !== undefined) lines.push(`  → ${error.hint}`)
+  for (let cause = error.cause; cause !== undefined; cause = cause.cause) if (!error.message.includes(cause.message)) lines.push(`  because: ${cause.message}`)
+  return lines.join('\n')
+}

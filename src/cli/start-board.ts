@@ -1,0 +1,37 @@
+import { createBoard } from '../board.ts'
+import type { Board } from '../board.ts'
+import { createPool } from '../catalog/database.ts'
+import type { Config } from '../config.ts'
+import type { Logger } from '../logger.ts'
+import { createQueues } from '../queues/queues.ts'
+import type { Installation } from './installation.ts'
+
+/** A board, and what it holds once it has a database. */
+export interface RunningBoard {
+  readonly board: Board
+  /** Connects it to an installation. */
+  connect(installation: Installation): void
+  stop(): Promise<void>
+}
+
+/** Starts the web server; it answers at once, and says what it waits for until it is connected. */
+export async function startBoard(config: Config, logger: Logger): Promise<RunningBoard> {
+  const board = await createBoard({ logger, host: config.host, port: config.port, insecure: config.insecure })
+  let close: () => Promise<void> = async () => undefined
+  return {
+    board,
+    connect({ databaseUrl }) {
+      const pool = createPool({ url: databaseUrl, max: 6, name: 'millrace board', logger })
+      const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
+      board.ready({ pool, queues, databaseUrl })
+      close = async () => {
+        await queues.close()
+        await pool.end()
+      }
+    },
+    async stop() {
+      await board.close()
+      await close()
+    },
+  }
+}

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { installDebianPackage } from './debian-package.ts'
 
 /** Where the browser of the tests is, if it is there. */
-export const chromiumPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+const chromiumPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
 /** Installs the browser where that is allowed; the tests that need it say so where it is missing. */
 export function prepareChromium(): void {

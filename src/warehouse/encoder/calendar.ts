@@ -8,11 +8,11 @@ export const reading = {
 
 const monthDays = Uint8Array.of(0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
-/** Two digits as a number; -1 when they are not digits. */
+/** Two digits as a number; -1 when they are not digits, or the text ends before them (NaN is not between 0 and 9; `>>>` would make it 0). */
 function two(text: string, at: number): number {
   const tens = text.charCodeAt(at) - 48
   const ones = text.charCodeAt(at + 1) - 48
-  return tens >>> 0 > 9 || ones >>> 0 > 9 ? -1 : tens * 10 + ones
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -1
 }
 
 /** Reads `YYYY-MM-DD` at the start of a text into `reading.days`. There is no year 0. */
@@ -60,7 +60,7 @@ function readClock(text: string, start: number): number {
     const first = ++at
     let digit = text.charCodeAt(at) - 48
     // 15 digits are exact in a double; what comes after cannot matter but in a tie.
-    for (; digit >>> 0 <= 9; digit = text.charCodeAt(++at) - 48) if (at - first < 15) fraction = fraction * 10 + digit
+    for (; digit >= 0 && digit <= 9; digit = text.charCodeAt(++at) - 48) if (at - first < 15) fraction = fraction * 10 + digit
     const count = at - first
     if (count === 0) return -1
     fraction = count === 3 ? fraction * 1000 : count === 6 ? fraction : toMicros(fraction, Math.min(count, 15))

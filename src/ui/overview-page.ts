@@ -89,7 +89,7 @@ function assetTables({ assets, locations }: Overview, now: number): Html {
     )}`
 }
 
-export function materializePath(location: string, assets: string): string {
+function materializePath(location: string, assets: string): string {
   return `/materialize?${new URLSearchParams({ location, assets }).toString()}`
 }
 

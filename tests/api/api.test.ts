@@ -14,7 +14,7 @@ describe('runs', () => {
     const { api } = await start(database)
     await seedLocation(database.pool, 'paged')
     const ids: string[] = []
-    // Two share one moment: the cursor must tell them apart.
+    // Two share one moment, and a page ends between them: the cursor must tell them apart.
     for (const createdAt of [
       '2026-01-01T00:00:00.000001Z',
       '2026-01-01T00:00:00.000002Z',
@@ -27,7 +27,7 @@ describe('runs', () => {
     const seen: string[] = []
     let cursor: string | null = ''
     for (let pages = 0; cursor !== null && pages < 10; pages += 1) {
-      const { body } = (await getJson(`${api}/runs?location=paged&limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`)) as {
+      const { body } = (await getJson(`${api}/runs?location=paged&limit=3${cursor === '' ? '' : `&cursor=${cursor}`}`)) as {
         body: { runs: { id: string }[]; nextCursor: string | null }
       }
       seen.push(...body.runs.map((run) => run.id))

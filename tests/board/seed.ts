@@ -100,7 +100,7 @@ export async function seedStep(pool: pg.Pool, step: StepSeed): Promise<string> {
 export async function seedBatches(pool: pg.Pool, stepId: string, statuses: readonly ('recorded' | 'encoded' | 'loaded')[]): Promise<void> {
   for (const [ordinal, status] of statuses.entries()) {
     await pool.query(
-      `INSERT INTO millrace.batch (step_id, generation, ordinal, status, raw, records, rows) VALUES ($1, 1, $2, $3, '{"name":"x","length":1000,"crc":1}', 12, $4)`,
+      `INSERT INTO millrace.batch (step_id, generation, ordinal, status, raw, records, rows) VALUES ($1, 1, $2, $3, '{"name":"x","bytes":1000,"crc":1}', 12, $4)`,
       [stepId, ordinal, status, status === 'recorded' ? null : 10],
     )
   }

@@ -71,11 +71,3 @@ export async function readRun(db: Queryable, id: string): Promise<RunRead | unde
   const [run] = await readRows(db, RunRow, `SELECT ${columns} FROM millrace.run ${progress} WHERE run.id = $1`, [id])
   return run
 }
-
-const OpenRow = z.object({ open: z.boolean() })
-
-/** Whether any run is under way. */
-export async function anyRunOpen(db: Queryable): Promise<boolean> {
-  const [row] = await readRows(db, OpenRow, `SELECT EXISTS (SELECT FROM millrace.run WHERE status IN ('started', 'canceling')) AS open`)
-  return row?.open ?? false
-}

@@ -48,7 +48,7 @@ export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
      FROM millrace.step
      CROSS JOIN LATERAL (
        SELECT count(*) AS recorded, count(*) FILTER (WHERE status IN ('encoded', 'loaded')) AS encoded, count(*) FILTER (WHERE status = 'loaded') AS loaded,
-              COALESCE(sum(COALESCE(raw ->> 'length', raw ->> 'bytes')::bigint), 0) AS bytes, COALESCE(sum(batch.records), 0) AS records,
+              COALESCE(sum((raw ->> 'bytes')::bigint), 0) AS bytes, COALESCE(sum(batch.records), 0) AS records,
               COALESCE(sum(batch.rows) FILTER (WHERE status = 'loaded'), 0) AS rows
        FROM millrace.batch WHERE batch.step_id = step.id AND batch.generation = step.generation
      ) stages

@@ -171,7 +171,7 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
 /** Gives a step back unfinished, for the next delivery; returns its counter, or undefined when the claim was lost meanwhile. */
 export async function releaseStep(database: Database, stepId: string, claim: number): Promise<number | undefined> {
   const { rows } = await database.query<{ enqueued: number }>(
-    `UPDATE millrace.step SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp() WHERE id = $1 AND claim = $2 RETURNING enqueued`,
+    `UPDATE millrace.step SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp() WHERE id = $1 AND claim = $2 AND claimed_by IS NOT NULL RETURNING enqueued`,
     [stepId, claim],
   )
   return rows[0]?.enqueued
@@ -180,7 +180,7 @@ export async function releaseStep(database: Database, stepId: string, claim: num
 /** Gives a batch back unfinished, for the next delivery; returns its counter, or undefined when the claim was lost meanwhile. */
 export async function releaseBatch(database: Database, batchId: string, claim: number): Promise<number | undefined> {
   const { rows } = await database.query<{ enqueued: number }>(
-    `UPDATE millrace.batch SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp() WHERE id = $1 AND claim = $2 RETURNING enqueued`,
+    `UPDATE millrace.batch SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp() WHERE id = $1 AND claim = $2 AND claimed_by IS NOT NULL RETURNING enqueued`,
     [batchId, claim],
   )
   return rows[0]?.enqueued

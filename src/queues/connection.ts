@@ -62,6 +62,8 @@ function onPostgres({ databaseUrl, workers = 0, logger }: QueueConnectionOptions
     keepAlive: true,
   })
   pool.on('error', (error) => logger.debug({ err: error }, 'queue connection'))
+  // Each queue and worker listens for the pool's errors.
+  pool.setMaxListeners(0)
   const shared = pool as unknown as PgPool
   return {
     backend: 'postgres',

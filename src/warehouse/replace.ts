@@ -142,14 +142,14 @@ async function dress(client: pg.ClientBase, table: TableSpec, staging: TableName
     }
   }
   const { rows: facts } = await client.query<{ statement: string }>(
-    `SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, $2, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+    `SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, $2::text, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
         CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) AS statement
-     FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = $1::regclass AND a.grantee <> c.relowner
-     UNION ALL SELECT format('COMMENT ON TABLE %s IS %L', $2, obj_description($1::regclass, 'pg_class')) WHERE obj_description($1::regclass, 'pg_class') IS NOT NULL
-     UNION ALL SELECT format('COMMENT ON COLUMN %s.%I IS %L', $2, a.attname, col_description(a.attrelid, a.attnum))
-       FROM pg_attribute a WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid, a.attnum) IS NOT NULL
-     UNION ALL SELECT format('ALTER TABLE %s SET (%s)', $2, array_to_string(c.reloptions, ', ')) FROM pg_class c WHERE c.oid = $1::regclass AND c.reloptions IS NOT NULL
-     UNION ALL SELECT format('ALTER TABLE %s OWNER TO %I', $2, pg_get_userbyid(c.relowner)) FROM pg_class c WHERE c.oid = $1::regclass AND c.relowner <> current_user::regrole`,
+     FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = $1::text::regclass AND a.grantee <> c.relowner
+     UNION ALL SELECT format('COMMENT ON TABLE %s IS %L', $2::text, obj_description($1::text::regclass, 'pg_class')) WHERE obj_description($1::text::regclass, 'pg_class') IS NOT NULL
+     UNION ALL SELECT format('COMMENT ON COLUMN %s.%I IS %L', $2::text, a.attname, col_description(a.attrelid, a.attnum))
+       FROM pg_attribute a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid, a.attnum) IS NOT NULL
+     UNION ALL SELECT format('ALTER TABLE %s SET (%s)', $2::text, array_to_string(c.reloptions, ', ')) FROM pg_class c WHERE c.oid = $1::text::regclass AND c.reloptions IS NOT NULL
+     UNION ALL SELECT format('ALTER TABLE %s OWNER TO %I', $2::text, pg_get_userbyid(c.relowner)) FROM pg_class c WHERE c.oid = $1::text::regclass AND c.relowner <> current_user::regrole`,
     [target, quoteTable(staging)],
   )
   for (const { statement } of facts) await client.query(statement)

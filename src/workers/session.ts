@@ -145,12 +145,14 @@ export async function startSession(options: SessionOptions): Promise<Session> {
 
 /** Aborts what is no longer this process's: canceled runs, claims taken over. */
 async function abortLost(pool: pg.Pool, inHand: ReadonlySet<InHand>): Promise<void> {
-  if (inHand.size === 0) return
+  // What begins while the question is on its way is not in the answer.
+  const asked = [...inHand]
+  if (asked.length === 0) return
   const { rows } = await pool.query<{ id: string; claim: number; status: string; canceling: boolean }>(
     `SELECT s.id, s.claim, s.status, r.status = 'canceling' AS canceling FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id WHERE s.id = ANY($1)`,
-    [[...new Set([...inHand].map((work) => work.stepId))]],
+    [[...new Set(asked.map((work) => work.stepId))]],
   )
-  for (const work of inHand) {
+  for (const work of asked) {
     const row = rows.find((one) => one.id === work.stepId)
     const stepGone = row === undefined || ['succeeded', 'failed', 'canceled', 'skipped', 'superseded', 'retrying'].includes(row.status)
     const taken = work.batchId === undefined && row !== undefined && row.claim !== work.claim

@@ -43,6 +43,7 @@ const marks: Readonly<Record<string, string>> = {
   canceling: 'warn',
   skipped: 'quiet',
   superseded: 'quiet',
+  'not run': 'quiet',
   waiting: 'quiet',
   retrying: 'warn',
 }

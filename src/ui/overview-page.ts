@@ -116,7 +116,7 @@ function assetRow(asset: Asset, now: number): Html {
         asset.checks.length === 0
           ? '–'
           : html`<ul class="plain">
-              ${asset.checks.map((check) => html`<li>${status(check.last === null ? 'waiting' : check.last.passed ? 'passed' : 'failed')} ${check.name}${check.last === null || check.last.passed ? null : html`: ${check.last.message}`}</li>`)}
+              ${asset.checks.map((check) => html`<li>${status(check.last === null ? 'not run' : check.last.passed ? 'passed' : 'failed')} ${check.name}${check.last === null || check.last.passed ? null : html`: ${check.last.message}`}</li>`)}
             </ul>`
       }
     </td>

@@ -20,13 +20,16 @@ export function isJsonSchema(schema: z.core.$ZodType): boolean {
   )
 }
 
-function isPlainJson(value: unknown): boolean {
+// Deeper than jsonb may nest; stops before the stack ends.
+const deepest = 1001
+
+function isPlainJson(value: unknown, depth = 0): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
   if (typeof value === 'number') return Number.isFinite(value)
-  if (Array.isArray(value)) return value.every(isPlainJson)
-  if (typeof value !== 'object') return false
+  if (typeof value !== 'object' || depth > deepest) return false
+  if (Array.isArray(value)) return value.every((one) => isPlainJson(one, depth + 1))
   const prototype: unknown = Object.getPrototypeOf(value)
-  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isPlainJson)
+  return (prototype === Object.prototype || prototype === null) && Object.values(value).every((one) => isPlainJson(one, depth + 1))
 }
 
 const written = json(true)

@@ -3,6 +3,7 @@ import { putInt32, reserve } from './sink.ts'
 
 // Postgres reads JSON by recursion and fails the whole COPY where its stack ends, at some 6,000 levels by default.
 const deepest = 1000
+const tooDeep = `nests deeper than ${String(deepest)} levels`
 
 function depthOf(json: string): number {
   let depth = 0
@@ -27,7 +28,7 @@ function faultIn(json: string): string | undefined {
       if (code !== undefined) return 'contains a lone surrogate, which jsonb cannot hold'
     }
   }
-  return json.length > 2 * deepest && depthOf(json) > deepest ? `nests deeper than ${String(deepest)} levels` : undefined
+  return json.length > 2 * deepest && depthOf(json) > deepest ? tooDeep : undefined
 }
 
 function stringify(value: unknown): { readonly json: string } | { readonly fault: string } {
@@ -37,14 +38,13 @@ function stringify(value: unknown): { readonly json: string } | { readonly fault
     const fault = faultIn(json)
     return fault === undefined ? { json } : { fault }
   } catch (error) {
+    // JSON.stringify's own stack ended first.
+    if (error instanceof RangeError) return { fault: tooDeep }
     return { fault: `cannot be written as JSON: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}` }
   }
 }
 
-/**
- * `jsonb`, and `json` without the version byte.
- * @param finite refuses a bare NaN or infinity, which JSON.stringify would make null
- */
+/** `jsonb`, and `json` without the version byte. A bare NaN or infinity, which JSON.stringify would make null, is refused. */
 export function json(version: boolean): CellWriter {
   const head = version ? 1 : 0
   return {

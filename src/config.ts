@@ -78,7 +78,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
   const parsed = Environment.safeParse(set)
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} (${issue.message})`).join(', ')
-    throw new ConfigError(`The environment has settings that cannot be used: ${wrong}.`, { code: 'CONFIG_INVALID', hint: 'Mend them in the environment or in .env.' })
+    throw new ConfigError(`The environment has settings that cannot be used: ${wrong}.`, {
+      code: 'CONFIG_INVALID',
+      hint: 'Mend them in the environment or in .env.',
+    })
   }
   const value = parsed.data
   const home = resolve(folder, value.MILLRACE_HOME)

@@ -30,15 +30,20 @@ export function createLogger(options: LoggerOptions): Logger {
   if (options.pretty) {
     const stream = pino.transport({
       target: 'pino-pretty',
-      options: { destination: typeof options.destination === 'number' ? options.destination : 2, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true },
+      options: {
+        destination: typeof options.destination === 'number' ? options.destination : 2,
+        ignore: 'pid,hostname',
+        translateTime: 'SYS:HH:MM:ss.l',
+        singleLine: true,
+      },
     }) as pino.DestinationStream
     return pino(settings, stream)
   }
-  return typeof options.destination === 'object' ? pino(settings, options.destination) : pino(settings, pino.destination({ fd: options.destination ?? 2, sync: true }))
+  return typeof options.destination === 'object'
+    ? pino(settings, options.destination)
+    : pino(settings, pino.destination({ fd: options.destination ?? 2, sync: true }))
 }
 
 function redactFields(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value : isSecretKey(key) ? redacted : redact(value)]),
-  )
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value : isSecretKey(key) ? redacted : redact(value)]))
 }

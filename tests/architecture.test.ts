@@ -93,7 +93,7 @@ describe('the house', () => {
   })
 
   test.each([
-    ['src/workers/extract.ts', '../producers/launch.ts'],
+    ['src/workers/extract.ts', '../producers/launch/launch.ts'],
     ['src/workers/extract.ts', '../producers/launch/plan.ts'],
     ['src/cli/dev.ts', '../board.ts'],
     ['src/catalog/runs.ts', '../errors.ts'],

@@ -1,8 +1,8 @@
 import { requestCancel } from '../catalog/cancel.ts'
 import { readNewestEvents } from '../catalog/read/events.ts'
 import type { EventRead } from '../catalog/read/events.ts'
-import { launch } from '../producers/launch.ts'
-import type { Launched, LaunchRequest } from '../producers/launch.ts'
+import { launch } from '../producers/launch/launch.ts'
+import type { Launched, LaunchRequest } from '../producers/launch/launch.ts'
 import type { Parts } from './parts.ts'
 import { HttpError } from './problem.ts'
 

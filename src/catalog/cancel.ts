@@ -14,7 +14,9 @@ export async function requestCancel(pool: pg.Pool, runId: string): Promise<'canc
     const status = rows[0]?.status
     if (status === undefined) return 'unknown'
     if (status !== 'started' && status !== 'canceling') return 'ended'
-    await client.query(`UPDATE millrace.run SET status = 'canceling', cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()) WHERE id = $1`, [runId])
+    await client.query(`UPDATE millrace.run SET status = 'canceling', cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()) WHERE id = $1`, [
+      runId,
+    ])
     if (status === 'started') await insertEvents(client, [{ runId, kind: 'cancel', level: 'warn', message: 'Somebody asked for the run to be canceled.' }])
     await client.query(
       `UPDATE millrace.step SET status = 'canceled', claimed_by = NULL, ended_at = clock_timestamp()

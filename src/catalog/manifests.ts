@@ -63,7 +63,10 @@ export function createManifestReader(database: Database): ManifestReader {
       const name = `${location} ${version}`
       let manifest = known.get(name)
       if (manifest === undefined) {
-        const { rows } = await database.query<{ document: unknown }>(`SELECT document FROM millrace.manifest WHERE location = $1 AND version = $2`, [location, version])
+        const { rows } = await database.query<{ document: unknown }>(`SELECT document FROM millrace.manifest WHERE location = $1 AND version = $2`, [
+          location,
+          version,
+        ])
         if (rows[0] === undefined) throw new MillraceError(`The location ${location} has no manifest of version ${version}.`, { code: 'ASSET_UNKNOWN' })
         manifest = Manifest.parse(rows[0].document)
         if (known.size > 100) known.clear()

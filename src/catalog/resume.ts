@@ -14,7 +14,16 @@ export interface Resumed {
 /** Takes a step that waited for its next attempt back to where it was. Undefined when it is not due, or somebody did. */
 export async function resumeStep(pool: pg.Pool, stepId: string): Promise<Resumed | undefined> {
   return transaction(pool, async (client) => {
-    const { rows } = await client.query<{ id: string; location: string; status: DueStep['status']; enqueued: number; generation: number; run_id: string; asset: string; attempt: number }>(
+    const { rows } = await client.query<{
+      id: string
+      location: string
+      status: DueStep['status']
+      enqueued: number
+      generation: number
+      run_id: string
+      asset: string
+      attempt: number
+    }>(
       `UPDATE millrace.step SET status = resume_status, resume_status = NULL, next_attempt_at = NULL, claimed_by = NULL,
           enqueued = enqueued + 1, enqueued_at = clock_timestamp()
        WHERE id = $1 AND status = 'retrying' AND next_attempt_at <= clock_timestamp() + interval '20 ms'
@@ -37,7 +46,15 @@ export async function resumeStep(pool: pg.Pool, stepId: string): Promise<Resumed
 export async function reviveStep(pool: pg.Pool, stepId: string): Promise<DueStep | undefined> {
   return transaction(pool, async (client) => {
     await client.query(`SELECT 1 FROM millrace.run WHERE id = (SELECT run_id FROM millrace.step WHERE id = $1) FOR UPDATE`, [stepId])
-    const { rows } = await client.query<{ id: string; location: string; status: DueStep['status']; enqueued: number; run_id: string; asset: string; attempt: number }>(
+    const { rows } = await client.query<{
+      id: string
+      location: string
+      status: DueStep['status']
+      enqueued: number
+      run_id: string
+      asset: string
+      attempt: number
+    }>(
       `UPDATE millrace.step SET status = CASE kind WHEN 'table' THEN 'preparing' ELSE 'computing' END, resume_status = NULL, attempt = attempt + 1,
           generation = generation + 1, batches = 0, position = NULL, sealed_at = NULL, error = NULL, ended_at = NULL, cleaned_at = NULL,
           claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp()
@@ -53,7 +70,9 @@ export async function reviveStep(pool: pg.Pool, stepId: string): Promise<DueStep
          AND NOT EXISTS (SELECT FROM millrace.step f WHERE f.run_id = s.run_id AND f.status = 'failed' AND f.asset = ANY(s.upstream))`,
       [row.run_id],
     )
-    await insertEvents(client, [{ runId: row.run_id, stepId, asset: row.asset, kind: 'attempt', message: `Attempt ${String(row.attempt)} begins afresh, because a person asked for it.` }])
+    await insertEvents(client, [
+      { runId: row.run_id, stepId, asset: row.asset, kind: 'attempt', message: `Attempt ${String(row.attempt)} begins afresh, because a person asked for it.` },
+    ])
     return toDue(row)
   })
 }

@@ -82,7 +82,9 @@ export async function restartStep(
     const row = rows[0]
     if (row === undefined) return undefined
     await client.query(`DELETE FROM millrace.batch WHERE step_id = $1 AND generation < $2`, [row.id, row.generation])
-    await insertEvents(client, [{ runId: row.run_id, stepId: row.id, asset: row.asset, kind: reason.kind, level: 'warn', message: reason.message, data: { generation: row.generation } }])
+    await insertEvents(client, [
+      { runId: row.run_id, stepId: row.id, asset: row.asset, kind: reason.kind, level: 'warn', message: reason.message, data: { generation: row.generation } },
+    ])
     return toDue(row)
   })
 }
@@ -105,7 +107,12 @@ async function lockRun(client: pg.PoolClient, stepId: string): Promise<void> {
 }
 
 /** The step's rows are published (or were, by an attempt before): writes it down, and makes downstream steps due. Nothing when it is written down already. */
-export async function succeedStep(pool: pg.Pool, stepId: string, result: StepResult, as: 'succeeded' | 'superseded' = 'succeeded'): Promise<StepEnd | undefined> {
+export async function succeedStep(
+  pool: pg.Pool,
+  stepId: string,
+  result: StepResult,
+  as: 'succeeded' | 'superseded' = 'succeeded',
+): Promise<StepEnd | undefined> {
   return transaction(pool, async (client) => {
     await lockRun(client, stepId)
     const from = as === 'superseded' ? statusesWith('supersede') : [...statusesWith('done'), ...statusesWith('reconcile')]
@@ -135,7 +142,11 @@ export async function succeedStep(pool: pg.Pool, stepId: string, result: StepRes
   })
 }
 
-async function recordChecks(client: pg.PoolClient, step: { run_id: string; location: string; asset: string }, result: Pick<StepResult, 'checks'>): Promise<void> {
+async function recordChecks(
+  client: pg.PoolClient,
+  step: { run_id: string; location: string; asset: string },
+  result: Pick<StepResult, 'checks'>,
+): Promise<void> {
   for (const check of result.checks ?? []) {
     await client.query(
       `INSERT INTO millrace.check_result (location, asset, name, run_id, passed, blocking, message) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -180,7 +191,14 @@ export async function finishRun(client: Database, runId: string): Promise<boolea
   )
   const ended = rows[0]
   if (ended === undefined) return false
-  await insertEvents(client, [{ runId, kind: 'run ended', level: ended.status === 'failed' ? 'error' : 'info', message: `The run ${ended.status === 'canceled' ? 'was canceled' : ended.status}.` }])
+  await insertEvents(client, [
+    {
+      runId,
+      kind: 'run ended',
+      level: ended.status === 'failed' ? 'error' : 'info',
+      message: `The run ${ended.status === 'canceled' ? 'was canceled' : ended.status}.`,
+    },
+  ])
   return true
 }
 
@@ -215,7 +233,10 @@ export async function failStep(
     const where = { runId: step.run_id, stepId: guard.stepId, asset: step.asset }
     const message = error instanceof Error ? error.message : String(error)
     if (step.run_status === 'canceling') {
-      await client.query(`UPDATE millrace.step SET status = 'canceled', claimed_by = NULL, error = $2, ended_at = clock_timestamp() WHERE id = $1`, [guard.stepId, stored])
+      await client.query(`UPDATE millrace.step SET status = 'canceled', claimed_by = NULL, error = $2, ended_at = clock_timestamp() WHERE id = $1`, [
+        guard.stepId,
+        stored,
+      ])
       return { due: [], runEnded: await finishRun(client, step.run_id), failed: false }
     }
     if (isRetryable(error) && step.attempt <= policy.retries) {
@@ -229,12 +250,29 @@ export async function failStep(
       )
       if (options.afresh === true) await client.query(`DELETE FROM millrace.batch WHERE step_id = $1`, [guard.stepId])
       await insertEvents(client, [
-        { ...where, kind: 'retry', level: 'warn', message: `Attempt ${String(step.attempt)} failed: ${message} Next attempt in ${(delayMs / 1000).toFixed(1)} s.`, data: { error: storedError(error), status: step.status } },
+        {
+          ...where,
+          kind: 'retry',
+          level: 'warn',
+          message: `Attempt ${String(step.attempt)} failed: ${message} Next attempt in ${(delayMs / 1000).toFixed(1)} s.`,
+          data: { error: storedError(error), status: step.status },
+        },
       ])
       return { due: dueRows.map((row) => ({ ...toDue(row), delayMs })), runEnded: false, failed: false }
     }
-    await client.query(`UPDATE millrace.step SET status = 'failed', resume_status = status, error = $2, claimed_by = NULL, ended_at = clock_timestamp() WHERE id = $1`, [guard.stepId, stored])
-    await insertEvents(client, [{ ...where, kind: 'failure', level: 'error', message: `${step.asset} failed: ${message}`, data: { error: storedError(error), status: step.status, attempt: step.attempt } }])
+    await client.query(
+      `UPDATE millrace.step SET status = 'failed', resume_status = status, error = $2, claimed_by = NULL, ended_at = clock_timestamp() WHERE id = $1`,
+      [guard.stepId, stored],
+    )
+    await insertEvents(client, [
+      {
+        ...where,
+        kind: 'failure',
+        level: 'error',
+        message: `${step.asset} failed: ${message}`,
+        data: { error: storedError(error), status: step.status, attempt: step.attempt },
+      },
+    ])
     await skipDownstream(client, step.run_id, step.asset)
     return { due: [], runEnded: await finishRun(client, step.run_id), failed: true }
   })
@@ -250,6 +288,13 @@ async function skipDownstream(client: pg.PoolClient, runId: string, asset: strin
   )
   await insertEvents(
     client,
-    rows.map((row) => ({ runId, stepId: row.id, asset: row.asset, kind: 'skipped', level: 'warn' as const, message: `${row.asset} was skipped, because ${asset} failed.` })),
+    rows.map((row) => ({
+      runId,
+      stepId: row.id,
+      asset: row.asset,
+      kind: 'skipped',
+      level: 'warn' as const,
+      message: `${row.asset} was skipped, because ${asset} failed.`,
+    })),
   )
 }

@@ -32,7 +32,20 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
     .showHelpAfterError('(run with --help for what there is)')
     .addHelpText('after', exitCodes)
     .exitOverride()
-  const commands = [devCommand, materializeCommand, runsCommand, assetsCommand, sqlCommand, urlCommand, doctorCommand, initCommand, migrateCommand, boardCommand, producersCommand, workerCommand]
+  const commands = [
+    devCommand,
+    materializeCommand,
+    runsCommand,
+    assetsCommand,
+    sqlCommand,
+    urlCommand,
+    doctorCommand,
+    initCommand,
+    migrateCommand,
+    boardCommand,
+    producersCommand,
+    workerCommand,
+  ]
   for (const make of commands) program.addCommand(make().exitOverride())
   try {
     await program.parseAsync([...argv])

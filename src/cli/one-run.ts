@@ -44,14 +44,23 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
     if (found === undefined || config.databaseUrl !== undefined) await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined })
     if (await hasWorkers(installation, options)) return { installation, close }
     if (!options.follow) {
-      throw new ConfigError('Nothing is running that could do the run.', { code: 'NOT_RUNNING', hint: 'Start it with `npm start` (or `npx millrace dev`), or leave --no-follow out.' })
+      throw new ConfigError('Nothing is running that could do the run.', {
+        code: 'NOT_RUNNING',
+        hint: 'Start it with `npm start` (or `npx millrace dev`), or leave --no-follow out.',
+      })
     }
     say('No worker is running for this: starting one for this run alone.')
     const demo = config.env['MILLRACE_DEMO'] === undefined ? { ...config, demo: true } : config
     const worker = await startWorkerHere({ config: demo, installation, logger, locations: options.location === undefined ? undefined : [options.location] })
     stops.push(() => worker.stop())
     for (const notice of worker.notices) say(`Note: ${notice}`)
-    const sweeper = await startSweeper({ databaseUrl: installation.databaseUrl, redisUrl: config.redisUrl, queuePrefix: config.queuePrefix, leaseMs: config.leaseMs, logger })
+    const sweeper = await startSweeper({
+      databaseUrl: installation.databaseUrl,
+      redisUrl: config.redisUrl,
+      queuePrefix: config.queuePrefix,
+      leaseMs: config.leaseMs,
+      logger,
+    })
     stops.push(() => sweeper.stop())
     return { installation, close }
   } catch (error) {
@@ -86,7 +95,9 @@ async function hasWorkers({ databaseUrl }: Installation, { assets, location, log
 
 /** With nothing matching, a running installation is asked all the same: its answer names the assets there are. */
 async function anyWorker(pool: { query: ReturnType<typeof createPool>['query'] }): Promise<boolean> {
-  const { rows } = await pool.query<{ found: boolean }>(`SELECT EXISTS (SELECT FROM millrace.process WHERE role = 'worker' AND lease_until > clock_timestamp()) AS found`)
+  const { rows } = await pool.query<{ found: boolean }>(
+    `SELECT EXISTS (SELECT FROM millrace.process WHERE role = 'worker' AND lease_until > clock_timestamp()) AS found`,
+  )
   return rows[0]?.found === true
 }
 

@@ -42,7 +42,9 @@ export type { ClientsOf }
  */
 export function defineLocation(options: LocationOptions): Location {
   if (!/^[a-z][a-z0-9_-]{0,39}$/.test(options.name)) {
-    throw new DefinitionError(`The location name ${JSON.stringify(options.name)} must start with a small letter and have at most 40 small letters, digits, _ or -.`)
+    throw new DefinitionError(
+      `The location name ${JSON.stringify(options.name)} must start with a small letter and have at most 40 small letters, digits, _ or -.`,
+    )
   }
   refuseDuplicates(options.assets, (one) => one.key, 'The asset key', options.name)
   refuseDuplicates(options.assets, (one) => Object.values(tableNameOf(one.key)).join('.'), 'The table', options.name)
@@ -81,7 +83,9 @@ function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
     for (const dep of asset.deps) {
       const upstream = byKey.get(dep)
       if (upstream === undefined) {
-        throw new DefinitionError(`${asset.key} depends on ${dep}, which the location ${location} does not define. Its assets are: ${[...byKey.keys()].join(', ')}.`)
+        throw new DefinitionError(
+          `${asset.key} depends on ${dep}, which the location ${location} does not define. Its assets are: ${[...byKey.keys()].join(', ')}.`,
+        )
       }
       visit(upstream, [...path, asset.key])
     }

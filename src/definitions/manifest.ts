@@ -84,7 +84,9 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
   const columnOf = (field: string, where: string): string => {
     const column = columns.find((one) => one.field === field || one.name === field)
     if (column === undefined) {
-      throw new DefinitionError(`${where} of ${asset.key} names ${JSON.stringify(field)}, which its columns do not have. They are: ${columns.map((one) => one.field).join(', ')}.`)
+      throw new DefinitionError(
+        `${where} of ${asset.key} names ${JSON.stringify(field)}, which its columns do not have. They are: ${columns.map((one) => one.field).join(', ')}.`,
+      )
     }
     return column.name
   }

@@ -32,7 +32,9 @@ export interface SqlAsset {
   readonly group: string | undefined
   readonly tags: Readonly<{ [name: string]: string }>
   readonly select: string
-  readonly store: { readonly kind: 'view' } | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes: readonly (readonly string[])[] }
+  readonly store:
+    | { readonly kind: 'view' }
+    | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes: readonly (readonly string[])[] }
   readonly deps: readonly string[]
   readonly checks: readonly CheckSpec[]
   readonly retry: RetryOptions

@@ -36,7 +36,12 @@ export interface TransformContext<Config = JsonObject> {
   readonly page: Json | undefined
 }
 
-export interface TableOptions<Columns extends z.ZodObject, Record, ConfigSchema extends z.ZodType = z.ZodType<JsonObject>, Needs extends Resources = Resources> {
+export interface TableOptions<
+  Columns extends z.ZodObject,
+  Record,
+  ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
+  Needs extends Resources = Resources,
+> {
   /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
   readonly key: string
   readonly description?: string

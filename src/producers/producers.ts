@@ -50,7 +50,8 @@ async function start(options: ProducersOptions, asLeader: (deps: SweepDeps, roun
   const pool = createPool({ url: options.databaseUrl, max: 4, name: 'millrace producers', logger })
   const queues = createQueues({ databaseUrl: options.databaseUrl, redisUrl: options.redisUrl, prefix: options.queuePrefix, logger })
   let id = randomUUID()
-  const register = (): Promise<void> => registerProcess(pool, { id, role: 'producers', host: hostname(), pid: process.pid, queues: [], versions: {} }, options.leaseMs)
+  const register = (): Promise<void> =>
+    registerProcess(pool, { id, role: 'producers', host: hostname(), pid: process.pid, queues: [], versions: {} }, options.leaseMs)
   await register()
   let epoch: string | undefined
   let rounds = 0

@@ -51,7 +51,13 @@ export async function syncSchedules({ pool, queues, logger }: SchedulesDeps, now
   }
 }
 
-async function enqueueUnclocked(queues: Queues, location: string, schedule: ScheduleSpec, state: { firstSeen: Date; lastTick: Date | undefined }, now: Date): Promise<void> {
+async function enqueueUnclocked(
+  queues: Queues,
+  location: string,
+  schedule: ScheduleSpec,
+  state: { firstSeen: Date; lastTick: Date | undefined },
+  now: Date,
+): Promise<void> {
   if (state.lastTick === undefined && schedule.runOnFirstStart) {
     await queues.enqueue(location, 'tick', { schedule: schedule.name, scheduledAt: state.firstSeen.toISOString(), cause: 'first start' })
     return

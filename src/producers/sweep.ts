@@ -7,8 +7,8 @@ import { RetryPolicy } from '../definitions/retry.ts'
 import type { Logger } from '../logger.ts'
 import type { JobName, Payload } from '../queues/jobs.ts'
 import type { Queues } from '../queues/queues.ts'
-import { enqueueBatch } from './enqueue-batch.ts'
-import { enqueueStep, hasJob, jobOfStatus } from './enqueue-step.ts'
+import { enqueueBatch } from './launch/enqueue-batch.ts'
+import { enqueueStep, hasJob, jobOfStatus } from './launch/enqueue-step.ts'
 
 export interface SweepDeps {
   readonly pool: pg.Pool
@@ -58,7 +58,10 @@ async function freeSteps({ pool, queues, logger }: SweepDeps): Promise<number> {
 }
 
 async function giveUp(pool: pg.Pool, row: { id: string; claim: number; asset: string; lost_claims: number }): Promise<void> {
-  await pool.query(`UPDATE millrace.step SET claimed_by = gen_random_uuid(), claim = claim + 1, lost_claims = 0 WHERE id = $1 AND claim = $2 AND claimed_by IS NULL`, [row.id, row.claim])
+  await pool.query(
+    `UPDATE millrace.step SET claimed_by = gen_random_uuid(), claim = claim + 1, lost_claims = 0 WHERE id = $1 AND claim = $2 AND claimed_by IS NULL`,
+    [row.id, row.claim],
+  )
   const error = new MillraceError(`${String(row.lost_claims)} workers in a row died while they worked on ${row.asset}.`, {
     code: 'WORKERS_LOST',
     hint: 'Look for what kills them: memory, or a function that never gives the event loop back.',

@@ -78,7 +78,12 @@ async function syncFolder(folder: string): Promise<void> {
 
 function spoolFailed(root: string, error: unknown): MillraceError {
   if (codeOf(error) === 'ENOSPC') {
-    return new MillraceError(`The disk of the spool ${root} is full.`, { code: 'SPOOL_FULL', retryable: true, hint: 'Make room there, or point MILLRACE_SPOOL to another disk.', cause: error })
+    return new MillraceError(`The disk of the spool ${root} is full.`, {
+      code: 'SPOOL_FULL',
+      retryable: true,
+      hint: 'Make room there, or point MILLRACE_SPOOL to another disk.',
+      cause: error,
+    })
   }
   return new MillraceError(`The spool ${root} cannot be used: ${String(error)}`, {
     code: 'SPOOL_FAILED',

@@ -51,7 +51,10 @@ async function runCheck(client: pg.ClientBase, check: CheckSpec, relation: strin
          WHERE ${columns.map((one) => `${one} IS NOT NULL`).join(' AND ')} GROUP BY ${columns.join(', ')} HAVING count(*) > 1 LIMIT 3`,
       )
       if (rows.length === 0) return { passed: true, message: `every ${check.columns.join(', ')} is there once.` }
-      return { passed: false, message: `${check.columns.join(', ')} is there more than once, for one ${rows.map((row) => `${JSON.stringify(row.value)} ${row.n} times`).join(', ')}.` }
+      return {
+        passed: false,
+        message: `${check.columns.join(', ')} is there more than once, for one ${rows.map((row) => `${JSON.stringify(row.value)} ${row.n} times`).join(', ')}.`,
+      }
     }
   }
 }

@@ -35,7 +35,10 @@ export async function computeSql(client: pg.ClientBase, request: ComputeRequest)
        VALUES ($1, $2, $3, 1, 'open', nextval('millrace_load.load_order')) ON CONFLICT (step_id) DO UPDATE SET state = CASE step.state WHEN 'abandoned' THEN 'open' ELSE step.state END`,
       [stepId, spec.schema, spec.name],
     )
-    const { rows: fences } = await client.query<{ state: string; result: ComputeResult | null }>(`SELECT state, result FROM millrace_load.step WHERE step_id = $1 FOR UPDATE`, [stepId])
+    const { rows: fences } = await client.query<{ state: string; result: ComputeResult | null }>(
+      `SELECT state, result FROM millrace_load.step WHERE step_id = $1 FOR UPDATE`,
+      [stepId],
+    )
     const done = fences[0]
     if (done?.state === 'published' && done.result !== null) {
       await client.query('ROLLBACK')
@@ -46,7 +49,10 @@ export async function computeSql(client: pg.ClientBase, request: ComputeRequest)
     const checks = await runChecks(client, spec.checks, quoteTable(spec))
     refuseFailed(spec.key, checks)
     const result: ComputeResult = { ...counts, checks }
-    await client.query(`UPDATE millrace_load.step SET state = 'published', result = $2, ended_at = clock_timestamp() WHERE step_id = $1`, [stepId, JSON.stringify(result)])
+    await client.query(`UPDATE millrace_load.step SET state = 'published', result = $2, ended_at = clock_timestamp() WHERE step_id = $1`, [
+      stepId,
+      JSON.stringify(result),
+    ])
     request.onApplied?.()
     await client.query('COMMIT')
     return result
@@ -65,10 +71,15 @@ async function withExplanation<T>(spec: SqlAssetSpec, run: () => Promise<T>): Pr
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     const text = error instanceof Error ? error.message : String(error)
     if (code === '21000') {
-      throw new DataError(`The query of ${spec.key} gives a key more than once: ${text}`, { code: 'SQL_ASSET_INVALID', hint: 'Give one row per primary key, for one by DISTINCT ON.', cause: error })
+      throw new DataError(`The query of ${spec.key} gives a key more than once: ${text}`, {
+        code: 'SQL_ASSET_INVALID',
+        hint: 'Give one row per primary key, for one by DISTINCT ON.',
+        cause: error,
+      })
     }
     // Classes 42 (syntax, unknown names, privileges), 22 (values) and 23 (constraints) stay wrong however often they are tried.
-    if (/^(42|22|23)/.test(code)) throw new DataError(`Postgres refuses the query of ${spec.key}: ${text}`, { code: 'SQL_ASSET_INVALID', hint: 'Mend the asset’s `select`.', cause: error })
+    if (/^(42|22|23)/.test(code))
+      throw new DataError(`Postgres refuses the query of ${spec.key}: ${text}`, { code: 'SQL_ASSET_INVALID', hint: 'Mend the asset’s `select`.', cause: error })
     throw error
   }
 }
@@ -90,7 +101,11 @@ async function makeView(client: pg.ClientBase, spec: SqlAssetSpec): Promise<Coun
   return { rows: Number(rows[0]?.n ?? 0) }
 }
 
-async function merge(client: pg.ClientBase, spec: SqlAssetSpec, store: { readonly primaryKey: readonly string[]; readonly indexes: readonly (readonly string[])[] }): Promise<Counts> {
+async function merge(
+  client: pg.ClientBase,
+  spec: SqlAssetSpec,
+  store: { readonly primaryKey: readonly string[]; readonly indexes: readonly (readonly string[])[] },
+): Promise<Counts> {
   const target = quoteTable(spec)
   const { rows: found } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [target])
   if (found[0]?.found !== true) {

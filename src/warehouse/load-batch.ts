@@ -62,7 +62,10 @@ async function copyUnderLedger(client: pg.ClientBase, request: LoadBatchRequest,
   const names = request.columns.map((column) => quoteIdentifier(column.name)).join(', ')
   const copied = await copy(client, `COPY ${quoteTable(staging)} (${names}) FROM STDIN (FORMAT ${request.format})`, request.bytes)
   if (copied !== request.rows) {
-    throw new MillraceError(`Batch ${String(request.ordinal)} has ${String(request.rows)} rows, but Postgres took ${String(copied)}.`, { code: 'LOAD_COUNT', retryable: true })
+    throw new MillraceError(`Batch ${String(request.ordinal)} has ${String(request.rows)} rows, but Postgres took ${String(copied)}.`, {
+      code: 'LOAD_COUNT',
+      retryable: true,
+    })
   }
   return 'loaded'
 }
@@ -72,10 +75,13 @@ function compareTypes(columns: readonly ColumnSpec[], found: readonly number[]):
   const expected = typeOidsOf(columns)
   const wrong = columns.filter((_, index) => found[index] === undefined || (expected[index] !== null && expected[index] !== found[index]))
   if (wrong.length === 0 && found.length === columns.length) return
-  throw new DataError(`The staging table’s columns are not the ones that the rows were encoded for: ${wrong.map((one) => `${one.name} should be ${one.type}`).join(', ') || 'their number differs'}.`, {
-    code: 'COLUMN_TYPE_MISMATCH',
-    hint: 'Nobody but Millrace may alter the schema millrace_staging. Run the asset again.',
-  })
+  throw new DataError(
+    `The staging table’s columns are not the ones that the rows were encoded for: ${wrong.map((one) => `${one.name} should be ${one.type}`).join(', ') || 'their number differs'}.`,
+    {
+      code: 'COLUMN_TYPE_MISMATCH',
+      hint: 'Nobody but Millrace may alter the schema millrace_staging. Run the asset again.',
+    },
+  )
 }
 
 async function copy(client: pg.ClientBase, sql: string, bytes: Uint8Array): Promise<number> {

@@ -89,7 +89,10 @@ async function dropStagingBelow(client: pg.ClientBase, stepId: string, generatio
 
 /** Gives a step's load up to a generation: drops its staging and closes the fence, unless it is published. Answers what the fence says then. */
 export async function abandonLoad(client: pg.ClientBase, stepId: string, generation: number): Promise<{ state: string; result: unknown } | undefined> {
-  await client.query(`UPDATE millrace_load.step SET state = 'abandoned', ended_at = clock_timestamp() WHERE step_id = $1 AND state = 'open' AND generation <= $2`, [stepId, generation])
+  await client.query(
+    `UPDATE millrace_load.step SET state = 'abandoned', ended_at = clock_timestamp() WHERE step_id = $1 AND state = 'open' AND generation <= $2`,
+    [stepId, generation],
+  )
   await dropStagingBelow(client, stepId, generation + 1)
   await client.query(`DELETE FROM millrace_load.batch WHERE step_id = $1 AND generation <= $2`, [stepId, generation])
   const { rows } = await client.query<{ state: string; result: unknown }>(`SELECT state, result FROM millrace_load.step WHERE step_id = $1`, [stepId])

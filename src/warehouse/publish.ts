@@ -79,10 +79,18 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
   const { rows: preview } = await client.query<{ row: unknown }>(`SELECT to_jsonb(s) AS row FROM ${quoteTable(staging)} s LIMIT 5`)
   const whole = table.disposition === 'replace'
   // What concerns the load alone, and everything of a replace, is asked of staging, before anything is locked that readers need.
-  const before = await runChecks(client, request.checks.filter((check) => whole || check.kind === 'not-empty'), quoteTable(staging))
+  const before = await runChecks(
+    client,
+    request.checks.filter((check) => whole || check.kind === 'not-empty'),
+    quoteTable(staging),
+  )
   refuseFailed(asset, before)
   const how = await apply(client, request)
-  const after = await runChecks(client, request.checks.filter((check) => !whole && check.kind !== 'not-empty'), quoteTable(table))
+  const after = await runChecks(
+    client,
+    request.checks.filter((check) => !whole && check.kind !== 'not-empty'),
+    quoteTable(table),
+  )
   refuseFailed(asset, [...before, ...after])
   const result: PublishResult = {
     ...counts,
@@ -113,19 +121,31 @@ async function countLedger(client: pg.ClientBase, request: PublishRequest, stagi
   if (counted === undefined || Number(counted.batches) !== request.batches || counted.rows !== counted.staged) {
     throw new MillraceError(
       `${request.asset} is not published: ${String(request.batches)} batches were recorded and ${counted?.batches ?? '0'} are in the ledger, with ${counted?.rows ?? '0'} rows; staging holds ${counted?.staged ?? '0'}.`,
-      { code: 'LEDGER_INCOMPLETE', retryable: true, hint: 'Nothing was published. If it stays so, somebody changed the schema millrace_staging: run the asset again.' },
+      {
+        code: 'LEDGER_INCOMPLETE',
+        retryable: true,
+        hint: 'Nothing was published. If it stays so, somebody changed the schema millrace_staging: run the asset again.',
+      },
     )
   }
   return { rows: Number(counted.rows), records: Number(counted.records), filtered: Number(counted.filtered) }
 }
 
 async function isSuperseded(client: pg.ClientBase, table: TableSpec, order: string): Promise<boolean> {
-  const { rows } = await client.query(`SELECT 1 FROM millrace_load.target WHERE target_schema = $1 AND target_name = $2 AND load_order > $3`, [table.schema, table.name, order])
+  const { rows } = await client.query(`SELECT 1 FROM millrace_load.target WHERE target_schema = $1 AND target_name = $2 AND load_order > $3`, [
+    table.schema,
+    table.name,
+    order,
+  ])
   return rows.length > 0
 }
 
 async function closeFence(client: pg.ClientBase, stepId: string, state: 'published' | 'superseded', result: PublishResult | null): Promise<void> {
-  await client.query(`UPDATE millrace_load.step SET state = $2, result = $3, ended_at = clock_timestamp() WHERE step_id = $1`, [stepId, state, result === null ? null : JSON.stringify(result)])
+  await client.query(`UPDATE millrace_load.step SET state = $2, result = $3, ended_at = clock_timestamp() WHERE step_id = $1`, [
+    stepId,
+    state,
+    result === null ? null : JSON.stringify(result),
+  ])
 }
 
 async function apply(client: pg.ClientBase, request: PublishRequest): Promise<string | undefined> {

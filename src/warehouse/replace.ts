@@ -56,7 +56,8 @@ async function replaceInPlace(client: pg.ClientBase, { table, staging }: Replace
 async function replaceByKey(client: pg.ClientBase, { table, staging }: ReplaceRequest, keys: readonly { name: string; cascades: boolean }[]): Promise<void> {
   const cascading = keys.filter((one) => one.cascades)
   if (table.primaryKey.length === 0 || cascading.length > 0) {
-    const why = cascading.length > 0 ? `deleting from it would cascade through ${cascading.map((one) => one.name).join(', ')}` : 'it has no primary key to write by'
+    const why =
+      cascading.length > 0 ? `deleting from it would cascade through ${cascading.map((one) => one.name).join(', ')}` : 'it has no primary key to write by'
     throw new DataError(`${table.schema}.${table.name} cannot be replaced: other tables point at it, and ${why}.`, {
       code: 'REPLACE_REFUSED',
       hint: 'Give the asset a primary key, or change the foreign key to ON DELETE RESTRICT, or write it by append.',
@@ -66,8 +67,12 @@ async function replaceByKey(client: pg.ClientBase, { table, staging }: ReplaceRe
   const names = table.columns.map((column) => quoteIdentifier(column.name))
   const others = names.filter((name) => !key.includes(name))
   const update = others.length === 0 ? 'NOTHING' : `UPDATE SET ${others.map((name) => `${name} = excluded.${name}`).join(', ')}`
-  await client.query(`INSERT INTO ${quoteTable(table)} (${names.join(', ')}) SELECT ${names.join(', ')} FROM ${quoteTable(staging)} ON CONFLICT (${key.join(', ')}) DO ${update}`)
-  await client.query(`DELETE FROM ${quoteTable(table)} t WHERE NOT EXISTS (SELECT FROM ${quoteTable(staging)} s WHERE ${key.map((name) => `s.${name} = t.${name}`).join(' AND ')})`)
+  await client.query(
+    `INSERT INTO ${quoteTable(table)} (${names.join(', ')}) SELECT ${names.join(', ')} FROM ${quoteTable(staging)} ON CONFLICT (${key.join(', ')}) DO ${update}`,
+  )
+  await client.query(
+    `DELETE FROM ${quoteTable(table)} t WHERE NOT EXISTS (SELECT FROM ${quoteTable(staging)} s WHERE ${key.map((name) => `s.${name} = t.${name}`).join(' AND ')})`,
+  )
   await client.query(`DROP TABLE ${quoteTable(staging)}`)
 }
 
@@ -136,7 +141,9 @@ async function dress(client: pg.ClientBase, table: TableSpec, staging: TableName
     if (index.constraint !== null) {
       // Adopting the index renames it to the constraint's name, so no rename is due after the swap.
       const kind = index.key === 'p' ? 'PRIMARY KEY' : 'UNIQUE'
-      await client.query(`ALTER TABLE ${quoteTable(staging)} ADD CONSTRAINT ${quoteIdentifier(index.constraint)} ${kind} USING INDEX ${quoteIdentifier(temporary)}`)
+      await client.query(
+        `ALTER TABLE ${quoteTable(staging)} ADD CONSTRAINT ${quoteIdentifier(index.constraint)} ${kind} USING INDEX ${quoteIdentifier(temporary)}`,
+      )
     } else {
       renames.push([temporary, index.name])
     }
@@ -155,4 +162,3 @@ async function dress(client: pg.ClientBase, table: TableSpec, staging: TableName
   for (const { statement } of facts) await client.query(statement)
   return renames
 }
-

@@ -34,7 +34,7 @@ export function framePage(page: RawPage): Buffer[] {
 
 /** The pages of a batch, in order, without copying. */
 export function* readFrames(bytes: Buffer): Generator<PageFrame> {
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = 0; offset < bytes.length;) {
     const headerEnd = offset + 4 + bytes.readUInt32BE(offset)
     const header = JSON.parse(bytes.toString('utf8', offset + 4, headerEnd)) as FrameHeader
     const end = headerEnd + header.bytes
@@ -52,10 +52,21 @@ export function pageOfRecords(records: readonly unknown[]): string {
     if (typeof value === 'bigint') return value.toString()
     if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
     if (typeof value === 'number' && !Number.isFinite(value)) {
-      throw new DataError(`A record has ${String(value)} in ${key}, which JSON cannot say.`, { code: 'RECORD_NOT_JSON', hint: 'Yield null or text in its place.' })
+      throw new DataError(`A record has ${String(value)} in ${key}, which JSON cannot say.`, {
+        code: 'RECORD_NOT_JSON',
+        hint: 'Yield null or text in its place.',
+      })
     }
     // A Buffer's toJSON ran before this; its shape is told by these two fields alone.
-    if (typeof value === 'object' && value !== null && 'type' in value && value.type === 'Buffer' && 'data' in value && Array.isArray(value.data) && Object.keys(value).length === 2) {
+    if (
+      typeof value === 'object' &&
+      value !== null &&
+      'type' in value &&
+      value.type === 'Buffer' &&
+      'data' in value &&
+      Array.isArray(value.data) &&
+      Object.keys(value).length === 2
+    ) {
       return Buffer.from(value.data).toString('base64')
     }
     return value

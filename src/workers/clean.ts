@@ -11,17 +11,31 @@ import { followUp, stepResultOf } from './publish.ts'
  * or a cancel kept the catalogue from learning of it, the catalogue is told.
  */
 export async function clean(context: WorkerContext, payload: Payload<'clean'>): Promise<void> {
-  const { rows } = await context.pool.query<{ status: string; kind: string; generation: number }>(`SELECT status, kind, generation FROM millrace.step WHERE id = $1 AND ended_at IS NOT NULL AND cleaned_at IS NULL`, [payload.stepId])
+  const { rows } = await context.pool.query<{ status: string; kind: string; generation: number }>(
+    `SELECT status, kind, generation FROM millrace.step WHERE id = $1 AND ended_at IS NOT NULL AND cleaned_at IS NULL`,
+    [payload.stepId],
+  )
   const step = rows[0]
   if (step === undefined) return
   if (step.status !== 'skipped') {
     const fence = await withDestination(context, ({ client }) => abandonLoad(client, payload.stepId, step.generation))
     if (fence?.state === 'published' && (step.status === 'failed' || step.status === 'canceled')) {
       const result = fence.result as PublishResult
-      await followUp(context, payload.stepId, await succeedStep(context.pool, payload.stepId, step.kind === 'table' ? stepResultOf(result) : { metadata: JSON.parse(JSON.stringify(result)) as Record<string, never> }))
+      await followUp(
+        context,
+        payload.stepId,
+        await succeedStep(
+          context.pool,
+          payload.stepId,
+          step.kind === 'table' ? stepResultOf(result) : { metadata: JSON.parse(JSON.stringify(result)) as Record<string, never> },
+        ),
+      )
     }
   }
   // By generation: a person may have had the step begin afresh meanwhile, and what is newer is not ours to remove.
   for (let generation = 1; generation <= step.generation; generation += 1) await context.spool.remove(`${payload.stepId}/${String(generation)}/`)
-  await context.pool.query(`UPDATE millrace.step SET cleaned_at = clock_timestamp() WHERE id = $1 AND ended_at IS NOT NULL AND generation = $2`, [payload.stepId, step.generation])
+  await context.pool.query(`UPDATE millrace.step SET cleaned_at = clock_timestamp() WHERE id = $1 AND ended_at IS NOT NULL AND generation = $2`, [
+    payload.stepId,
+    step.generation,
+  ])
 }

@@ -28,13 +28,16 @@ export async function withDestination<T>(context: WorkerContext, use: (destinati
       client,
       backend,
       async takeOver(previous) {
-        if (previous !== undefined && (await endBackend(client, previous))) context.logger.info({ pid: previous.pid }, 'ended a session that its worker left behind')
+        if (previous !== undefined && (await endBackend(client, previous)))
+          context.logger.info({ pid: previous.pid }, 'ended a session that its worker left behind')
       },
       endOnAbort(signal) {
         const end = (): void => {
           broken = new Error('the work was given up')
           // A statement cannot be taken back on its own connection; another one cancels it.
-          context.destination.query(`SELECT pg_cancel_backend($1)`, [backend.pid]).catch((error: unknown) => context.logger.debug({ err: error }, 'statement not canceled'))
+          context.destination
+            .query(`SELECT pg_cancel_backend($1)`, [backend.pid])
+            .catch((error: unknown) => context.logger.debug({ err: error }, 'statement not canceled'))
         }
         if (signal.aborted) end()
         signal.addEventListener('abort', end, { once: true })

@@ -8,7 +8,7 @@ import type { JsonObject } from '../definitions/json.ts'
 import type { Page } from '../definitions/page.ts'
 import { FencedError, MillraceError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
-import { enqueueStep } from '../producers/enqueue-step.ts'
+import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
 import type { WorkerContext } from './context.ts'
 import { createBatchCutter } from './batch-cutter.ts'
@@ -33,7 +33,10 @@ export async function extract(context: WorkerContext, payload: Payload<'extract'
     if (verdict.kind === 'hand back') return giveBack(context, 'extract', claimed, 250)
     const { asset } = verdict.own
     if (claimed.batches > 0 && !asset.resumable) {
-      const due = await restartStep(context.pool, claimed, { kind: 'generation', message: `${claimed.asset} cannot go on in the middle of its source: extraction begins afresh.` })
+      const due = await restartStep(context.pool, claimed, {
+        kind: 'generation',
+        message: `${claimed.asset} cannot go on in the middle of its source: extraction begins afresh.`,
+      })
       if (due !== undefined) await enqueueStep(context.queues, due)
       return undefined
     }
@@ -52,7 +55,11 @@ async function pull(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset,
   const stop = new AbortController()
   const signal = AbortSignal.any([workSignal, timeout, stop.signal])
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(workSignal.aborted ? workSignal.reason : timeout.aborted ? tooLong(claimed.asset, asset.timeoutMs) : signal.reason), { once: true })
+    signal.addEventListener(
+      'abort',
+      () => reject(workSignal.aborted ? workSignal.reason : timeout.aborted ? tooLong(claimed.asset, asset.timeoutMs) : signal.reason),
+      { once: true },
+    )
   })
   aborted.catch(() => undefined)
   const pages = await callUserCode(async () => {
@@ -136,7 +143,7 @@ async function write(context: WorkerContext, claimed: ClaimedStep, batch: CutBat
 
 function log(context: WorkerContext, claimed: ClaimedStep, message: string, fields: JsonObject): void {
   context.logger.info({ asset: claimed.asset, run: claimed.runId, ...fields }, message)
-  insertEvents(context.pool, [{ runId: claimed.runId, stepId: claimed.stepId, asset: claimed.asset, kind: 'log', message, data: fields }]).catch((error: unknown) =>
-    context.logger.warn({ err: error }, 'a log line of user code was not stored'),
+  insertEvents(context.pool, [{ runId: claimed.runId, stepId: claimed.stepId, asset: claimed.asset, kind: 'log', message, data: fields }]).catch(
+    (error: unknown) => context.logger.warn({ err: error }, 'a log line of user code was not stored'),
   )
 }

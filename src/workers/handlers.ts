@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq'
 import { reviveStep } from '../catalog/resume.ts'
 import { FencedError, MillraceError } from '../errors.ts'
-import { enqueueStep } from '../producers/enqueue-step.ts'
+import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import { jobs } from '../queues/jobs.ts'
 import type { JobName, Payload } from '../queues/jobs.ts'
 import { clean } from './clean.ts'
@@ -27,15 +27,17 @@ function isJobName(name: string): name is JobName {
 
 /** Runs a job of a location's queue: its payload is parsed here again, whoever put it there. */
 export async function handleJob(context: WorkerContext, location: string, job: Job): Promise<void> {
-  if (!isJobName(job.name)) throw new MillraceError(`There is no job called ${job.name}.`, { code: 'JOB_UNKNOWN', hint: 'A newer version may have enqueued it; upgrade this worker.' })
+  if (!isJobName(job.name))
+    throw new MillraceError(`There is no job called ${job.name}.`, { code: 'JOB_UNKNOWN', hint: 'A newer version may have enqueued it; upgrade this worker.' })
   if (await reviveIfAsked(context, job.name, job)) return
   await run(context, location, job.name, job)
 }
 
-async function run<N extends JobName>(context: WorkerContext, location: string, name: N, job: Job): Promise<void> {
-  const payload = jobs[name].payload.parse(job.data) as Payload<N>
+async function run(context: WorkerContext, location: string, name: JobName, job: Job): Promise<void> {
+  const payload = jobs[name].payload.parse(job.data)
+  const handler = handlers[name] as Handler<JobName>
   try {
-    await handlers[name](context, payload, job, location)
+    await handler(context, payload, job, location)
   } catch (error) {
     // Before or after a claim a lost database or lease is nobody's failure: the row says that work is due, and the sweep asks for it again.
     if (error instanceof FencedError || isConnectionLoss(error)) {

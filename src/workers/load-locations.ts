@@ -32,7 +32,10 @@ const definitionsFile = /^definitions\.(ts|mts|js|mjs)$/
 /** The definitions files of a project: `<folder>/<location>/definitions.ts`, or `<folder>/definitions.ts` alone. */
 export async function findDefinitions(folder: string): Promise<string[]> {
   if (!existsSync(folder)) {
-    throw new ConfigError(`There is no folder ${folder} with code locations.`, { code: 'PIPELINES_MISSING', hint: 'Run this in your project’s folder, set MILLRACE_PIPELINES, or begin with `millrace init`.' })
+    throw new ConfigError(`There is no folder ${folder} with code locations.`, {
+      code: 'PIPELINES_MISSING',
+      hint: 'Run this in your project’s folder, set MILLRACE_PIPELINES, or begin with `millrace init`.',
+    })
   }
   const entries = await readdir(folder, { withFileTypes: true })
   const own = entries.filter((one) => one.isFile() && definitionsFile.test(one.name)).map((one) => join(folder, one.name))
@@ -57,7 +60,11 @@ export async function loadLocations(folder: string, only: readonly string[] | un
     try {
       const one = await loadLocation(file, codeVersion)
       const twin = loaded.find((other) => other.location.name === one.location.name)
-      if (twin !== undefined) throw new MillraceError(`Two definitions files define the location ${one.location.name}.`, { code: 'DEFINITION_INVALID', hint: 'Rename one of the two.' })
+      if (twin !== undefined)
+        throw new MillraceError(`Two definitions files define the location ${one.location.name}.`, {
+          code: 'DEFINITION_INVALID',
+          hint: 'Rename one of the two.',
+        })
       loaded.push(one)
     } catch (error) {
       broken.push({ name, error: explain(file, error) })
@@ -66,7 +73,10 @@ export async function loadLocations(folder: string, only: readonly string[] | un
   const wanted = only === undefined ? loaded : loaded.filter((one) => only.includes(one.location.name))
   const missing = (only ?? []).filter((name) => !loaded.some((one) => one.location.name === name) && !broken.some((one) => one.name === name))
   if (missing.length > 0) {
-    throw new ConfigError(`There is no location ${missing.join(', ')} in ${folder}.`, { code: 'LOCATION_UNKNOWN', hint: `The locations are: ${loaded.map((one) => one.location.name).join(', ') || 'none'}.` })
+    throw new ConfigError(`There is no location ${missing.join(', ')} in ${folder}.`, {
+      code: 'LOCATION_UNKNOWN',
+      hint: `The locations are: ${loaded.map((one) => one.location.name).join(', ') || 'none'}.`,
+    })
   }
   return { loaded: wanted, broken: only === undefined ? broken : broken.filter((one) => only.includes(one.name)) }
 }
@@ -75,7 +85,10 @@ async function loadLocation(file: string, codeVersion: string | undefined): Prom
   const module = (await import(pathToFileURL(file).href)) as { default?: unknown }
   const location = module.default
   if (!isLocation(location)) {
-    throw new MillraceError(`The default export of ${file} is not a location.`, { code: 'DEFINITION_INVALID', hint: 'End the file with `export default defineLocation({ … })`.' })
+    throw new MillraceError(`The default export of ${file} is not a location.`, {
+      code: 'DEFINITION_INVALID',
+      hint: 'End the file with `export default defineLocation({ … })`.',
+    })
   }
   const manifest = manifestOf(location)
   return { location, manifest, version: codeVersion ?? (await hashFolder(dirname(file), JSON.stringify(manifest))) }
@@ -97,7 +110,8 @@ async function hashFolder(folder: string, manifest: string): Promise<string> {
 }
 
 const hints: Record<string, string> = {
-  ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX: 'Node runs TypeScript by leaving the types out: no enum, namespace or parameter properties. Use a union of literals, a module, or plain fields.',
+  ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX:
+    'Node runs TypeScript by leaving the types out: no enum, namespace or parameter properties. Use a union of literals, a module, or plain fields.',
   ERR_MODULE_NOT_FOUND: 'Imports of own files end in .ts; packages must be installed.',
   DEFINITION_INVALID: 'Mend the definitions; the last good version stays in force.',
 }
@@ -105,7 +119,10 @@ const hints: Record<string, string> = {
 function explain(file: string, error: unknown): MillraceError {
   if (error instanceof MillraceError) return error
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'DEFINITIONS_THREW'
-  const at = error instanceof Error ? (/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?/.exec(error.stack?.split('\n').find((line) => line.includes(dirname(file))) ?? '')?.[1] ?? file) : file
+  const at =
+    error instanceof Error
+      ? (/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?/.exec(error.stack?.split('\n').find((line) => line.includes(dirname(file))) ?? '')?.[1] ?? file)
+      : file
   return new MillraceError(`${file} could not be loaded: ${error instanceof Error ? error.message : String(error)} (${at})`, {
     code,
     hint: hints[code] ?? 'Mend the file; the last good version stays in force.',

@@ -71,7 +71,14 @@ async function transformAgain(context: WorkerContext, claimed: ClaimedBatch, err
   const pointer = await takeBackToRecorded(context.pool, claimed.batchId, claimed.claim)
   if (pointer === undefined) return
   await insertEvents(context.pool, [
-    { runId: claimed.runId, stepId: claimed.stepId, asset: claimed.asset, kind: 'spool', level: 'warn', message: `${error.message} Batch ${String(claimed.ordinal)} is transformed again.` },
+    {
+      runId: claimed.runId,
+      stepId: claimed.stepId,
+      asset: claimed.asset,
+      kind: 'spool',
+      level: 'warn',
+      message: `${error.message} Batch ${String(claimed.ordinal)} is transformed again.`,
+    },
   ])
   await context.queues.enqueue(claimed.location, 'transform', pointer)
 }

@@ -11,5 +11,8 @@ export function parseConfig(asset: TableAsset, config: JsonObject): unknown {
   const parsed = asset.config.safeParse(config)
   if (parsed.success) return parsed.data
   const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(whole)'}: ${issue.message}`).join('; ')
-  throw new MillraceError(`The run configuration does not fit ${asset.key}. ${wrong}.`, { code: 'CONFIG_INVALID', hint: 'Launch the run again with the fields set right.' })
+  throw new MillraceError(`The run configuration does not fit ${asset.key}. ${wrong}.`, {
+    code: 'CONFIG_INVALID',
+    hint: 'Launch the run again with the fields set right.',
+  })
 }

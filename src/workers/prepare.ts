@@ -3,7 +3,7 @@ import { markPrepared } from '../catalog/steps.ts'
 import { insertEvents } from '../catalog/events.ts'
 import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
-import { enqueueStep } from '../producers/enqueue-step.ts'
+import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { prepareLoad } from '../warehouse/prepare-load.ts'
 import type { WorkerContext } from './context.ts'
@@ -29,7 +29,14 @@ export async function prepare(context: WorkerContext, payload: Payload<'prepare'
         await client.query('COMMIT')
         if (prepared.ddl.length > 0) {
           await insertEvents(context.pool, [
-            { runId: claimed.runId, stepId: claimed.stepId, asset: claimed.asset, kind: 'schema', message: `The table ${table.schema}.${table.name} was changed.`, data: { ddl: prepared.ddl } },
+            {
+              runId: claimed.runId,
+              stepId: claimed.stepId,
+              asset: claimed.asset,
+              kind: 'schema',
+              message: `The table ${table.schema}.${table.name} was changed.`,
+              data: { ddl: prepared.ddl },
+            },
           ])
         }
       } catch (error) {
@@ -43,4 +50,3 @@ export async function prepare(context: WorkerContext, payload: Payload<'prepare'
     })
   })
 }
-

@@ -4,7 +4,7 @@ import { succeedStep } from '../catalog/steps.ts'
 import type { StepEnd } from '../catalog/steps.ts'
 import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
-import { enqueueStep } from '../producers/enqueue-step.ts'
+import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { publish as publishRows } from '../warehouse/publish.ts'
 import type { PublishOutcome, PublishResult } from '../warehouse/publish.ts'
@@ -58,6 +58,7 @@ export function stepResultOf(result: PublishResult) {
 export async function followUp(context: WorkerContext, stepId: string, end: StepEnd | undefined): Promise<void> {
   if (end === undefined) return
   await Promise.all(end.due.map((step) => enqueueStep(context.queues, step)))
-  await context.spool.remove(`${stepId}/`).catch((error: unknown) => context.logger.warn({ err: error }, 'spool files of an ended step not removed; the sweep will'))
+  await context.spool
+    .remove(`${stepId}/`)
+    .catch((error: unknown) => context.logger.warn({ err: error }, 'spool files of an ended step not removed; the sweep will'))
 }
-

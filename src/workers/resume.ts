@@ -1,6 +1,6 @@
 import { resumeStep } from '../catalog/resume.ts'
-import { enqueueStep } from '../producers/enqueue-step.ts'
-import { enqueueBatch } from '../producers/enqueue-batch.ts'
+import { enqueueStep } from '../producers/launch/enqueue-step.ts'
+import { enqueueBatch } from '../producers/launch/enqueue-batch.ts'
 import type { Payload } from '../queues/jobs.ts'
 import type { WorkerContext } from './context.ts'
 

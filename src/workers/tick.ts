@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq'
-import { evaluateTick } from '../producers/tick.ts'
+import { evaluateTick } from '../producers/launch/tick.ts'
 import type { Payload } from '../queues/jobs.ts'
 import type { WorkerContext } from './context.ts'
 

@@ -8,7 +8,7 @@ import { restartStep } from '../catalog/steps.ts'
 import type { TransformContext } from '../definitions/table.ts'
 import { DataError, FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
-import { enqueueStep } from '../producers/enqueue-step.ts'
+import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { parsePage } from '../sources/parse-page.ts'
 import type { SpoolReference } from '../spool/spool.ts'
@@ -78,7 +78,12 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
   await context.queues.enqueue(claimed.location, 'load', pointer)
 }
 
-async function store(context: WorkerContext, claimed: ClaimedBatch, chunks: readonly Uint8Array[], format: string): Promise<SpoolReference & { format: string }> {
+async function store(
+  context: WorkerContext,
+  claimed: ClaimedBatch,
+  chunks: readonly Uint8Array[],
+  format: string,
+): Promise<SpoolReference & { format: string }> {
   const name = `${claimed.stepId}/${String(claimed.generation)}/${randomUUID()}.copy`
   // Not durable: what a crash of the machine takes is made again from the raw bytes.
   return { ...(await context.spool.write(name, chunks, { durable: false })), format }
@@ -103,7 +108,10 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
   for (const frame of readFrames(raw)) {
     pageNumber += 1
     const name = `page ${String(pageNumber)} of batch ${String(claimed.ordinal)} of ${claimed.asset}`
-    const parsed = parsePage({ format: frame.format, body: frame.body, ...(frame.firstLine === undefined ? {} : { firstLine: frame.firstLine }) }, { name, maxRecordBytes: context.limits.maxRecordBytes })
+    const parsed = parsePage(
+      { format: frame.format, body: frame.body, ...(frame.firstLine === undefined ? {} : { firstLine: frame.firstLine }) },
+      { name, maxRecordBytes: context.limits.maxRecordBytes },
+    )
     const transformContext: TransformContext<unknown> = { config, runId: claimed.runId, runStartedAt: claimed.runStartedAt, page: frame.extra }
     for (let index = 0; index < parsed.records.length; index += 1) {
       const before = encoder.rows
@@ -124,7 +132,11 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
   }
 }
 
-function callTransform(transformOne: (record: unknown, context: TransformContext<unknown>) => unknown, record: unknown, context: TransformContext<unknown>): unknown {
+function callTransform(
+  transformOne: (record: unknown, context: TransformContext<unknown>) => unknown,
+  record: unknown,
+  context: TransformContext<unknown>,
+): unknown {
   try {
     return transformOne(record, context)
   } catch (error) {

@@ -16,7 +16,10 @@ export interface OwnAsset {
 }
 
 /** What a worker does with work that was planned under another version than its own. */
-export type VersionVerdict = { readonly kind: 'mine'; readonly own: OwnAsset } | { readonly kind: 'hand back' } | { readonly kind: 'other table'; readonly own: OwnAsset }
+export type VersionVerdict =
+  | { readonly kind: 'mine'; readonly own: OwnAsset }
+  | { readonly kind: 'hand back' }
+  | { readonly kind: 'other table'; readonly own: OwnAsset }
 
 /**
  * Whether this worker may run the user code of a step. Work of another version is handed back while a worker of that version lives;

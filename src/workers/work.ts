@@ -4,7 +4,7 @@ import { failStep } from '../catalog/steps.ts'
 import type { StepEnd } from '../catalog/steps.ts'
 import { RetryPolicy } from '../definitions/retry.ts'
 import { FencedError, MillraceError } from '../errors.ts'
-import { enqueueStep } from '../producers/enqueue-step.ts'
+import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { JobName } from '../queues/jobs.ts'
 import { CheckFailedError } from '../warehouse/checks.ts'
 import type { WorkerContext } from './context.ts'
@@ -28,7 +28,12 @@ export class StepFailedError extends Error {
  * gives the work back, anything else is the step's failure.
  */
 export async function doWork(context: WorkerContext, job: JobName, claimed: Claimed, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const work = context.session.begin({ runId: claimed.runId, stepId: claimed.stepId, claim: claimed.claim, ...(isBatch(claimed) ? { batchId: claimed.batchId } : {}) })
+  const work = context.session.begin({
+    runId: claimed.runId,
+    stepId: claimed.stepId,
+    claim: claimed.claim,
+    ...(isBatch(claimed) ? { batchId: claimed.batchId } : {}),
+  })
   try {
     await run(work.signal)
   } catch (thrown) {
@@ -102,9 +107,11 @@ export async function giveBack(context: WorkerContext, job: JobName, claimed: Cl
   const options = delayMs > 0 ? { delayMs } : {}
   if (isBatch(claimed)) {
     const enqueued = await releaseBatch(context.pool, claimed.batchId, claimed.claim)
-    if (enqueued !== undefined) await context.queues.enqueue(claimed.location, job === 'load' ? 'load' : 'transform', { batchId: claimed.batchId, enqueued }, options)
+    if (enqueued !== undefined)
+      await context.queues.enqueue(claimed.location, job === 'load' ? 'load' : 'transform', { batchId: claimed.batchId, enqueued }, options)
     return
   }
   const enqueued = await releaseStep(context.pool, claimed.stepId, claimed.claim)
-  if (enqueued !== undefined) await enqueueStep(context.queues, { stepId: claimed.stepId, location: claimed.location, status: claimed.status, enqueued, ...options })
+  if (enqueued !== undefined)
+    await enqueueStep(context.queues, { stepId: claimed.stepId, location: claimed.location, status: claimed.status, enqueued, ...options })
 }

@@ -55,14 +55,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const spoolId = await spool.id()
   const expected = await sharedSpoolId(pool, spoolId)
   const problem =
-    spoolId === expected ? undefined : `its spool ${options.spoolFolder} is another one than the other workers': mount the same folder in all of them, or set MILLRACE_SPOOL`
+    spoolId === expected
+      ? undefined
+      : `its spool ${options.spoolFolder} is another one than the other workers': mount the same folder in all of them, or set MILLRACE_SPOOL`
   if (problem !== undefined) logger.error({ spool: options.spoolFolder }, `this worker takes no stage jobs: ${problem}`)
   const kinds = options.queueKinds.filter((kind) => problem === undefined || !stageKinds.includes(kind))
   const session = await startSession({
     pool,
     logger,
     leaseMs: options.leaseMs,
-    row: { role: 'worker', queues: kinds, versions: Object.fromEntries(locations.loaded.map((one) => [one.location.name, one.version])), spool: spoolId, problem },
+    row: {
+      role: 'worker',
+      queues: kinds,
+      versions: Object.fromEntries(locations.loaded.map((one) => [one.location.name, one.version])),
+      spool: spoolId,
+      problem,
+    },
   })
   const queues = createQueues({
     databaseUrl: options.databaseUrl,
@@ -153,4 +161,3 @@ async function startDemos(options: WorkerOptions): Promise<Map<string, StartedDe
   }
   return started
 }
-

@@ -47,7 +47,13 @@ async function startEverything(config: Config, logger: Logger, watching: boolean
   board.connect(installation)
   const worker = startWorkerProcess({ env: workerEnvironment(config, installation), logger, stopMs: 4000 })
   stops.push(() => worker.stop())
-  const producers = await startProducers({ databaseUrl: installation.databaseUrl, redisUrl: config.redisUrl, queuePrefix: config.queuePrefix, leaseMs: config.leaseMs, logger })
+  const producers = await startProducers({
+    databaseUrl: installation.databaseUrl,
+    redisUrl: config.redisUrl,
+    queuePrefix: config.queuePrefix,
+    leaseMs: config.leaseMs,
+    logger,
+  })
   stops.push(() => producers.stop())
   if (watching) stops.push(watchDefinitions(config.pipelines, worker, logger))
   const notices = await Promise.race([worker.ready, stopped.then(() => [])]).catch(() => [])

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { createChangeListener } from '../../catalog/change-feed.ts'
 import { createPool } from '../../catalog/database.ts'
 import type { JsonObject } from '../../definitions/json.ts'
-import { launch } from '../../producers/launch.ts'
+import { launch } from '../../producers/launch/launch.ts'
 import { createQueues } from '../../queues/queues.ts'
 import { readEnvironment } from '../environment.ts'
 import { exitCode } from '../exit-code.ts'
@@ -56,7 +56,10 @@ Examples:
       const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
       const listener = createChangeListener(databaseUrl, logger)
       try {
-        const { runId } = await launch({ pool, queues, logger }, { assets, location, tags: tag, launchedBy: 'cli', ...(runConfig === undefined ? {} : { config: runConfig }) })
+        const { runId } = await launch(
+          { pool, queues, logger },
+          { assets, location, tags: tag, launchedBy: 'cli', ...(runConfig === undefined ? {} : { config: runConfig }) },
+        )
         if (!follow) {
           process.stdout.write(json === true ? `${JSON.stringify({ runId })}\n` : `Run ${runId} was launched.\n`)
           return

@@ -13,6 +13,7 @@ export function migrateCommand() {
       await waitForDatabase(installation.databaseUrl, 60_000)
       const reports = await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined })
       if (json === true) process.stdout.write(`${JSON.stringify(reports)}\n`)
-      else for (const { schema, applied } of reports) process.stdout.write(`${schema}: ${applied.length === 0 ? 'up to date' : `applied ${applied.join(', ')}`}\n`)
+      else
+        for (const { schema, applied } of reports) process.stdout.write(`${schema}: ${applied.length === 0 ? 'up to date' : `applied ${applied.join(', ')}`}\n`)
     })
 }

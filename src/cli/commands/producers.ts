@@ -12,7 +12,13 @@ export function producersCommand() {
       const installation = await requireInstallation(config)
       const stopped = stopSignal()
       await waitForDatabase(installation.databaseUrl, 60_000)
-      const producers = await startProducers({ databaseUrl: installation.databaseUrl, redisUrl: config.redisUrl, queuePrefix: config.queuePrefix, leaseMs: config.leaseMs, logger })
+      const producers = await startProducers({
+        databaseUrl: installation.databaseUrl,
+        redisUrl: config.redisUrl,
+        queuePrefix: config.queuePrefix,
+        leaseMs: config.leaseMs,
+        logger,
+      })
       logger.info('producers ready')
       const signal = await stopped
       logger.info({ signal }, 'producers stopping')

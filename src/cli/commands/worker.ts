@@ -18,7 +18,12 @@ function parseQueues(value: string): QueueKind[] {
 export function workerCommand() {
   return new Command('worker')
     .description('Load code locations and work their queues. Any number may run, of different versions, side by side.')
-    .option('-l, --location <name>', 'a code location to load; may be repeated; all of the project by default', (value: string, all: string[]) => [...all, value], [] as string[])
+    .option(
+      '-l, --location <name>',
+      'a code location to load; may be repeated; all of the project by default',
+      (value: string, all: string[]) => [...all, value],
+      [] as string[],
+    )
     .option('-q, --queues <kinds>', `kinds of queue to work, joined by commas: ${queueKinds.join(', ')}; all by default`, parseQueues)
     .addHelpText(
       'after',

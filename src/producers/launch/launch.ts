@@ -1,18 +1,18 @@
 import type pg from 'pg'
-import { transaction } from '../catalog/database.ts'
-import type { Database } from '../catalog/database.ts'
-import { storableJson } from '../catalog/events.ts'
-import { insertEvents } from '../catalog/events.ts'
-import { holdsLead } from '../catalog/leader.ts'
-import { currentManifests } from '../catalog/manifests.ts'
-import type { CurrentManifest } from '../catalog/manifests.ts'
-import type { JsonObject } from '../definitions/json.ts'
-import type { AssetSpec } from '../definitions/manifest.ts'
-import { selectAssets } from '../definitions/selection.ts'
-import { FencedError, MillraceError } from '../errors.ts'
-import { faultPoint } from '../fault-point.ts'
-import type { Logger } from '../logger.ts'
-import type { Queues } from '../queues/queues.ts'
+import { transaction } from '../../catalog/database.ts'
+import type { Database } from '../../catalog/database.ts'
+import { storableJson } from '../../catalog/events.ts'
+import { insertEvents } from '../../catalog/events.ts'
+import { holdsLead } from '../../catalog/leader.ts'
+import { currentManifests } from '../../catalog/manifests.ts'
+import type { CurrentManifest } from '../../catalog/manifests.ts'
+import type { JsonObject } from '../../definitions/json.ts'
+import type { AssetSpec } from '../../definitions/manifest.ts'
+import { selectAssets } from '../../definitions/selection.ts'
+import { FencedError, MillraceError } from '../../errors.ts'
+import { faultPoint } from '../../fault-point.ts'
+import type { Logger } from '../../logger.ts'
+import type { Queues } from '../../queues/queues.ts'
 import { enqueueStep } from './enqueue-step.ts'
 import { checkRunConfig } from './run-config.ts'
 
@@ -52,7 +52,10 @@ export type LaunchCompanion = (client: pg.PoolClient, runId: string) => Promise<
  */
 export async function launch(deps: LaunchDeps, request: LaunchRequest, companion?: LaunchCompanion): Promise<Launched> {
   const { version, manifest, keys } = await choose(deps.pool, request)
-  const config = checkRunConfig(manifest.assets.filter((one) => keys.includes(one.key)), request.config ?? {})
+  const config = checkRunConfig(
+    manifest.assets.filter((one) => keys.includes(one.key)),
+    request.config ?? {},
+  )
   const outcome = await transaction(deps.pool, async (client) => {
     if (request.epoch !== undefined && !(await holdsLead(client, 'producers', request.epoch))) throw new FencedError('the producers’ lead')
     const { rows } = await client.query<{ id: string }>(
@@ -90,7 +93,13 @@ async function insertSteps(client: pg.PoolClient, runId: string, location: strin
   const rows = specs.map((spec) => {
     const upstream = spec.deps.filter((dep) => keys.has(dep))
     const ready = upstream.length === 0
-    return { asset: spec.key, kind: spec.kind, upstream, status: ready ? (spec.kind === 'table' ? 'preparing' : 'computing') : 'waiting', enqueued: ready ? 1 : 0 }
+    return {
+      asset: spec.key,
+      kind: spec.kind,
+      upstream,
+      status: ready ? (spec.kind === 'table' ? 'preparing' : 'computing') : 'waiting',
+      enqueued: ready ? 1 : 0,
+    }
   })
   const inserted = await client.query<{ id: string; status: 'preparing' | 'computing' | 'waiting'; enqueued: number }>(
     `INSERT INTO millrace.step (run_id, location, version, asset, kind, upstream, status, enqueued, enqueued_at)
@@ -131,8 +140,6 @@ async function choose(pool: pg.Pool, request: LaunchRequest): Promise<CurrentMan
 function unknownAsset(asked: readonly string[], manifests: readonly CurrentManifest[]): MillraceError {
   const keys = manifests.flatMap((one) => one.manifest.assets.map((asset) => asset.key))
   const unknown = asked.filter((term) => !keys.includes(term) && !term.startsWith('group:') && term !== '*')
-  const message =
-    unknown.length > 0 ? `There is no asset ${unknown.join(', ')}.` : `No location has all of ${asked.join(', ')}.`
+  const message = unknown.length > 0 ? `There is no asset ${unknown.join(', ')}.` : `No location has all of ${asked.join(', ')}.`
   return new MillraceError(message, { code: 'UNKNOWN_ASSET', hint: `The assets are: ${keys.join(', ')}.` })
 }
-

@@ -1,7 +1,7 @@
-import { currentManifests } from '../catalog/manifests.ts'
-import { insertFailedTick, insertTick } from '../catalog/ticks.ts'
-import type { TickKey } from '../catalog/ticks.ts'
-import { MillraceError, storedError } from '../errors.ts'
+import { currentManifests } from '../../catalog/manifests.ts'
+import { insertFailedTick, insertTick } from '../../catalog/ticks.ts'
+import type { TickKey } from '../../catalog/ticks.ts'
+import { MillraceError, storedError } from '../../errors.ts'
 import { launch } from './launch.ts'
 import type { LaunchDeps, Launched } from './launch.ts'
 

@@ -1,5 +1,5 @@
-import type { BatchPointer } from '../catalog/batches.ts'
-import type { Queues } from '../queues/queues.ts'
+import type { BatchPointer } from '../../catalog/batches.ts'
+import type { Queues } from '../../queues/queues.ts'
 
 /** Enqueues a batch for the stage that it is due in. */
 export async function enqueueBatch(queues: Queues, location: string, batch: BatchPointer & { readonly encoded: boolean }): Promise<void> {

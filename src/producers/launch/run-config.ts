@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import type { JsonObject } from '../definitions/json.ts'
-import type { AssetSpec } from '../definitions/manifest.ts'
-import { MillraceError } from '../errors.ts'
+import type { JsonObject } from '../../definitions/json.ts'
+import type { AssetSpec } from '../../definitions/manifest.ts'
+import { MillraceError } from '../../errors.ts'
 
 /**
  * Checks a run's configuration against the JSON Schemas of its assets' configurations. One object serves all of them.
@@ -20,7 +20,11 @@ export function checkRunConfig(assets: readonly AssetSpec[], config: JsonObject)
     const parsed = z.fromJSONSchema(jsonSchema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(own)
     if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.') || '(whole)'} of ${asset.key}: ${issue.message}`))
   }
-  problems.push(...Object.keys(config).filter((field) => !known.has(field)).map((field) => `${field}: no asset of this run has such a setting`))
+  problems.push(
+    ...Object.keys(config)
+      .filter((field) => !known.has(field))
+      .map((field) => `${field}: no asset of this run has such a setting`),
+  )
   if (problems.length > 0) {
     throw new MillraceError(`The run configuration does not fit. ${problems.join('; ')}.`, {
       code: 'CONFIG_INVALID',

@@ -29,9 +29,7 @@ const scalar = (type: string, allowed?: readonly string[]): ColumnShape => ({
 })
 
 function shapeOfNumber(schema: z.ZodNumber): ColumnShape {
-  const formats = [schema.def, ...(schema.def.checks ?? []).map((check) => check._zod.def)].map((def) =>
-    'format' in def ? def.format : undefined,
-  )
+  const formats = [schema.def, ...(schema.def.checks ?? []).map((check) => check._zod.def)].map((def) => ('format' in def ? def.format : undefined))
   if (formats.includes('int32')) return scalar('integer')
   return scalar(formats.includes('safeint') || formats.includes('uint32') ? 'bigint' : 'double precision')
 }

@@ -15,9 +15,7 @@ export const ownTypes = new WeakMap<(value: unknown) => unknown, 'decimal' | 'by
  */
 export function decimal(precision: number, scale: number): z.ZodCustom<string | number, string | number> {
   if (!Number.isInteger(precision) || precision < 1 || precision > 1000 || !Number.isInteger(scale) || scale < 0 || scale > precision) {
-    throw new DefinitionError(
-      `decimal(${String(precision)}, ${String(scale)}) cannot be: the precision is 1 to 1000 digits, the scale 0 to the precision.`,
-    )
+    throw new DefinitionError(`decimal(${String(precision)}, ${String(scale)}) cannot be: the precision is 1 to 1000 digits, the scale 0 to the precision.`)
   }
   const refusal = (value: unknown): string | undefined => {
     if (typeof value !== 'string' && typeof value !== 'number') return 'Invalid input: expected a decimal number as text or number'
@@ -26,9 +24,7 @@ export function decimal(precision: number, scale: number): z.ZodCustom<string | 
   }
   const fits = (value: unknown): boolean => refusal(value) === undefined
   ownTypes.set(fits, 'decimal')
-  return z
-    .custom<string | number>(fits, { error: (issue) => refusal(issue.input) })
-    .meta({ postgres: `numeric(${String(precision)},${String(scale)})` })
+  return z.custom<string | number>(fits, { error: (issue) => refusal(issue.input) }).meta({ postgres: `numeric(${String(precision)},${String(scale)})` })
 }
 
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/

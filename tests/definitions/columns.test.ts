@@ -82,7 +82,9 @@ test.for<[string, string]>([
 })
 
 test('descriptions come from the outermost layer that has one', () => {
-  const columns = columnsOf(z.object({ a: z.string().describe('inner').nullable(), b: z.string().describe('inner').optional().describe('outer'), c: z.string() }))
+  const columns = columnsOf(
+    z.object({ a: z.string().describe('inner').nullable(), b: z.string().describe('inner').optional().describe('outer'), c: z.string() }),
+  )
   expect(columns.map((column) => column.description)).toEqual(['inner', 'outer', undefined])
 })
 

@@ -50,13 +50,34 @@ test('a table that is not there has no columns', async ({ database: { pool } }) 
 
 test('columns are added and widened with the rows kept', async ({ database: { pool } }) => {
   const before = specOf(
-    z.object({ id: z.int32(), small: z.int().meta({ postgres: 'smallint' }), ratio: z.number().meta({ postgres: 'real' }), amount: decimal(6, 2), name: z.string(), kind: z.enum(['a', 'b']), ints: z.array(z.int32()), code: z.string().meta({ postgres: 'varchar(3)' }) }),
+    z.object({
+      id: z.int32(),
+      small: z.int().meta({ postgres: 'smallint' }),
+      ratio: z.number().meta({ postgres: 'real' }),
+      amount: decimal(6, 2),
+      name: z.string(),
+      kind: z.enum(['a', 'b']),
+      ints: z.array(z.int32()),
+      code: z.string().meta({ postgres: 'varchar(3)' }),
+    }),
   )
   await run(pool, createTableSql(before, before))
   await pool.query(`INSERT INTO ${before.name} VALUES (1, 2, 0.5, 1.50, 'n', 'a', '{1}', 'abc')`)
   const after = {
     ...before,
-    columns: columnsOf(z.object({ id: z.int(), small: z.int32(), ratio: z.number(), amount: decimal(10, 4), name: z.string().nullable(), kind: z.enum(['a', 'b', 'c']), ints: z.array(z.int()), code: z.string(), extra: z.enum(['x']).nullable().describe('new') })),
+    columns: columnsOf(
+      z.object({
+        id: z.int(),
+        small: z.int32(),
+        ratio: z.number(),
+        amount: decimal(10, 4),
+        name: z.string().nullable(),
+        kind: z.enum(['a', 'b', 'c']),
+        ints: z.array(z.int()),
+        code: z.string(),
+        extra: z.enum(['x']).nullable().describe('new'),
+      }),
+    ),
   }
   const plan = planSchemaChange(await readExistingColumns(pool, before), after)
   expect(plan.problem).toBeUndefined()
@@ -78,7 +99,12 @@ test.for<[string, z.ZodObject, z.ZodObject, RegExp]>([
   ['a new column without NULL', z.object({ a: z.string() }), z.object({ a: z.string(), b: z.int() }), /new column b \(bigint\) allows no NULL/],
   ['a value no longer allowed', z.object({ a: z.enum(['x', 'y']) }), z.object({ a: z.enum(['x', 'z']) }), /column a allows y in the table/],
   ['values newly held to', z.object({ a: z.string() }), z.object({ a: z.enum(['x']) }), /column a holds any text/],
-  ['a column without a field', z.object({ a: z.string(), b: z.string() }), z.object({ a: z.string() }), /table's column b \(text\) allows no NULL and has no default/],
+  [
+    'a column without a field',
+    z.object({ a: z.string(), b: z.string() }),
+    z.object({ a: z.string() }),
+    /table's column b \(text\) allows no NULL and has no default/,
+  ],
 ])('%s is refused by name', async ([, before, after, message], { database: { pool } }) => {
   const spec = specOf(before)
   await run(pool, createTableSql(spec, spec))
@@ -101,11 +127,14 @@ test('a column that only the table has is kept where it allows NULL or has a def
   expect(planSchemaChange(await readExistingColumns(pool, spec), spec)).toEqual({ statements: [] })
 })
 
-test.for([['plain'], ["it's"], ['back\\slash'], ['"quoted"'], ["E'\\'"], ['ünï; DROP TABLE x; --']])('%s stays itself as a name and as a text', async ([text], { database: { pool } }) => {
-  const { rows, fields } = await pool.query<Record<string, string>>(`SELECT ${quoteLiteral(text ?? '')} AS ${quoteIdentifier(text ?? '')}`)
-  expect(fields[0]?.name).toBe(text)
-  expect(Object.values(rows[0] ?? {})).toEqual([text])
-})
+test.for([['plain'], ["it's"], ['back\\slash'], ['"quoted"'], ["E'\\'"], ['ünï; DROP TABLE x; --']])(
+  '%s stays itself as a name and as a text',
+  async ([text], { database: { pool } }) => {
+    const { rows, fields } = await pool.query<Record<string, string>>(`SELECT ${quoteLiteral(text ?? '')} AS ${quoteIdentifier(text ?? '')}`)
+    expect(fields[0]?.name).toBe(text)
+    expect(Object.values(rows[0] ?? {})).toEqual([text])
+  },
+)
 
 test('a NUL byte is no part of any SQL', () => {
   expect(() => quoteLiteral('a\0')).toThrow(/NUL byte/)

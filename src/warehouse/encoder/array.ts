@@ -9,7 +9,7 @@ export interface ArrayNulls {
   readonly undefined: boolean
 }
 
-// In an array literal every element stands in quotes, so that only these two need a backslash and `NULL` stays itself.
+// In an array literal every element stands in quotes, so only these two need a backslash and `NULL` stays itself.
 const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`
 
 /**
@@ -53,7 +53,6 @@ export function array(element: CellWriter, elementOid: number, nulls: ArrayNulls
       const one: unknown = value[index]
       return `element ${String(index)} ${one === null || one === undefined ? 'is null, which its schema does not allow' : element.refusal(one)}`
     },
-    text: (value) =>
-      `{${(value as readonly unknown[]).map((one) => (one === null || one === undefined ? 'NULL' : quoted(element.text(one)))).join(',')}}`,
+    text: (value) => `{${(value as readonly unknown[]).map((one) => (one === null || one === undefined ? 'NULL' : quoted(element.text(one)))).join(',')}}`,
   }
 }

@@ -5,13 +5,13 @@ import { putInt32, reserve } from './sink.ts'
 const deepest = 1000
 const tooDeep = `nests deeper than ${String(deepest)} levels`
 
-function depthOf(json: string): number {
+function depthOf(written: string): number {
   let depth = 0
   let most = 0
-  for (let index = 0; index < json.length; index++) {
-    const code = json.charCodeAt(index)
+  for (let index = 0; index < written.length; index++) {
+    const code = written.charCodeAt(index)
     if (code === 34) {
-      for (index++; json.charCodeAt(index) !== 34; index++) if (json.charCodeAt(index) === 92) index++
+      for (index++; written.charCodeAt(index) !== 34; index++) if (written.charCodeAt(index) === 92) index++
     } else if (code === 91 || code === 123) most = Math.max(most, ++depth)
     else if (code === 93 || code === 125) depth--
   }
@@ -21,22 +21,22 @@ function depthOf(json: string): number {
 // Of the escapes that JSON.stringify writes: any other one is stepped over whole, so that `\\u0000` (a backslash and five characters) is no NUL.
 const escapes = /\\(?:u(0000|d[89a-f][0-9a-f]{2})|.)/g
 
-function faultIn(json: string): string | undefined {
-  if (json.includes('\\u')) {
-    for (const [, code] of json.matchAll(escapes)) {
+function faultIn(written: string): string | undefined {
+  if (written.includes('\\u')) {
+    for (const [, code] of written.matchAll(escapes)) {
       if (code === '0000') return 'contains a NUL character, which jsonb cannot hold'
       if (code !== undefined) return 'contains a lone surrogate, which jsonb cannot hold'
     }
   }
-  return json.length > 2 * deepest && depthOf(json) > deepest ? tooDeep : undefined
+  return written.length > 2 * deepest && depthOf(written) > deepest ? tooDeep : undefined
 }
 
 function stringify(value: unknown): { readonly json: string } | { readonly fault: string } {
   try {
-    const json = JSON.stringify(value) as string | undefined
-    if (json === undefined) return { fault: `is a ${typeof value}, which JSON has no form for` }
-    const fault = faultIn(json)
-    return fault === undefined ? { json } : { fault }
+    const written = JSON.stringify(value) as string | undefined
+    if (written === undefined) return { fault: `is a ${typeof value}, which JSON has no form for` }
+    const fault = faultIn(written)
+    return fault === undefined ? { json: written } : { fault }
   } catch (error) {
     // JSON.stringify's own stack ended first.
     if (error instanceof RangeError) return { fault: tooDeep }

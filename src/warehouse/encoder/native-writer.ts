@@ -60,7 +60,7 @@ function ofBigInt(schema: z.ZodBigInt, type: string): CellWriter | undefined {
 }
 
 function ofCustom(schema: z.ZodCustom, type: string): CellWriter | undefined {
-  const own = ownTypes.get(schema.def.fn as (value: unknown) => unknown)
+  const own = ownTypes.get(schema.def.fn)
   if (own === 'decimal' && type.startsWith('numeric(')) return numeric(type)
   if (own === 'bytes' && type === 'bytea') return bytea
   return own === 'inet' && type === 'inet' ? network('inet') : undefined

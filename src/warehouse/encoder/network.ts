@@ -26,7 +26,8 @@ export function network(type: 'inet' | 'cidr'): CellWriter {
       sink.at += 4 + size
       return true
     },
-    refusal: (value) => `is not ${type === 'cidr' ? 'a network (an address whose bits after the prefix are zero)' : 'an IPv4 or IPv6 address'}: ${shown(value)}`,
+    refusal: (value) =>
+      `is not ${type === 'cidr' ? 'a network (an address whose bits after the prefix are zero)' : 'an IPv4 or IPv6 address'}: ${shown(value)}`,
     text: String,
   }
 }

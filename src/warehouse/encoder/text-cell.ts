@@ -20,7 +20,10 @@ export function textCell(writer: CellWriter): CellWriter['write'] {
     if (!writer.write(scratch, value)) return false
     // Nothing of a record over 16 MiB is kept for ever.
     if (scratch.bytes.length > 1_048_576) scratch.bytes = Buffer.alloc(256)
-    writeRaw(sink, writer.text(value).replaceAll(/[\\\t\n\r\b\f\v]/g, (one) => escapes[one] ?? one))
+    writeRaw(
+      sink,
+      writer.text(value).replaceAll(/[\\\t\n\r\b\f\v]/g, (one) => escapes[one] ?? one),
+    )
     return true
   }
 }

@@ -18,7 +18,7 @@ export function writeText(sink: Sink, value: string): boolean {
     for (; index < length; index++) {
       const code = value.charCodeAt(index)
       // 1 to 127 in one comparison.
-      if (code - 1 >>> 0 > 126) break
+      if ((code - 1) >>> 0 > 126) break
       bytes[start + index] = code
     }
     if (index === length) {

@@ -32,7 +32,8 @@ export async function copyRows(pool: pg.Pool, name: string, schema: z.ZodObject,
     [quoteTable(spec)],
   )
   for (const [index, oid] of typeOidsOf(columns).entries()) {
-    if (oid !== null && oid !== attributes[index]?.oid) throw new Error(`${columns[index]?.name ?? ''}: OID ${String(oid)} is not ${String(attributes[index]?.oid)}`)
+    if (oid !== null && oid !== attributes[index]?.oid)
+      throw new Error(`${columns[index]?.name ?? ''}: OID ${String(oid)} is not ${String(attributes[index]?.oid)}`)
   }
   const encoder = compileEncoder(columns, whole)
   if (encoder.format !== format) throw new Error(`the encoder chose ${encoder.format}`)
@@ -81,7 +82,10 @@ export async function insertRows(pool: pg.Pool, name: string, schema: z.ZodObjec
     const values = columns.map((column, index) => `$${String(index + 1)}::${column.type}${column.array ? '[]' : ''}`).join(', ')
     const names = columns.map((column) => quoteIdentifier(column.name)).join(', ')
     for (const row of rows) {
-      await client.query(`INSERT INTO ${quoteIdentifier(name)} (${names}) VALUES (${values})`, columns.map((column) => asParameter(column, row[column.field])))
+      await client.query(
+        `INSERT INTO ${quoteIdentifier(name)} (${names}) VALUES (${values})`,
+        columns.map((column) => asParameter(column, row[column.field])),
+      )
     }
   } finally {
     client.release()
@@ -90,7 +94,9 @@ export async function insertRows(pool: pg.Pool, name: string, schema: z.ZodObjec
 
 /** Every column as Postgres prints it. */
 export async function printedRows(pool: pg.Pool, name: string, schema: z.ZodObject): Promise<Row[]> {
-  const names = columnsOf(schema).map((column) => `${quoteIdentifier(column.name)}::text`).join(', ')
+  const names = columnsOf(schema)
+    .map((column) => `${quoteIdentifier(column.name)}::text`)
+    .join(', ')
   const { rows } = await pool.query<Row>(`SELECT ${names} FROM ${quoteIdentifier(name)} ORDER BY id`)
   return rows
 }

@@ -33,7 +33,15 @@ test.for<[string, z.ZodType, unknown, RegExp]>([
   ['a number for text', z.string(), 5, /expected string/],
   ['null in NOT NULL', z.string(), null, /expected string, received null/],
   ['a missing field in NOT NULL', z.string(), undefined, /expected string, received undefined/],
-  ['null from a transform', z.string().transform(() => null).meta({ postgres: 'text' }), 'a', /allows no NULL/],
+  [
+    'null from a transform',
+    z
+      .string()
+      .transform(() => null)
+      .meta({ postgres: 'text' }),
+    'a',
+    /allows no NULL/,
+  ],
   ['int32 too large', z.int32(), 2147483648, /expected int32|<=2147483647/],
   ['int too large for integer', z.int().meta({ postgres: 'integer' }), 2147483648, /out of range for integer: 2147483648/],
   ['int too large for smallint', z.int().meta({ postgres: 'smallint' }), 40000, /out of range for smallint/],
@@ -118,7 +126,9 @@ describe('rows', () => {
   })
 
   test('a refinement of the whole object is asked, beside the columns', () => {
-    const Range = z.object({ low: z.int32(), high: z.int32(), name: z.string() }).refine(({ low, high }) => low <= high, { message: 'low is above high', path: ['low'] })
+    const Range = z
+      .object({ low: z.int32(), high: z.int32(), name: z.string() })
+      .refine(({ low, high }) => low <= high, { message: 'low is above high', path: ['low'] })
     const encoder = encoderOf(Range)
     expect(encoder.encode({ low: 1, high: 2, name: 'a' })).toBeNull()
     expect(encoder.encode({ low: 3, high: 2, name: 'a' })).toEqual([{ column: 'low', message: 'low is above high', value: '3' }])
@@ -127,7 +137,10 @@ describe('rows', () => {
   })
 
   test('a strict object refuses a field that it does not know', () => {
-    expect(encoderOf(z.strictObject({ id: z.int32() })).encode({ id: 1, other: 2 })?.[0]).toMatchObject({ column: '(row)', message: expect.stringContaining('other') })
+    expect(encoderOf(z.strictObject({ id: z.int32() })).encode({ id: 1, other: 2 })?.[0]).toMatchObject({
+      column: '(row)',
+      message: expect.stringContaining('other'),
+    })
   })
 
   test('a stream begins anew after its end, and grows past its first buffer', () => {

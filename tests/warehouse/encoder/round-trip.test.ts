@@ -6,13 +6,35 @@ import { expect, test } from '../../support/test.ts'
 import { copyRows, insertRows, printedRows } from './copy-rows.ts'
 import type { Row } from './copy-rows.ts'
 
-const nastyText = ['', 'plain', 'tab\tnewline\nreturn\rbackslash\\', '\\N', '\\.', 'ä€😀', '"quoted"', "it's", 'NULL', '\u0001\b\f\v', 'x'.repeat(5000), '😀'.repeat(200), `${'a'.repeat(95)}é`]
+const nastyText = [
+  '',
+  'plain',
+  'tab\tnewline\nreturn\rbackslash\\',
+  '\\N',
+  '\\.',
+  'ä€😀',
+  '"quoted"',
+  "it's",
+  'NULL',
+  '\u0001\b\f\v',
+  'x'.repeat(5000),
+  '😀'.repeat(200),
+  `${'a'.repeat(95)}é`,
+]
 
 const samples: Readonly<Record<string, { readonly schema: z.ZodType; readonly values: readonly unknown[] }>> = {
   text: { schema: z.string(), values: nastyText },
   refinedText: { schema: z.string().min(0), values: nastyText },
   varchar: { schema: z.string().meta({ postgres: 'varchar(5)' }), values: ['', 'abcde', '😀😀😀😀😀'] },
-  uuid: { schema: z.uuid(), values: ['0b5f1ad3-7a2c-4c66-9a5c-0f3a1b2c3d4e', '0B5F1AD3-7A2C-4C66-9A5C-0F3A1B2C3D4E', '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'] },
+  uuid: {
+    schema: z.uuid(),
+    values: [
+      '0b5f1ad3-7a2c-4c66-9a5c-0f3a1b2c3d4e',
+      '0B5F1AD3-7A2C-4C66-9A5C-0F3A1B2C3D4E',
+      '00000000-0000-0000-0000-000000000000',
+      'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    ],
+  },
   boolean: { schema: z.boolean(), values: [true, false] },
   smallint: { schema: z.int().meta({ postgres: 'smallint' }), values: [0, -32768, 32767] },
   integer: { schema: z.int32(), values: [0, -0, -2147483648, 2147483647, 1] },
@@ -22,7 +44,21 @@ const samples: Readonly<Record<string, { readonly schema: z.ZodType; readonly va
   real: { schema: z.number().meta({ postgres: 'real' }), values: [0, 1.5, -3.4e38, 0.1] },
   timestamptz: {
     schema: z.iso.datetime({ offset: true }),
-    values: ['2023-02-28T12:34:56Z', '2024-02-29T23:59:59.999999Z', '2000-01-01T00:00:00Z', '1999-12-31T23:59:59.999Z', '0001-01-01T00:00:00Z', '9999-12-31T23:59:59.9Z', '1970-01-01T00:00:00.123456789Z', '2023-06-01T00:30:00+05:30', '2023-06-01T23:30:00-08:00', '1600-02-29T00:00:00Z', '2023-01-01T00:00:00.0000005Z', '2023-01-01T00:00:00.0000015Z', '2023-01-01T23:59:59.9999999Z'],
+    values: [
+      '2023-02-28T12:34:56Z',
+      '2024-02-29T23:59:59.999999Z',
+      '2000-01-01T00:00:00Z',
+      '1999-12-31T23:59:59.999Z',
+      '0001-01-01T00:00:00Z',
+      '9999-12-31T23:59:59.9Z',
+      '1970-01-01T00:00:00.123456789Z',
+      '2023-06-01T00:30:00+05:30',
+      '2023-06-01T23:30:00-08:00',
+      '1600-02-29T00:00:00Z',
+      '2023-01-01T00:00:00.0000005Z',
+      '2023-01-01T00:00:00.0000015Z',
+      '2023-01-01T23:59:59.9999999Z',
+    ],
   },
   localTime: { schema: z.iso.datetime({ local: true }), values: ['2023-02-28T12:34', '2023-02-28T12:34:56', '2023-02-28T12:34:56.5Z'] },
   loosetime: { schema: z.string().meta({ postgres: 'timestamptz' }), values: ['2023-02-28 12:34:56+02', '2023-02-28T12:34:56z', '2023-02-28 12:34:56+0230'] },
@@ -37,7 +73,10 @@ const samples: Readonly<Record<string, { readonly schema: z.ZodType; readonly va
   inet: { schema: inet(), values: ['10.0.0.1', '10.0.0.0/8', '::1', 'fe80::1/64', '2001:db8:1:2:3:4:5:6', '::ffff:1.2.3.4', '::', '1::', '0.0.0.0/0'] },
   cidr: { schema: z.string().meta({ postgres: 'cidr' }), values: ['10.0.0.0/8', '2001:db8::/32', '1.2.3.4'] },
   money: { schema: decimal(18, 4), values: ['0', '-0.0001', '12345678901234.5678', 1.5, '1e3', '-10000', '10000.0001', '0.00010', 100, -0, '00012.50'] },
-  numeric: { schema: z.string().meta({ postgres: 'numeric' }), values: ['0', '1.50', '-1e-20', '123456789012345678901234567890.0000000001', '1e10', '0.00001230', '100000000', '.5', '5.'] },
+  numeric: {
+    schema: z.string().meta({ postgres: 'numeric' }),
+    values: ['0', '1.50', '-1e-20', '123456789012345678901234567890.0000000001', '1e10', '0.00001230', '100000000', '.5', '5.'],
+  },
   texts: { schema: z.array(z.string()), values: [[], nastyText, ['']] },
   nullableTexts: { schema: z.array(z.string().nullable()).nullable(), values: [null, [null, 'NULL', 'null'], []] },
   ints: { schema: z.array(z.int32()), values: [[], [1, -1]] },
@@ -108,7 +147,10 @@ const anyRow: fc.Arbitrary<Row> = fc.record({
     const digits = (one < 0n ? -one : one).toString().padStart(5, '0')
     return `${one < 0n ? '-' : ''}${digits.slice(0, -4)}.${digits.slice(-4)}`
   }),
-  address: fc.oneof(fc.ipV4(), fc.ipV6().map((one) => one.replace(/%.*/, ''))),
+  address: fc.oneof(
+    fc.ipV4(),
+    fc.ipV6().map((one) => one.replace(/%.*/, '')),
+  ),
 })
 
 test('random rows read back from COPY as from an INSERT', async ({ database: { pool } }) => {

@@ -1,5 +1,5 @@
 import type { CellWriter } from './cell-writer.ts'
-import { text, textRefusal, writeText } from './text.ts'
+import { textRefusal, writeText } from './text.ts'
 
 // What Postgres' input functions take: text as it is, an array or an object as JSON (a pgvector is `[1,2,3]`).
 function textOf(value: unknown): string | undefined {
@@ -25,5 +25,3 @@ export const opaque: CellWriter = {
   },
   text: (value) => textOf(value) ?? '',
 }
-
-export { text as citext }

@@ -1,7 +1,4 @@
 // Everything that writes or changes a table's definition in the destination, by one name.
 export { createIndexesSql, createPrimaryKeySql, createTableSql } from './create-table.ts'
-export type { CreateTableOptions } from './create-table.ts'
 export { readExistingColumns } from './existing-columns.ts'
-export type { ExistingColumn } from './existing-columns.ts'
 export { planSchemaChange } from './schema-change.ts'
-export type { SchemaChange, SchemaChangeOptions } from './schema-change.ts'

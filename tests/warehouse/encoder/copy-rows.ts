@@ -47,7 +47,7 @@ export async function copyRows(pool: pg.Pool, name: string, schema: z.ZodObject,
   await copyBytes(pool, spec, chunks, format)
 }
 
-export async function copyBytes(pool: pg.Pool, spec: TableSpec, chunks: readonly Uint8Array[], format: 'binary' | 'text'): Promise<void> {
+async function copyBytes(pool: pg.Pool, spec: TableSpec, chunks: readonly Uint8Array[], format: 'binary' | 'text'): Promise<void> {
   const client = await pool.connect()
   try {
     const names = spec.columns.map((column) => quoteIdentifier(column.name)).join(', ')

@@ -1,5 +1,130 @@
 import { Command } from '@commander-js/extra-typings'
+import { readCheckResults, readMaterializations } from '../../catalog/read/assets.ts'
+import type { CheckResultRead, MaterializationRead } from '../../catalog/read/assets.ts'
+import { createLocationReader } from '../../catalog/read/locations.ts'
+import type { Queryable } from '../../catalog/read/row.ts'
+import { MillraceError } from '../../errors.ts'
+import { redact } from '../../redact.ts'
+import { count } from '../../ui/format.ts'
+import { moment } from '../argument.ts'
+import { describeAsset, rowsOf, tableOf } from '../assets/show-asset.ts'
+import type { AssetView } from '../assets/show-asset.ts'
+import { readEnvironment } from '../environment.ts'
+import { createStandardOutput } from '../standard-output.ts'
+import { formatTable } from '../table-output.ts'
+import { withCatalog } from '../with-client.ts'
+
+const examples = `
+What is listed is what workers published when they last started.
+
+Examples:
+  millrace assets list --group tailscale
+  millrace assets show tailscale/devices`
 
 export function assetsCommand() {
   return new Command('assets')
+    .description('List the assets of all code locations, look at one.')
+    .addHelpText('after', examples)
+    .addCommand(listCommand().exitOverride())
+    .addCommand(showCommand().exitOverride())
+}
+
+/** Every asset of the manifests in force, with what it was last. */
+async function readAssets(db: Queryable): Promise<AssetView[]> {
+  const locations = await createLocationReader().all(db)
+  const materializations = await readMaterializations(db)
+  const checks = await readCheckResults(db)
+  return locations.flatMap(({ name, manifest }) =>
+    (manifest?.assets ?? []).map((spec) => {
+      const isOf = (row: MaterializationRead | CheckResultRead): boolean => row.location === name && ('key' in row ? row.key : row.asset) === spec.key
+      return { location: name, spec, last: materializations.find(isOf) ?? null, checks: checks.filter(isOf) }
+    }),
+  )
+}
+
+function listCommand() {
+  return new Command('list')
+    .description('Every asset: its table, when it was last materialized, its rows and checks.')
+    .option('--location <name>', 'only of this code location')
+    .option('--group <name>', 'only of this group')
+    .option('--json', 'print an array of objects')
+    .action(async ({ location, group, json }) => {
+      const all = await withCatalog(readEnvironment().config, 'assets', readAssets)
+      const assets = all.filter((one) => (location === undefined || one.location === location) && (group === undefined || one.spec.group === group))
+      const none = all.length === 0 ? 'There are no assets yet: no worker has published a code location. `millrace dev` starts one.\n' : 'There are no such assets.\n'
+      await createStandardOutput().write(json === true ? toJson(assets.map(summaryOf)) : assets.length === 0 ? none : assetTable(assets))
+    })
+}
+
+function showCommand() {
+  return new Command('show')
+    .description('One asset: its columns, dependencies, configuration, checks and last materialization.')
+    .argument('<key>', 'the asset key')
+    .option('--location <name>', 'where several code locations have it')
+    .option('--json', 'print one object')
+    .action(async (key, { location, json }) => {
+      const all = await withCatalog(readEnvironment().config, 'assets', readAssets)
+      const [found, ...others] = all.filter((one) => one.spec.key === key && (location === undefined || one.location === location))
+      if (found === undefined) {
+        const near = all.filter((one) => one.spec.key.includes(key)).map((one) => one.spec.key)
+        throw new MillraceError(`There is no asset ${key}.`, { code: 'UNKNOWN_ASSET', hint: near.length === 0 ? '`millrace assets list` shows them all.' : `Did you mean ${near.slice(0, 5).join(', ')}?` })
+      }
+      if (others.length > 0) {
+        throw new MillraceError(`Several code locations have the asset ${key}: ${[found, ...others].map((one) => one.location).join(', ')}.`, {
+          code: 'LOCATION_AMBIGUOUS',
+          hint: 'Name one by --location.',
+        })
+      }
+      const downstream = all.filter((one) => one.location === found.location && one.spec.deps.includes(key)).map((one) => one.spec.key)
+      await createStandardOutput().write(json === true ? toJson({ ...summaryOf(found), downstream, definition: found.spec }) : describeAsset(found, downstream))
+    })
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(redact(value), null, 2)}\n`
+}
+
+function summaryOf(asset: AssetView) {
+  const { location, spec, last, checks } = asset
+  return {
+    key: spec.key,
+    location,
+    kind: spec.kind,
+    group: spec.group ?? null,
+    table: tableOf(spec),
+    materializedAt: last?.materializedAt ?? null,
+    runId: last?.runId ?? null,
+    rows: rowsOf(last),
+    metadata: last?.metadata ?? null,
+    checks: checks.map(({ name, passed, blocking, message, at }) => ({ name, passed, blocking, message, at })),
+  }
+}
+
+function assetTable(assets: readonly AssetView[]): string {
+  const columns = [
+    { name: 'asset' },
+    { name: 'kind' },
+    { name: 'location' },
+    { name: 'group' },
+    { name: 'last materialized' },
+    { name: 'rows', align: 'right' as const },
+    { name: 'checks' },
+  ]
+  return formatTable(
+    columns,
+    assets.map((asset) => {
+      const failed = asset.checks.filter((check) => !check.passed)
+      const rows = rowsOf(asset.last)
+      const checks = asset.checks.length === 0 ? '' : failed.length === 0 ? 'passed' : `failed: ${failed.map((check) => check.name).join(', ')}`
+      return [
+        asset.spec.key,
+        asset.spec.kind,
+        asset.location,
+        asset.spec.group ?? '',
+        asset.last === null ? 'never' : moment(asset.last.materializedAt),
+        rows === null ? '' : count(rows),
+        checks,
+      ]
+    }),
+  )
 }

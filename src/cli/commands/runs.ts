@@ -1,5 +1,148 @@
-import { Command } from '@commander-js/extra-typings'
+import { Command, Option } from '@commander-js/extra-typings'
+import { requestCancel } from '../../catalog/cancel.ts'
+import { createChangeListener } from '../../catalog/change-feed.ts'
+import { createPool } from '../../catalog/database.ts'
+import { readCheckResults } from '../../catalog/read/assets.ts'
+import { listRuns, readRun, runStatuses } from '../../catalog/read/runs.ts'
+import type { RunRead } from '../../catalog/read/runs.ts'
+import { readSteps } from '../../catalog/read/steps.ts'
+import { MillraceError } from '../../errors.ts'
+import { redact } from '../../redact.ts'
+import { count, duration } from '../../ui/format.ts'
+import { harmless, moment, wholeNumber } from '../argument.ts'
+import { readEnvironment } from '../environment.ts'
+import { exitCode } from '../exit-code.ts'
+import { findRun } from '../runs/find-run.ts'
+import { followEvents } from '../runs/follow-events.ts'
+import { describeRun } from '../runs/show-run.ts'
+import { createStandardOutput } from '../standard-output.ts'
+import { formatTable } from '../table-output.ts'
+import { withCatalog } from '../with-client.ts'
+
+const examples = `
+A run is named by its id, or by as much of its beginning as no other run shares.
+
+Examples:
+  millrace runs list --status failed
+  millrace runs show 3f2a
+  millrace runs logs 3f2a --follow
+  millrace runs cancel 3f2a`
 
 export function runsCommand() {
   return new Command('runs')
+    .description('List runs, look at one, read its log, cancel it.')
+    .addHelpText('after', examples)
+    .addCommand(listCommand().exitOverride())
+    .addCommand(showCommand().exitOverride())
+    .addCommand(logsCommand().exitOverride())
+    .addCommand(cancelCommand().exitOverride())
+}
+
+function listCommand() {
+  return new Command('list')
+    .description('The newest runs, the newest first.')
+    .addOption(new Option('--status <status>', 'only those').choices(runStatuses))
+    .option('--asset <key>', 'only those that materialize this asset')
+    .option('--location <name>', 'only those of this code location')
+    .option('--limit <runs>', 'how many', wholeNumber, 20)
+    .option('--json', 'print an array of objects')
+    .action(async ({ status, asset, location, limit, json }) => {
+      const runs = await withCatalog(readEnvironment().config, 'runs', (client) => listRuns(client, { status, asset, location, limit }))
+      const text = json === true ? `${JSON.stringify(redact(runs.map(publicRun)), null, 2)}\n` : runs.length === 0 ? 'There are no such runs.\n' : runTable(runs)
+      await createStandardOutput().write(text)
+    })
+}
+
+function runTable(runs: readonly RunRead[]): string {
+  const columns = [
+    { name: 'run' },
+    { name: 'status' },
+    { name: 'launched' },
+    { name: 'by' },
+    { name: 'took', align: 'right' as const },
+    { name: 'rows', align: 'right' as const },
+    { name: 'assets' },
+  ]
+  const assetsOf = ({ assets }: RunRead): string => (assets.length <= 3 ? assets.join(', ') : `${assets.slice(0, 2).join(', ')} and ${String(assets.length - 2)} more`)
+  return formatTable(
+    columns,
+    runs.map((run) => [run.id, run.status, moment(run.createdAt), run.launchedBy, duration(run.createdAt, run.endedAt, Date.now()), count(run.rows), assetsOf(run)]),
+  )
+}
+
+function publicRun({ createdText: _, ...run }: RunRead) {
+  return run
+}
+
+function showCommand() {
+  return new Command('show')
+    .description('One run: its steps, attempts, rows, checks and errors.')
+    .argument('<id>', 'the run')
+    .option('--json', 'print one object')
+    .action(async (id, { json }) => {
+      await withCatalog(readEnvironment().config, 'runs', async (client) => {
+        const runId = await findRun(client, id)
+        const run = await readRun(client, runId)
+        if (run === undefined) throw new MillraceError(`The run ${runId} is gone.`, { code: 'RUN_UNKNOWN' })
+        const steps = await readSteps(client, runId)
+        const checks = await readCheckResults(client, runId)
+        const text = json === true ? `${JSON.stringify(redact({ ...publicRun(run), steps, checks }), null, 2)}\n` : describeRun(run, steps, checks, Date.now())
+        await createStandardOutput().write(text)
+      })
+    })
+}
+
+function logsCommand() {
+  return new Command('logs')
+    .description('What a run did and said. With --follow until it ends; the exit code is then 1 unless it succeeded.')
+    .argument('<id>', 'the run')
+    .option('-f, --follow', 'wait for more until the run has ended')
+    .option('--json', 'print one object a line')
+    .action(async (id, { follow, json }) => {
+      const { config, logger } = readEnvironment()
+      await withCatalog(config, 'runs', async (client, databaseUrl) => {
+        const runId = await findRun(client, id)
+        const output = createStandardOutput()
+        const listener = follow === true ? createChangeListener(databaseUrl, logger) : undefined
+        try {
+          await followEvents({
+            db: client,
+            runId,
+            ...(listener === undefined ? {} : { listener }),
+            print: (events) =>
+              output.write(
+                events
+                  .map((event) =>
+                    json === true
+                      ? `${JSON.stringify(event)}\n`
+                      : `${moment(event.at)}  ${event.level.padEnd(5)}  ${event.asset === null ? '' : `${event.asset}: `}${harmless(event.message)}\n`,
+                  )
+                  .join(''),
+              ),
+          })
+        } finally {
+          await listener?.close()
+        }
+        if (follow === true && (await readRun(client, runId))?.status !== 'succeeded') process.exitCode = exitCode.failed
+      })
+    })
+}
+
+function cancelCommand() {
+  return new Command('cancel')
+    .description('Ask a run to end. What is being published is either done or undone, never left half.')
+    .argument('<id>', 'the run')
+    .action(async (id) => {
+      const { config, logger } = readEnvironment()
+      await withCatalog(config, 'runs', async (client, databaseUrl) => {
+        const runId = await findRun(client, id)
+        const pool = createPool({ url: databaseUrl, max: 1, name: 'millrace runs', logger })
+        const answer = await requestCancel(pool, runId).finally(() => pool.end())
+        const status = (await readRun(client, runId))?.status ?? 'unknown'
+        if (answer !== 'canceling') {
+          throw new MillraceError(`The run ${runId} cannot be canceled: it has ended (${status}).`, { code: 'RUN_ENDED' })
+        }
+        process.stdout.write(status === 'canceled' ? `Run ${runId} was canceled.\n` : `Run ${runId} ends as soon as its workers hear of it. \`millrace runs logs ${runId.slice(0, 8)} -f\` waits for it.\n`)
+      })
+    })
 }

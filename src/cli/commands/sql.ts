@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
-import { Command, InvalidArgumentError } from '@commander-js/extra-typings'
+import { Command } from '@commander-js/extra-typings'
+import { wholeNumber } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
 import { requireInstallation } from '../installation.ts'
 import { csvFormat, jsonFormat, tableFormat } from '../sql/result-format.ts'
@@ -18,11 +19,6 @@ Examples:
 
 /** Rows fetched at a time: a page of wide rows stays within a few MiB, and more gained nothing. */
 const pageRows = 1000
-
-function wholeNumber(value: string): number {
-  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('It is no whole number.')
-  return Number(value)
-}
 
 export function sqlCommand() {
   return new Command('sql')

@@ -1,0 +1,18 @@
+import { InvalidArgumentError } from '@commander-js/extra-typings'
+
+/** Parses a count on the command line. */
+export function wholeNumber(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('It is no whole number.')
+  return Number(value)
+}
+
+/** A moment as the terminal shows it: `2026-11-21 10:00:00 UTC`. */
+export function moment(iso: string): string {
+  return `${iso.slice(0, 19).replace('T', ' ')} UTC`
+}
+
+/** Text without what would steer the terminal; lines and tabs stay. */
+export function harmless(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (one) => JSON.stringify(one).slice(1, -1))
+}

@@ -1,0 +1,72 @@
+import type { CheckResultRead, MaterializationRead } from '../../catalog/read/assets.ts'
+import type { AssetSpec } from '../../definitions/manifest.ts'
+import { redact } from '../../redact.ts'
+import { count } from '../../ui/format.ts'
+import { harmless, moment } from '../argument.ts'
+import { formatTable } from '../table-output.ts'
+
+/** An asset as its manifest defines it, and what it was last. */
+export interface AssetView {
+  readonly location: string
+  readonly spec: AssetSpec
+  readonly last: MaterializationRead | null
+  readonly checks: readonly CheckResultRead[]
+}
+
+/** `schema.name` */
+export function tableOf(spec: AssetSpec): string {
+  return spec.kind === 'table' ? `${spec.table.schema}.${spec.table.name}` : `${spec.schema}.${spec.name}`
+}
+
+/** The rows of the last materialization, where it counted them. */
+export function rowsOf(last: MaterializationRead | null): number | null {
+  const rows = last?.metadata['rows']
+  return typeof rows === 'number' ? rows : null
+}
+
+/** An asset as `assets show` prints it. */
+export function describeAsset({ location, spec, last, checks }: AssetView, downstream: readonly string[]): string {
+  const rows = rowsOf(last)
+  const facts: [string, string][] = [
+    ['Asset', spec.key],
+    ...(spec.description === undefined ? [] : [['', spec.description] satisfies [string, string]]),
+    ['Kind', spec.kind === 'table' ? `table asset, ${spec.table.disposition}` : `SQL asset, ${spec.store.kind}`],
+    ['Location', location],
+    ...(spec.group === undefined ? [] : [['Group', spec.group] satisfies [string, string]]),
+    ['Table', tableOf(spec)],
+    ['Upstream', spec.deps.join(', ') || 'none'],
+    ['Downstream', downstream.join(', ') || 'none'],
+    ['Last', last === null ? 'never materialized' : `${moment(last.materializedAt)}${rows === null ? '' : `, ${count(rows)} rows`}${last.runId === null ? '' : `, run ${last.runId}`}`],
+  ]
+  const parts = [facts.map(([name, value]) => `${name.padEnd(10)} ${harmless(value)}\n`).join('')]
+  parts.push(spec.kind === 'table' ? columnTable(spec.table.columns, spec.table.primaryKey) : `${harmless(spec.select.trim())}\n`)
+  if (spec.kind === 'table' && spec.configSchema !== undefined) parts.push(`Run configuration\n${JSON.stringify(spec.configSchema, null, 2)}\n`)
+  if (spec.checks.length > 0) parts.push(checkTable(spec.checks, checks))
+  const metadata = Object.entries(last?.metadata ?? {}).filter(([name]) => name !== 'preview')
+  if (metadata.length > 0) parts.push(`Metadata of the last materialization\n${metadata.map(([name, value]) => `  ${name}: ${harmless(JSON.stringify(redact(value)))}\n`).join('')}`)
+  return parts.join('\n')
+}
+
+type Columns = Extract<AssetSpec, { kind: 'table' }>['table']['columns']
+
+function columnTable(columns: Columns, primaryKey: readonly string[]): string {
+  return formatTable(
+    [{ name: 'column' }, { name: 'type' }, { name: 'null' }, { name: 'description' }],
+    columns.map((column) => [
+      column.name,
+      `${column.type}${column.array ? '[]' : ''}${primaryKey.includes(column.name) ? ', primary key' : ''}${column.allowed === undefined ? '' : `: ${column.allowed.join(' | ')}`}`,
+      column.nullable ? 'allowed' : 'no',
+      column.description ?? '',
+    ]),
+  )
+}
+
+function checkTable(specs: AssetSpec['checks'], results: readonly CheckResultRead[]): string {
+  return formatTable(
+    [{ name: 'check' }, { name: 'blocking' }, { name: 'last result' }, { name: 'message' }],
+    specs.map((spec) => {
+      const result = results.find((one) => one.name === spec.name)
+      return [spec.name, spec.blocking ? 'yes' : 'no', result === undefined ? 'not run' : `${result.passed ? 'passed' : 'failed'}, ${moment(result.at)}`, result?.message ?? '']
+    }),
+  )
+}

@@ -1,0 +1,55 @@
+import type { CheckResultRead } from '../../catalog/read/assets.ts'
+import type { RunRead } from '../../catalog/read/runs.ts'
+import type { StepRead } from '../../catalog/read/steps.ts'
+import { count, duration } from '../../ui/format.ts'
+import { harmless, moment } from '../argument.ts'
+import { describeError } from '../report-error.ts'
+import { formatTable } from '../table-output.ts'
+
+/** A run as `runs show` prints it. */
+export function describeRun(run: RunRead, steps: readonly StepRead[], checks: readonly CheckResultRead[], now: number): string {
+  const facts = [
+    ['Run', run.id],
+    ['Status', `${run.status}${run.endedAt === null ? '' : `, ${moment(run.endedAt)}`}`],
+    ['Location', `${run.location} (version ${run.version})`],
+    ['Launched', `${moment(run.createdAt)} by ${run.launchedBy}`],
+    ['Took', `${duration(run.createdAt, run.endedAt, now)}${run.endedAt === null ? ' so far' : ''}`],
+    ['Rows', count(run.rows)],
+    ...(run.cancelRequestedAt === null ? [] : [['Cancel', `asked for ${moment(run.cancelRequestedAt)}`]]),
+    ...(Object.keys(run.config).length === 0 ? [] : [['Config', JSON.stringify(run.config)]]),
+    ...(Object.keys(run.tags).length === 0 ? [] : [['Tags', Object.entries(run.tags).map(([name, value]) => `${name}=${value}`).join(', ')]]),
+  ]
+  const parts = [facts.map(([name = '', value = '']) => `${name.padEnd(9)} ${harmless(value)}\n`).join(''), stepTable(steps, now)]
+  if (checks.length > 0) parts.push(checkTable(checks))
+  const errors = steps.flatMap((step) => (step.error === null ? [] : [`${step.asset}\n${harmless(describeError(step.error))}\n`]))
+  return [...parts, ...errors].join('\n')
+}
+
+function stepTable(steps: readonly StepRead[], now: number): string {
+  const columns = [
+    { name: 'step' },
+    { name: 'status' },
+    { name: 'attempt', align: 'right' as const },
+    { name: 'rows', align: 'right' as const },
+    { name: 'batches', align: 'right' as const },
+    { name: 'took', align: 'right' as const },
+  ]
+  return formatTable(
+    columns,
+    steps.map((step) => [
+      step.asset,
+      step.status,
+      String(step.attempt),
+      step.startedAt === null ? '' : count(step.rows),
+      step.recorded === 0 ? '' : `${count(step.loaded)}/${count(step.recorded)}`,
+      duration(step.startedAt, step.endedAt, now),
+    ]),
+  )
+}
+
+function checkTable(checks: readonly CheckResultRead[]): string {
+  return formatTable(
+    [{ name: 'check' }, { name: 'asset' }, { name: 'result' }, { name: 'message' }],
+    checks.map((check) => [check.name, check.asset, check.passed ? 'passed' : check.blocking ? 'failed, blocking' : 'failed', check.message]),
+  )
+}

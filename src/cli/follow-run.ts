@@ -62,10 +62,12 @@ const lookAgainMs = 500
 export async function followRun({ pool, listener, runId, onProgress, interrupted }: FollowOptions): Promise<RunProgress> {
   let wake: () => void = () => undefined
   const unsubscribe = listener.subscribe(() => wake(), runId)
-  void interrupted.then(async () => {
+  const cancel = async (): Promise<void> => {
+    await interrupted
     await requestCancel(pool, runId)
     wake()
-  })
+  }
+  void cancel()
   try {
     for (;;) {
       const woken = new Promise<void>((resolve) => {

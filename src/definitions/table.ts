@@ -128,7 +128,7 @@ export function table<
     resources: options.resources ?? {},
     extract: options.extract as TableAsset['extract'],
     resumable: options.resumable ?? false,
-    transform: options.transform as TableAsset['transform'],
+    transform: options.transform,
     checks: options.checks ?? [],
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,

@@ -1,0 +1,106 @@
+import { fork, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { migrate } from '../src/catalog/migrate.ts'
+import { createEmbeddedPostgres } from '../src/embedded/embedded-postgres.ts'
+import type { EmbeddedPostgres } from '../src/embedded/embedded-postgres.ts'
+import type { QueueBackend } from '../src/queues/connection.ts'
+
+const bin = fileURLToPath(new URL('../bin/millrace.js', import.meta.url))
+const pipelines = fileURLToPath(new URL('./pipelines', import.meta.url))
+
+/** An installation for measuring: durable Postgres, a source, and one process per role. */
+export interface Cluster {
+  readonly folder: string
+  readonly postgres: EmbeddedPostgres
+  readonly pool: pg.Pool
+  readonly boardUrl: string
+  readonly processes: ReadonlyMap<string, ChildProcess>
+  close(): Promise<void>
+}
+
+export interface ClusterOptions {
+  readonly backend: QueueBackend
+  readonly rows: number
+  /** Processes by name: the arguments of `millrace`. */
+  readonly roles: Readonly<Record<string, readonly string[]>>
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+export async function startCluster({ backend, rows, roles }: ClusterOptions): Promise<Cluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+  // As a data warehouse would have it: room for WAL, so that no checkpoint falls into a measured run and not into another.
+  const postgres = await createEmbeddedPostgres({ folder: join(folder, 'database'), durable: true, settings: { shared_buffers: '512MB', max_wal_size: '8GB', checkpoint_timeout: '30min' } })
+  await migrate({ databaseUrl: postgres.url, queuesInPostgres: backend === 'postgres' })
+  const processes = new Map<string, ChildProcess>()
+  const redisPort = backend === 'redis' ? await freePort() : undefined
+  if (redisPort !== undefined) {
+    const redis = spawn('redis-server', ['--port', String(redisPort), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--dir', folder], { stdio: 'ignore' })
+    processes.set('redis', redis)
+  }
+  const source = fork(fileURLToPath(new URL('./source-server.ts', import.meta.url)), [String(rows)])
+  processes.set('source', source)
+  const sourcePort = await new Promise<number>((resolve) => source.once('message', (port) => resolve(Number(port))))
+  const boardPort = await freePort()
+  const env = {
+    ...process.env,
+    DATABASE_URL: postgres.url,
+    ...(redisPort === undefined ? { REDIS_URL: '' } : { REDIS_URL: `redis://127.0.0.1:${String(redisPort)}` }),
+    MILLRACE_HOME: folder,
+    MILLRACE_PIPELINES: pipelines,
+    PORT: String(boardPort),
+    BENCH_SOURCE_URL: `http://127.0.0.1:${String(sourcePort)}`,
+    LOG_LEVEL: 'warn',
+  }
+  for (const [name, args] of Object.entries(roles)) processes.set(name, spawn(process.execPath, [bin, ...args], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
+  const pool = new pg.Pool({ connectionString: postgres.url, max: 4 })
+  pool.on('error', () => undefined)
+  await untilReady(pool, `http://127.0.0.1:${String(boardPort)}`)
+  return {
+    folder,
+    postgres,
+    pool,
+    boardUrl: `http://127.0.0.1:${String(boardPort)}`,
+    processes,
+    async close() {
+      await Promise.all([...processes.values()].map(endProcess))
+      await pool.end()
+      await postgres.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function untilReady(pool: pg.Pool, boardUrl: string): Promise<void> {
+  for (;;) {
+    const covered = await pool.query<{ n: number }>(
+      `SELECT count(DISTINCT kind)::int AS n FROM millrace.process p, unnest(p.queues) kind WHERE p.lease_until > now() AND kind IN ('extract', 'transform', 'load')`,
+    )
+    const location = await pool.query(`SELECT 1 FROM millrace.location WHERE version IS NOT NULL`)
+    const board = await fetch(`${boardUrl}/readyz`).then((response) => response.ok, () => false)
+    if (covered.rows[0]?.n === 3 && location.rowCount === 1 && board) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  const late = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  await ended
+  clearTimeout(late)
+}

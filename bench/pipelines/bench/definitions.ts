@@ -1,0 +1,34 @@
+import { defineLocation, table } from 'millrace'
+import { jsonPages } from 'millrace/sources'
+import * as z from 'zod'
+
+const columns = z.object({
+  id: z.uuid(),
+  hostname: z.string(),
+  addresses: z.array(z.string()),
+  authorized: z.boolean(),
+  created: z.iso.datetime(),
+  expires: z.iso.datetime(),
+  lastSeen: z.iso.datetime(),
+  name: z.string(),
+  os: z.string(),
+  tags: z.array(z.string()).nullable(),
+  user: z.string(),
+  bytes: z.int(),
+})
+
+const base = process.env['BENCH_SOURCE_URL'] ?? ''
+const config = z.object({ rows: z.int().positive() })
+
+const loaded = (name: string, disposition: 'append' | 'replace') =>
+  table({
+    key: `bench/${name}`,
+    columns,
+    config,
+    resumable: true,
+    write: { disposition },
+    extract: ({ config: { rows }, signal, position }) =>
+      jsonPages({ url: `${base}/?rows=${String(rows)}`, paging: { kind: 'number', parameter: 'page', first: 0 }, signal, position }),
+  })
+
+export default defineLocation({ name: 'bench', assets: [loaded('replaced', 'replace'), loaded('appended', 'append')] })

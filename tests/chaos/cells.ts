@@ -1,0 +1,130 @@
+import type { FaultPoint } from '../../src/fault-point.ts'
+import { expect, waitFor } from '../support/test.ts'
+import type { Cluster, FaultAction, Member, Role } from './cluster.ts'
+import { expectExact, expectSummary, runSucceeds } from './exactness.ts'
+
+/** What a cell of the matrix showed. */
+export interface Outcome {
+  /** From the fault to the end of the run that it struck, in seconds, by the database's clock. */
+  readonly seconds: number
+  /** From the fault to when what the dead process held was claimed anew, in seconds; absent when it held nothing. */
+  readonly resumedAfter?: number
+}
+
+/** Whose process strikes at each point, and what is run so that it gets there. */
+export const points: Readonly<Record<FaultPoint, { readonly role: Role; readonly assets: readonly string[] }>> = {
+  'prepare.claimed': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
+  'extract.claimed': { role: 'extract', assets: ['chaos/appended', 'chaos/replaced'] },
+  'extract.spooled': { role: 'extract', assets: ['chaos/appended', 'chaos/replaced'] },
+  'extract.recorded': { role: 'extract', assets: ['chaos/appended', 'chaos/replaced'] },
+  'extract.sealed': { role: 'extract', assets: ['chaos/appended', 'chaos/replaced'] },
+  'transform.claimed': { role: 'transform', assets: ['chaos/appended', 'chaos/replaced'] },
+  'transform.middle': { role: 'transform', assets: ['chaos/appended', 'chaos/replaced'] },
+  'transform.spooled': { role: 'transform', assets: ['chaos/appended', 'chaos/replaced'] },
+  'transform.encoded': { role: 'transform', assets: ['chaos/appended', 'chaos/replaced'] },
+  'load.claimed': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
+  'load.copying': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
+  'load.committed': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
+  'load.acknowledged': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
+  'publish.claimed': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
+  'publish.applied': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
+  'publish.committed': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
+  'compute.claimed': { role: 'load', assets: ['chaos/appended', 'chaos/summary'] },
+  'compute.committed': { role: 'load', assets: ['chaos/appended', 'chaos/summary'] },
+  'launch.middle': { role: 'ticks', assets: [] },
+  'launch.committed': { role: 'ticks', assets: [] },
+}
+
+/** Strikes one process at one point in the middle of a run, and sees the run end exactly. */
+export async function runCell(cluster: Cluster, point: FaultPoint, action: FaultAction): Promise<Outcome> {
+  const { role, assets } = points[point]
+  const victim = await cluster.replace(role, { fault: { point, action } })
+  const runId = role === 'ticks' ? undefined : (await cluster.launch(assets)).runId
+  const scheduledAt = role === 'ticks' ? await cluster.tick() : undefined
+  const struckAt = await victim.struck()
+  const held = await heldBy(cluster, victim)
+  await cluster.start(role)
+  const endedAt = await runSucceeds(cluster, runId ?? (await runOfTick(cluster, scheduledAt ?? '')))
+  const resumedAfter = await resumption(cluster, held, struckAt)
+  await expectExact(cluster)
+  if (assets.includes('chaos/summary')) await expectSummary(cluster)
+  if (action === 'stop') await thaw(cluster, victim)
+  if (scheduledAt !== undefined) await expectOneRun(cluster, scheduledAt)
+  return { seconds: secondsBetween(struckAt, endedAt), ...(resumedAfter === undefined ? {} : { resumedAfter }) }
+}
+
+export const secondsBetween = (from: Date, to: Date): number => (to.getTime() - from.getTime()) / 1000
+
+/** Lets a stopped process go on: it must find that its work is somebody else's, and change nothing. */
+export async function thaw(cluster: Cluster, zombie: Member): Promise<void> {
+  const before = await fingerprint(cluster)
+  const sessions = await sessionsOf(cluster, zombie)
+  zombie.process.kill('SIGCONT')
+  await waitFor(async () => (await sessionsOf(cluster, zombie)) > sessions, { what: 'the thawed process to begin a new session' })
+  // It ends in order, which means that everything it still had in hand has come to its end.
+  await zombie.stop()
+  expect(await fingerprint(cluster), 'targets, ledger and catalogue after the zombie').toEqual(before)
+  await expectExact(cluster)
+}
+
+async function sessionsOf({ pool }: Cluster, { pid }: Member): Promise<number> {
+  return (await pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM millrace.process WHERE pid = $1`, [pid])).rows[0]?.n ?? 0
+}
+
+/** Everything that a zombie could have changed. */
+async function fingerprint({ pool }: Cluster): Promise<unknown> {
+  const { rows } = await pool.query(
+    `SELECT (SELECT json_agg(json_build_array(id, status, claim, generation, batches, result) ORDER BY id) FROM millrace.step) AS steps,
+       (SELECT json_agg(json_build_array(id, status, ended_at) ORDER BY id) FROM millrace.run) AS runs,
+       (SELECT json_agg(json_build_array(id, status, generation, ordinal, claim, encoded) ORDER BY id) FROM millrace.batch) AS batches,
+       (SELECT json_agg(json_build_array(step_id, generation, state, result) ORDER BY step_id) FROM millrace_load.step) AS fences,
+       (SELECT json_agg(json_build_array(target_name, load_order) ORDER BY target_name) FROM millrace_load.target) AS targets`,
+  )
+  return rows[0]
+}
+
+interface Held {
+  readonly table: 'step' | 'batch'
+  readonly id: string
+  readonly claim: number
+}
+
+/** What a dead process had claimed. */
+async function heldBy({ pool }: Cluster, { pid }: Member): Promise<Held[]> {
+  const { rows } = await pool.query<Held>(
+    `SELECT 'step' AS table, s.id::text, s.claim FROM millrace.step s JOIN millrace.process p ON p.id = s.claimed_by WHERE p.pid = $1
+     UNION ALL SELECT 'batch', b.id::text, b.claim FROM millrace.batch b JOIN millrace.process p ON p.id = b.claimed_by WHERE p.pid = $1`,
+    [pid],
+  )
+  return rows
+}
+
+/** How long after the fault the last of it was claimed by somebody else. */
+async function resumption({ pool }: Cluster, held: readonly Held[], struckAt: Date): Promise<number | undefined> {
+  const times: number[] = []
+  for (const { table, id, claim } of held) {
+    const { rows } = await pool.query<{ claimed_at: Date }>(`SELECT claimed_at FROM millrace.${table} WHERE id::text = $1 AND claim > $2`, [id, claim])
+    if (rows[0] !== undefined) times.push(secondsBetween(struckAt, rows[0].claimed_at))
+  }
+  return times.length === 0 ? undefined : Math.max(...times)
+}
+
+async function runOfTick({ pool }: Cluster, scheduledAt: string): Promise<string> {
+  return waitFor(
+    async () => (await pool.query<{ run_id: string | null }>(`SELECT run_id FROM millrace.tick WHERE scheduled_at = $1`, [scheduledAt])).rows[0]?.run_id,
+    {
+      what: 'the tick to launch its run',
+      timeoutMs: 60_000,
+    },
+  )
+}
+
+async function expectOneRun({ pool }: Cluster, scheduledAt: string): Promise<void> {
+  const { rows } = await pool.query<{ ticks: number; runs: number; by_schedule: number }>(
+    `SELECT (SELECT count(*)::int FROM millrace.tick WHERE scheduled_at = $1) AS ticks,
+       (SELECT count(*)::int FROM millrace.tick) AS runs, (SELECT count(*)::int FROM millrace.run WHERE launched_by = 'schedule yearly') AS by_schedule`,
+    [scheduledAt],
+  )
+  expect(rows[0]?.ticks).toBe(1)
+  expect(rows[0]?.by_schedule, 'as many runs as ticks').toBe(rows[0]?.runs)
+}

@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { expect, waitFor } from '../support/test.ts'
+import type { Cluster } from './cluster.ts'
+import { fillingsOf, wrongIn } from './readers.ts'
+
+export type RunStatus = 'started' | 'canceling' | 'succeeded' | 'failed' | 'canceled'
+
+/** Waits until a run has ended; answers its status and when that was, by the database's clock. */
+export async function runEnd(cluster: Cluster, runId: string, timeoutMs = 60_000): Promise<{ status: RunStatus; endedAt: Date }> {
+  return waitFor(
+    async () => {
+      const { rows } = await cluster.pool.query<{ status: RunStatus; ended_at: Date | null; steps: unknown }>(
+        `SELECT status, ended_at, (SELECT json_agg(json_build_object('asset', asset, 'status', s.status, 'claimed', claimed_by, 'enqueued', enqueued, 'error', error)) FROM millrace.step s WHERE run_id = r.id) AS steps
+         FROM millrace.run r WHERE id = $1`,
+        [runId],
+      )
+      const run = rows[0]
+      if (run?.ended_at === null || run === undefined) throw new Error(JSON.stringify(run))
+      return { status: run.status, endedAt: run.ended_at }
+    },
+    { what: `the run ${runId} to end`, timeoutMs },
+  )
+}
+
+/** The run must succeed. */
+export async function runSucceeds(cluster: Cluster, runId: string, timeoutMs = 60_000): Promise<Date> {
+  const { status, endedAt } = await runEnd(cluster, runId, timeoutMs)
+  if (status !== 'succeeded') {
+    const { rows } = await cluster.pool.query(`SELECT kind, message FROM millrace.event WHERE run_id = $1 ORDER BY id`, [runId])
+    throw new Error(`the run ${status}: ${JSON.stringify(rows)}`)
+  }
+  return endedAt
+}
+
+/** Every row of every successful run is in its target once, and neither the catalogue nor a reader knows otherwise. */
+export async function expectExact(cluster: Cluster): Promise<void> {
+  const { pool, source } = cluster
+  const { rows: done } = await pool.query<{ asset: string; edition: number; rows: number; order: string; state: string | null }>(
+    `SELECT s.asset, (r.config->>'edition')::int AS edition, (s.result->>'rows')::int AS rows, f.load_order AS "order", f.state
+     FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id LEFT JOIN millrace_load.step f ON f.step_id = s.id
+     WHERE s.kind = 'table' AND s.status = 'succeeded' ORDER BY f.load_order`,
+  )
+  for (const one of done) expect(one, `the ledger and the catalogue on ${one.asset}`).toMatchObject({ rows: source.rows, state: 'published' })
+  const appended = await existing(() => fillingsOf(pool, 'chaos.appended'))
+  expect(wrongIn('chaos.appended', appended, source)).toBeUndefined()
+  const editions = done.filter((one) => one.asset === 'chaos/appended').map((one) => one.edition)
+  const ascending = (a: number, b: number): number => a - b
+  expect(appended.map((one) => one.edition).toSorted(ascending), 'editions appended').toEqual(editions.toSorted(ascending))
+  const replaced = await existing(() => fillingsOf(pool, 'chaos.replaced'))
+  expect(wrongIn('chaos.replaced', replaced, source)).toBeUndefined()
+  expect(
+    replaced.map((one) => one.edition),
+    'the newest edition',
+  ).toEqual(
+    done
+      .filter((one) => one.asset === 'chaos/replaced')
+      .map((one) => one.edition)
+      .slice(-1),
+  )
+  const { rows: published } = await pool.query(
+    `SELECT s.id FROM millrace_load.step f JOIN millrace.step s ON s.id = f.step_id WHERE f.state = 'published' AND s.status NOT IN ('succeeded')`,
+  )
+  expect(published, 'published in the ledger, and not in the catalogue').toEqual([])
+  expect(cluster.readers.violations()).toEqual([])
+}
+
+/** The SQL asset downstream counts what its last run found upstream. */
+export async function expectSummary(cluster: Cluster): Promise<void> {
+  const { rows } = await cluster.pool.query(
+    `SELECT count(*)::int AS ids, count(*) FILTER (WHERE s.copies <> a.copies OR s.amount <> a.amount)::int AS wrong
+     FROM chaos.summary s JOIN (SELECT id, count(*) AS copies, sum(amount) AS amount FROM chaos.appended GROUP BY id) a USING (id)`,
+  )
+  expect(rows[0]).toEqual({ ids: cluster.source.rows, wrong: 0 })
+}
+
+async function existing<T>(read: () => Promise<T[]>): Promise<T[]> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === '42P01' || error.code === '3F000')) return []
+    throw error
+  }
+}
+
+/** After the clean-up nothing is left in staging, ledger or spool. Ended steps are aged, so that nobody waits for the grace to pass. */
+export async function expectClean(cluster: Cluster): Promise<void> {
+  const { pool, spool } = cluster
+  await pool.query(`UPDATE millrace.step SET ended_at = ended_at - interval '1 minute', enqueued_at = NULL WHERE ended_at IS NOT NULL AND cleaned_at IS NULL`)
+  await waitFor(async () => (await pool.query(`SELECT 1 FROM millrace.step WHERE ended_at IS NOT NULL AND cleaned_at IS NULL`)).rowCount === 0, {
+    what: 'ended steps to be cleaned up',
+    timeoutMs: 60_000,
+  })
+  const { rows: staging } = await pool.query(`SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('millrace_staging') AND relkind = 'r'`)
+  expect(staging, 'staging tables').toEqual([])
+  const { rows: ledger } = await pool.query(`SELECT step_id FROM millrace_load.batch`)
+  expect(ledger, 'rows of the batch ledger').toEqual([])
+  const files = existsSync(spool) ? (await readdir(spool, { recursive: true })).filter((name) => /\.(raw|copy|writing)$/.test(name)) : []
+  expect(files, 'spool files').toEqual([])
+}

@@ -1,0 +1,98 @@
+import { decimal, defineLocation, resource, schedule, sqlAsset, table } from 'millrace'
+import type { Location } from 'millrace'
+import * as z from 'zod'
+
+/** A record of the source, as its pages carry it. */
+export interface ChaosRecord {
+  readonly id: number
+  readonly name: string
+  readonly amount: string
+  readonly at: string
+  readonly flag: boolean
+  readonly note: string | null
+  readonly tags: readonly string[]
+}
+
+interface SourcePage {
+  readonly records: readonly ChaosRecord[]
+  /** The page after this one; null at the end. */
+  readonly next: number | null
+}
+
+const Row = z.object({
+  id: z.int32(),
+  name: z.string(),
+  amount: decimal(18, 4),
+  at: z.iso.datetime(),
+  flag: z.boolean(),
+  note: z.string().nullable(),
+  tags: z.array(z.string()),
+  edition: z.int32(),
+  runAt: z.iso.datetime(),
+})
+
+const source = resource({
+  start: ({ env }) => {
+    const address = env['CHAOS_SOURCE_URL']
+    if (address === undefined) throw new Error('CHAOS_SOURCE_URL is not set')
+    return {
+      async *pages(edition: number, first: number, signal: AbortSignal) {
+        for (let page: number | null = first; page !== null;) {
+          const response = await fetch(`${address}/editions/${String(edition)}/pages/${String(page)}`, { signal })
+          if (!response.ok) throw new Error(`the source answers ${String(response.status)}`)
+          const body = (await response.json()) as SourcePage
+          yield { records: body.records, position: body.next ?? page + 1 }
+          page = body.next
+        }
+      },
+    }
+  },
+})
+
+const config = z.object({ edition: z.int() })
+
+/**
+ * The assets that the chaos suite fills: what a run leaves behind tells which run it was, and whether it is whole.
+ * @param wide with one column more, as a later deployment of the same location
+ */
+export function chaosLocation(wide: boolean): Location {
+  const columns = wide ? Row.extend({ doubled: z.int32().nullable() }) : Row
+  const transform = (record: ChaosRecord, context: { readonly config: { edition: number }; readonly runStartedAt: string }) => {
+    const row = { ...record, tags: [...record.tags], edition: context.config.edition, runAt: context.runStartedAt }
+    return wide ? { ...row, doubled: record.id * 2 } : row
+  }
+  const appended = table({
+    key: 'chaos/appended',
+    columns,
+    write: { disposition: 'append' },
+    config,
+    resources: { source },
+    resumable: true,
+    extract: ({ config: { edition }, resources, position, signal }) => resources.source.pages(edition, typeof position === 'number' ? position : 0, signal),
+    transform,
+    retry: { retries: 5, delayMs: 100 },
+  })
+  const replaced = table({
+    key: 'chaos/replaced',
+    columns,
+    write: { disposition: 'replace' },
+    primaryKey: ['id'],
+    config,
+    resources: { source },
+    extract: ({ config: { edition }, resources, signal }) => resources.source.pages(edition, 0, signal),
+    transform,
+    retry: { retries: 5, delayMs: 100 },
+  })
+  const summary = sqlAsset({
+    key: 'chaos/summary',
+    select: `SELECT id, count(*) AS copies, sum(amount) AS amount FROM chaos.appended GROUP BY id`,
+    store: { kind: 'table', primaryKey: ['id'] },
+    deps: [appended],
+  })
+  return defineLocation({
+    name: 'chaos',
+    assets: [appended, replaced, summary],
+    // Never due by the clock: its ticks are handed out by the tests.
+    schedules: [schedule({ name: 'yearly', cron: '0 0 1 1 *', timeZone: 'UTC', assets: ['chaos/replaced'], config: { edition: 0 } })],
+  })
+}

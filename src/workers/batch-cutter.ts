@@ -29,8 +29,8 @@ export function createBatchCutter(batchBytes: number): BatchCutter {
   }
   return {
     add(page) {
-      const raw = rawPageOf(page)
-      for (const chunk of framePage(raw)) {
+      const { raw, tagged } = rawPageOf(page)
+      for (const chunk of framePage(raw, tagged)) {
         chunks.push(chunk)
         bytes += chunk.length
       }
@@ -41,14 +41,13 @@ export function createBatchCutter(batchBytes: number): BatchCutter {
   }
 }
 
-function rawPageOf(page: Page): RawPage {
-  if ('body' in page) return page
+function rawPageOf(page: Page): { raw: RawPage; tagged: boolean } {
+  if ('body' in page) return { raw: page, tagged: false }
   const records = 'records' in page ? page.records : page
   const { extra, position } = 'records' in page ? page : {}
+  const { body, tagged } = pageOfRecords(records)
   return {
-    body: pageOfRecords(records),
-    format: { kind: 'json' },
-    ...(extra === undefined ? {} : { extra }),
-    ...(position === undefined ? {} : { position }),
+    raw: { body, format: { kind: 'json' }, ...(extra === undefined ? {} : { extra }), ...(position === undefined ? {} : { position }) },
+    tagged,
   }
 }

@@ -14,7 +14,7 @@ import { parsePage } from '../sources/parse-page.ts'
 import type { SpoolReference } from '../spool/spool.ts'
 import { SpoolLostError } from '../spool/spool-lost-error.ts'
 import type { ColumnIssue, RowEncoder } from '../warehouse/encoder/row-encoder.ts'
-import { readFrames } from './batch-file.ts'
+import { readFrames, untag } from './batch-file.ts'
 import type { WorkerContext } from './context.ts'
 import { borrowEncoder, returnEncoder } from './encoders.ts'
 import { UserCodeError } from './failure.ts'
@@ -115,7 +115,7 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
     const transformContext: TransformContext<unknown> = { config, runId: claimed.runId, runStartedAt: claimed.runStartedAt, page: frame.extra }
     for (let index = 0; index < parsed.records.length; index += 1) {
       const before = encoder.rows
-      const record = parsed.records[index]
+      const record = frame.tagged ? untag(parsed.records[index]) : parsed.records[index]
       const output = transformOne === undefined ? record : callTransform(transformOne, record, transformContext)
       const issues = Array.isArray(output) ? encodeAll(encoder, output) : output === null || output === undefined ? null : encoder.encode(output)
       if (issues !== null) throw doesNotFit(`${parsed.locate(index)} of ${name}`, own, issues)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
+import { onTestFinished } from 'vitest'
 import { requestCancel } from '../../src/catalog/cancel.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
 import type { Location, LocationOptions } from '../../src/definitions/location.ts'
@@ -71,7 +72,7 @@ export interface Engine {
   readonly database: TestDatabase
   readonly queues: Queues
   readonly spoolFolder: string
-  /** A worker for a location of these assets, as `createLocation` makes it; stopped at the file's end at the latest. */
+  /** A worker for a location. One that a test starts ends with the test, else it ends with the engine. */
   work(location: Location, settings?: WorkerSettings): Promise<RunningWorker>
   /** Defines a location with a name of its own and starts a worker for it. */
   define(assets: LocationOptions['assets'], settings?: WorkerSettings): Promise<{ readonly location: Location; readonly worker: RunningWorker }>
@@ -87,6 +88,8 @@ export interface Engine {
   query<R extends pg.QueryResultRow = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<R[]>
   /** A query's first value of its first row. */
   value(sql: string, values?: readonly unknown[]): Promise<unknown>
+  /** Ends all of it; happens at the file's end by itself. */
+  stop(): Promise<void>
 }
 
 let names = 0
@@ -97,23 +100,23 @@ export function createLocation(assets: LocationOptions['assets'], more: Omit<Loc
   return defineLocation({ name: `place_${String(names)}`, assets, ...more })
 }
 
-/** Starts an engine; everything of it ends with the file. */
+/** Starts an engine: `beforeAll(async () => { engine = await startEngine({ backend }); return engine.stop })`. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { backend } = options
-  const own = options.database === undefined
+  const stops: (() => Promise<unknown>)[] = []
   const database = options.database ?? (await createDatabase())
-  if (own) atFileEnd(() => database.pool.end())
+  if (options.database === undefined) stops.push(() => database.pool.end())
   const redis = backend === 'redis' ? (options.redisUrl ?? redisUrl) : undefined
   // Several engines of a file share one Redis; none may see another's jobs.
   const prefix = `${queuePrefix}-${randomBytes(3).toString('hex')}`
   const spoolFolder = await temporaryFolder()
   const queues = createQueues({ databaseUrl: database.url, redisUrl: redis, prefix, logger: testLogger })
-  atFileEnd(() => queues.close())
+  stops.push(() => queues.close())
   const leaseMs = options.leaseMs ?? 8000
   const common = { databaseUrl: database.url, redisUrl: redis, queuePrefix: prefix, leaseMs, logger: testLogger }
   if (options.producers !== 'none') {
     const producers = await (options.producers === 'all' ? startProducers : startSweeper)(common)
-    atFileEnd(() => producers.stop())
+    stops.push(() => producers.stop())
   }
   const query = async <R extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<R[]> =>
     (await database.pool.query<R>(sql, [...values])).rows
@@ -137,7 +140,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       const worker = await startWorker(workerOptions)
       let stopping: Promise<void> | undefined
       const stop = (): Promise<void> => (stopping ??= worker.stop())
-      atFileEnd(stop)
+      stops.push(stop)
+      endWithTest(stop)
       return { notices: worker.notices, problem: worker.problem, stop }
     },
     async define(assets, settings) {
@@ -178,8 +182,20 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     async value(sql, values) {
       return Object.values((await query(sql, values))[0] ?? {})[0]
     },
+    async stop() {
+      for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop()
+    },
   }
+  atFileEnd(engine.stop)
   return engine
+}
+
+function endWithTest(stop: () => Promise<void>): void {
+  try {
+    onTestFinished(stop)
+  } catch {
+    // It was started by a hook of a group, and ends with the engine.
+  }
 }
 
 async function readRun(pool: pg.Pool, runId: string): Promise<RunView> {

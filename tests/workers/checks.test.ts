@@ -13,6 +13,7 @@ describeBackends('checks', (backend) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await startEngine({ backend })
+    return engine.stop
   })
   const results = (asset: string) => engine.query('SELECT name, passed, blocking FROM millrace.check_result WHERE asset = $1 ORDER BY name', [asset])
 

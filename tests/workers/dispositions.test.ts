@@ -30,6 +30,7 @@ describeBackends('rows from HTTP to their table', (backend) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await startEngine({ backend })
+    return engine.stop
   })
 
   test('append adds every row once to what is there', async () => {

@@ -12,6 +12,7 @@ describeBackends('a resource', (backend) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await startEngine({ backend })
+    return engine.stop
   })
 
   test('is started once for a worker, with its environment, and stopped with it', async () => {

@@ -22,6 +22,7 @@ describeBackends('run configuration', (backend) => {
       }),
       table({ key: 'configured/plain', columns: Row, extract: () => [[{ id: 1, since: 'ever' }]] }),
     ])
+    return engine.stop
   })
   const refused = async (assets: string[], config: Parameters<Engine['launch']>[1] = {}): Promise<MillraceError> => {
     const before = await engine.value('SELECT count(*) FROM millrace.run')

@@ -13,6 +13,7 @@ describeBackends('SQL assets', (backend) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await startEngine({ backend })
+    return engine.stop
   })
 
   test('are computed after what they depend on: merged by key, or a view', async () => {

@@ -42,8 +42,8 @@ export function describeAsset({ location, spec, last, checks }: AssetView, downs
   parts.push(spec.kind === 'table' ? columnTable(spec.table.columns, spec.table.primaryKey) : `${harmless(spec.select.trim())}\n`)
   if (spec.kind === 'table' && spec.configSchema !== undefined) parts.push(`Run configuration\n${JSON.stringify(spec.configSchema, null, 2)}\n`)
   if (spec.checks.length > 0) parts.push(checkTable(spec.checks, checks))
-  const metadata = Object.entries(last?.metadata ?? {}).filter(([name]) => name !== 'preview')
-  if (metadata.length > 0) parts.push(`Metadata of the last materialization\n${metadata.map(([name, value]) => `  ${name}: ${harmless(JSON.stringify(redact(value)))}\n`).join('')}`)
+  const metadata = Object.entries(Object(redact(last?.metadata ?? {})) as Record<string, unknown>).filter(([name]) => name !== 'preview')
+  if (metadata.length > 0) parts.push(`Metadata of the last materialization\n${metadata.map(([name, value]) => `  ${name}: ${harmless(JSON.stringify(value))}\n`).join('')}`)
   return parts.join('\n')
 }
 

@@ -1,6 +1,7 @@
 import type { CheckResultRead } from '../../catalog/read/assets.ts'
 import type { RunRead } from '../../catalog/read/runs.ts'
 import type { StepRead } from '../../catalog/read/steps.ts'
+import { redact } from '../../redact.ts'
 import { count, duration } from '../../ui/format.ts'
 import { harmless, moment } from '../argument.ts'
 import { describeError } from '../report-error.ts'
@@ -16,7 +17,7 @@ export function describeRun(run: RunRead, steps: readonly StepRead[], checks: re
     ['Took', `${duration(run.createdAt, run.endedAt, now)}${run.endedAt === null ? ' so far' : ''}`],
     ['Rows', count(run.rows)],
     ...(run.cancelRequestedAt === null ? [] : [['Cancel', `asked for ${moment(run.cancelRequestedAt)}`]]),
-    ...(Object.keys(run.config).length === 0 ? [] : [['Config', JSON.stringify(run.config)]]),
+    ...(Object.keys(run.config).length === 0 ? [] : [['Config', JSON.stringify(redact(run.config))]]),
     ...(Object.keys(run.tags).length === 0 ? [] : [['Tags', Object.entries(run.tags).map(([name, value]) => `${name}=${value}`).join(', ')]]),
   ]
   const parts = [facts.map(([name = '', value = '']) => `${name.padEnd(9)} ${harmless(value)}\n`).join(''), stepTable(steps, now)]

@@ -1,0 +1,54 @@
+import { describe, expect, spawnMillrace, test } from '../support/test.ts'
+import type { TestDatabase } from '../support/test.ts'
+import { insertLocation, insertRun } from './catalog-rows.ts'
+
+const runId = '11111111-0000-4000-8000-000000000001'
+
+async function assets(database: TestDatabase, ...args: string[]) {
+  const run = spawnMillrace(['assets', ...args], { DATABASE_URL: database.url })
+  const { code } = await run.exited
+  return { code, stdout: run.stdout(), stderr: run.stderr() }
+}
+
+describe('millrace assets', () => {
+  test('list says that there are none yet, and what starts a worker', async ({ database }) => {
+    const { code, stdout } = await assets(database, 'list')
+    expect(code).toBe(0)
+    expect(stdout).toContain('millrace dev')
+  })
+
+  test('list shows every asset with its last materialization and checks', async ({ database }) => {
+    await insertLocation(database.pool)
+    await insertRun(database.pool, runId, 'succeeded')
+    await database.pool.query(
+      `INSERT INTO millrace.asset (location, key, run_id, materialized_at, metadata) VALUES ('shop', 'shop/orders', $1, '2026-11-21T10:00:04Z', '{"rows": 1234, "password": "hush"}')`,
+      [runId],
+    )
+    await database.pool.query(
+      `INSERT INTO millrace.check_result (location, asset, name, run_id, passed, blocking, message) VALUES ('shop', 'shop/orders', 'unique_id', $1, false, true, 'twice')`,
+      [runId],
+    )
+    const { stdout } = await assets(database, 'list')
+    expect(stdout).toMatch(/shop\/orders +table +shop +shop +2026-11-21 10:00:04 UTC +1,234 +failed: unique_id/)
+    expect(stdout).toMatch(/shop\/totals +sql +shop +never/)
+    expect(JSON.parse((await assets(database, 'list', '--group', 'shop', '--json')).stdout)).toMatchObject([{ key: 'shop/orders', table: 'shop.orders', rows: 1234, runId }])
+  })
+
+  test('show tells columns, dependencies, configuration and metadata, and no secret', async ({ database }) => {
+    const { stdout } = await assets(database, 'show', 'shop/orders')
+    expect(stdout).toMatch(/id +bigint, primary key +no/)
+    expect(stdout).toMatch(/tags +text\[\] +allowed +What the shop calls it/)
+    expect(stdout).toMatch(/Downstream +shop\/totals/)
+    expect(stdout).toContain('"since"')
+    expect(stdout).toMatch(/not_empty +yes +not run/)
+    expect(stdout).not.toContain('hush')
+    expect((await assets(database, 'show', 'shop/totals')).stdout).toContain('SELECT count(*) FROM shop.orders')
+    expect(JSON.parse((await assets(database, 'show', 'shop/orders', '--json')).stdout)).toMatchObject({ downstream: ['shop/totals'], definition: { fingerprint: 'f1' } })
+  })
+
+  test('show of an unknown asset names the ones that are near', async ({ database }) => {
+    const { code, stderr } = await assets(database, 'show', 'orders')
+    expect(code).toBe(2)
+    expect(stderr).toContain('Did you mean shop/orders?')
+  })
+})

@@ -84,7 +84,8 @@ export function createChangeListener(url: string, logger: Logger): ChangeListene
       await fresh.connect()
       await fresh.query(`LISTEN ${changeChannel}`)
       client = fresh
-      tell()
+      if (closed) await fresh.end()
+      else tell()
     } catch (error) {
       onEnd(error)
       await fresh.end().catch(() => undefined)

@@ -31,11 +31,11 @@ export function createFileSpool(root: string): Spool {
         throw spoolFailed(root, error)
       }
     },
-    async read(reference) {
-      const bytes = await readFile(join(root, reference.name)).catch((error: unknown) => {
+    async read(reference, into) {
+      const bytes = await readWhole(join(root, reference.name), reference, into).catch((error: unknown) => {
+        if (error instanceof SpoolLostError) throw error
         throw codeOf(error) === 'ENOENT' ? new SpoolLostError(reference.name, 'is gone', error) : spoolFailed(root, error)
       })
-      if (bytes.length !== reference.bytes) throw new SpoolLostError(reference.name, `has ${String(bytes.length)} bytes instead of ${String(reference.bytes)}`)
       if (crc32(bytes) !== reference.crc) throw new SpoolLostError(reference.name, 'is damaged: its checksum is another')
       return bytes
     },
@@ -65,6 +65,23 @@ async function writeWhole(path: string, name: string, chunks: readonly Uint8Arra
   await rename(temporary, path)
   if (durable) await syncFolder(folder)
   return { name, bytes, crc }
+}
+
+async function readWhole(path: string, { name, bytes }: SpoolReference, into: Buffer | undefined): Promise<Buffer> {
+  const file = await open(path, 'r')
+  try {
+    const { size } = await file.stat()
+    if (size !== bytes) throw new SpoolLostError(name, `has ${String(size)} bytes instead of ${String(bytes)}`)
+    const buffer = into !== undefined && into.length >= bytes ? into.subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes)
+    for (let at = 0; at < bytes; ) {
+      const { bytesRead } = await file.read(buffer, at, bytes - at, at)
+      if (bytesRead === 0) throw new SpoolLostError(name, `ends after ${String(at)} of ${String(bytes)} bytes`)
+      at += bytesRead
+    }
+    return buffer
+  } finally {
+    await file.close()
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -17,10 +17,10 @@ export interface Spool {
    */
   write(name: string, chunks: readonly Uint8Array[], options: { readonly durable: boolean }): Promise<SpoolReference>
   /**
-   * The bytes of a reference, checked against length and checksum.
+   * The bytes of a reference, checked against length and checksum; in `into` where they fit.
    * @throws SpoolLostError when they are gone or damaged
    */
-  read(reference: SpoolReference): Promise<Buffer>
+  read(reference: SpoolReference, into?: Buffer): Promise<Buffer>
   /** Removes everything whose name begins with `prefix`, a folder ending in `/`. */
   remove(prefix: string): Promise<void>
 }

@@ -63,7 +63,8 @@ async function prepareTarget(client: pg.ClientBase, table: TableSpec): Promise<s
     for (const statement of statements) await client.query(statement)
     return statements
   }
-  const plan = planSchemaChange(existing, table)
+  const { rows } = await client.query<{ empty: boolean }>(`SELECT NOT EXISTS (SELECT FROM ${quoteTable(table)}) AS empty`)
+  const plan = planSchemaChange(existing, table, { empty: rows[0]?.empty ?? false })
   if (plan.problem !== undefined) {
     throw new DataError(`${table.schema}.${table.name} cannot take the rows of this asset: ${plan.problem}`, {
       code: 'SCHEMA_CHANGE_REFUSED',

@@ -1,12 +1,15 @@
 import type { Json } from '../definitions/json.ts'
 import type { Page, RawPage } from '../definitions/page.ts'
-import { framePage, pageOfRecords } from './batch-file.ts'
+import type { BufferPool } from '../spool/buffer-pool.ts'
+import { frameHeader, pageOfRecords } from './batch-file.ts'
 
 /** Pages that travel together. */
 export interface CutBatch {
-  readonly chunks: readonly Uint8Array[]
+  readonly bytes: Buffer
   /** Where extraction goes on after the batch's last page. */
   readonly position: Json | undefined
+  /** To be called when the bytes are stored. */
+  readonly release: () => void
 }
 
 export interface BatchCutter {
@@ -16,28 +19,45 @@ export interface BatchCutter {
   rest(): CutBatch | undefined
 }
 
-/** Cuts batches by bytes, not rows: what costs memory, disk and time is bytes. A page is never cut. */
-export function createBatchCutter(batchBytes: number): BatchCutter {
-  let chunks: Buffer[] = []
-  let bytes = 0
+/**
+ * Cuts batches by bytes, not rows: what costs memory, disk and time is bytes. A page is never cut. Pages are copied into a buffer that is
+ * used again, so that each can be forgotten at once.
+ */
+export function createBatchCutter(batchBytes: number, pool: BufferPool): BatchCutter {
+  let buffer: Buffer | undefined
+  let length = 0
   let position: Json | undefined
+  const reserve = (more: number): Buffer => {
+    buffer ??= pool.take(batchBytes + more)
+    if (length + more > buffer.length) {
+      const larger = pool.take(length + more)
+      buffer.copy(larger, 0, 0, length)
+      pool.give(buffer)
+      buffer = larger
+    }
+    return buffer
+  }
   const take = (): CutBatch => {
-    const batch = { chunks, position }
-    chunks = []
-    bytes = 0
+    const whole = buffer ?? Buffer.alloc(0)
+    const batch = { bytes: whole.subarray(0, length), position, release: () => pool.give(whole) }
+    buffer = undefined
+    length = 0
     return batch
   }
   return {
     add(page) {
       const { raw, tagged } = rawPageOf(page)
-      for (const chunk of framePage(raw, tagged)) {
-        chunks.push(chunk)
-        bytes += chunk.length
-      }
+      const bodyBytes = typeof raw.body === 'string' ? Buffer.byteLength(raw.body) : raw.body.length
+      const header = frameHeader(raw, bodyBytes, tagged)
+      const target = reserve(header.length + bodyBytes)
+      target.set(header, length)
+      if (typeof raw.body === 'string') target.write(raw.body, length + header.length)
+      else target.set(raw.body, length + header.length)
+      length += header.length + bodyBytes
       position = raw.position
-      return bytes >= batchBytes ? take() : undefined
+      return length >= batchBytes ? take() : undefined
     },
-    rest: () => (chunks.length === 0 ? undefined : take()),
+    rest: () => (length === 0 ? undefined : take()),
   }
 }
 

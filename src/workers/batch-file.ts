@@ -20,12 +20,11 @@ interface FrameHeader {
   readonly tagged?: boolean
 }
 
-/** Frames one page: 4 bytes of header length, the header as JSON, the body as it came. */
-export function framePage(page: RawPage, tagged = false): Buffer[] {
-  const body = typeof page.body === 'string' ? Buffer.from(page.body) : Buffer.from(page.body.buffer, page.body.byteOffset, page.body.byteLength)
+/** What stands before a page's body: 4 bytes of header length, the header as JSON. */
+export function frameHeader(page: RawPage, bodyBytes: number, tagged: boolean): Buffer {
   const header: FrameHeader = {
     format: page.format,
-    bytes: body.length,
+    bytes: bodyBytes,
     ...(page.extra === undefined ? {} : { extra: page.extra }),
     ...(page.firstLine === undefined ? {} : { firstLine: page.firstLine }),
     ...(tagged ? { tagged } : {}),
@@ -33,7 +32,7 @@ export function framePage(page: RawPage, tagged = false): Buffer[] {
   const text = Buffer.from(JSON.stringify(header))
   const length = Buffer.alloc(4)
   length.writeUInt32BE(text.length)
-  return [length, text, body]
+  return Buffer.concat([length, text])
 }
 
 /** The pages of a batch, in order, without copying. */

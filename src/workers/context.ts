@@ -4,6 +4,7 @@ import type { ManifestReader } from '../catalog/manifests.ts'
 import type { Logger } from '../logger.ts'
 import type { QueueKind } from '../queues/jobs.ts'
 import type { Queues } from '../queues/queues.ts'
+import type { BufferPool } from '../spool/buffer-pool.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { LoadedLocation } from './load-locations.ts'
 import type { ResourceClients } from './resource-clients.ts'
@@ -24,6 +25,7 @@ export interface WorkerContext {
   readonly queues: Queues
   readonly queueKinds: readonly QueueKind[]
   readonly spool: Spool
+  readonly buffers: BufferPool
   readonly session: Session
   readonly manifests: ManifestReader
   readonly locations: ReadonlyMap<string, LoadedLocation>

@@ -75,7 +75,7 @@ async function pull(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset,
       log: (message: string, fields: JsonObject = {}) => log(context, claimed, message, fields),
     } as Parameters<typeof asset.extract>[0])
   })
-  const cutter = createBatchCutter(context.limits.batchBytes)
+  const cutter = createBatchCutter(context.limits.batchBytes, context.buffers)
   // One batch is written while the pages of the next are pulled; never more, so that memory stays flat.
   let writing: Promise<void> = Promise.resolve()
   const flush = async (batch: CutBatch): Promise<void> => {
@@ -129,7 +129,8 @@ function tooLong(asset: string, timeoutMs: number): MillraceError {
 
 async function write(context: WorkerContext, claimed: ClaimedStep, batch: CutBatch): Promise<void> {
   const name = `${claimed.stepId}/${String(claimed.generation)}/${randomUUID()}.raw`
-  const raw = await context.spool.write(name, batch.chunks, { durable: true })
+  const raw = await context.spool.write(name, [batch.bytes], { durable: true })
+  batch.release()
   faultPoint('extract.spooled')
   const pointer = await recordBatch(context.pool, { stepId: claimed.stepId, claim: claimed.claim, raw, position: batch.position })
   if (pointer === undefined) {

@@ -43,6 +43,7 @@ async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, client
   const table = await tableSpecOf(context, claimed)
   const reference = EncodedReference.parse(claimed.encoded)
   let outcome: LoadOutcome
+  const buffer = context.buffers.take(reference.bytes)
   try {
     outcome = await loadBatch(client, {
       stepId: claimed.stepId,
@@ -53,8 +54,10 @@ async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, client
       rows: Number(claimed.rows),
       columns: table.table.columns,
       format: reference.format,
-      bytes: await context.spool.read(reference),
+      bytes: await context.spool.read(reference, buffer),
     })
+    // Not after an error: the socket may still hold some of it.
+    context.buffers.give(buffer)
   } catch (error) {
     if (!(error instanceof SpoolLostError)) throw error
     await transformAgain(context, claimed, error)

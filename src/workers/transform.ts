@@ -29,6 +29,9 @@ export const Reference = z.object({ name: z.string(), bytes: z.number(), crc: z.
 /** Other work gets its turn after this many milliseconds: a lock is renewed every few seconds, a person waits for tens of milliseconds. */
 const sliceMs = 15
 
+// Beyond this an encoder's buffer is handed on and a new one begun; a batch whose transform makes few rows of each record stays far below.
+const largestSink = 16 << 20
+
 /** Turns a batch's raw bytes into a COPY stream: parse, the user's function, validation, encoding. */
 export async function transform(context: WorkerContext, payload: Payload<'transform'>): Promise<void> {
   const claimed = await claimBatch(context.pool, { ...payload, status: 'recorded', session: context.session.id })
@@ -57,17 +60,23 @@ async function startAfresh(context: WorkerContext, claimed: ClaimedBatch, reason
 }
 
 async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: OwnAsset, signal: AbortSignal): Promise<void> {
-  const raw = await context.spool.read(Reference.parse(claimed.raw))
   const encoder = borrowEncoder(own)
   const counts = { records: 0, filtered: 0, rows: 0 }
   const chunks: Uint8Array[] = []
-  await encodeFrames(raw, { context, claimed, own, encoder, counts, signal, chunks })
+  const reference = Reference.parse(claimed.raw)
+  const buffer = context.buffers.take(reference.bytes)
+  try {
+    const raw = await context.spool.read(reference, buffer)
+    await encodeFrames(raw, { context, claimed, own, encoder, counts, signal, chunks })
+  } finally {
+    context.buffers.give(buffer)
+  }
   counts.rows = encoder.rows
   chunks.push(encoder.finish())
-  // Only an encoder that ended its stream goes back; after an error it is dropped with its half a stream.
-  returnEncoder(own, encoder)
   faultPoint('transform.middle')
   const encoded = await store(context, claimed, chunks, encoder.format)
+  // Only now: its last bytes lie in its own buffer. One that threw is dropped with its half a stream.
+  returnEncoder(own, encoder)
   faultPoint('transform.spooled')
   const pointer = await markEncoded(context.pool, { batchId: claimed.batchId, claim: claimed.claim, encoded, ...counts })
   if (pointer === undefined) {
@@ -123,7 +132,7 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
       if (encoder.rows === before) counts.filtered += 1
       // The clock is looked at every 64 records: reading it costs as much as encoding a column.
       if ((index & 63) === 63 && performance.now() > sliceEnd) {
-        if (encoder.bufferedBytes > 1 << 20) encoding.chunks.push(encoder.take())
+        if (encoder.bufferedBytes > largestSink) encoding.chunks.push(encoder.take())
         await nextTurn()
         signal.throwIfAborted()
         sliceEnd = performance.now() + sliceMs

@@ -10,6 +10,7 @@ import type { Logger } from '../logger.ts'
 import { queueName } from '../queues/jobs.ts'
 import type { QueueKind } from '../queues/jobs.ts'
 import { createQueues } from '../queues/queues.ts'
+import { createBufferPool } from '../spool/buffer-pool.ts'
 import { createFileSpool } from '../spool/file-spool.ts'
 import type { WorkerContext, WorkerLimits } from './context.ts'
 import { handleJob } from './handlers.ts'
@@ -88,6 +89,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     queues,
     queueKinds: kinds,
     spool,
+    buffers: createBufferPool(concurrency.load + concurrency.transform),
     session,
     manifests: createManifestReader(pool),
     locations: new Map(locations.loaded.map((one) => [one.location.name, one])),

@@ -185,7 +185,9 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
     finish() {
       begin()
       append(format.trailer)
-      const left = take()
+      // In the encoder's own buffer, which the next stream writes over: a copy of every batch would be garbage of megabytes.
+      const left = sink.bytes.subarray(0, sink.at)
+      sink.at = 0
       rows = 0
       begun = false
       return left

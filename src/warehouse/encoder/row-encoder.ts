@@ -20,6 +20,6 @@ export interface RowEncoder {
   readonly bufferedBytes: number
   /** The stream's bytes since the last take; the header comes with the first. They are the caller's to keep. */
   take(): Uint8Array
-  /** What is left and the trailer; a stream of no rows is a valid one too. Afterwards the encoder begins another stream. */
+  /** What is left and the trailer; a stream of no rows is a valid one too. Afterwards the encoder begins another stream; the bytes are good until then. */
   finish(): Uint8Array
 }

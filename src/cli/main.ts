@@ -1,17 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from '@commander-js/extra-typings'
-import { assetsCommand } from './commands/assets.ts'
-import { boardCommand } from './commands/board.ts'
-import { devCommand } from './commands/dev.ts'
-import { doctorCommand } from './commands/doctor.ts'
-import { initCommand } from './commands/init.ts'
-import { materializeCommand } from './commands/materialize.ts'
-import { migrateCommand } from './commands/migrate.ts'
-import { producersCommand } from './commands/producers.ts'
-import { runsCommand } from './commands/runs.ts'
-import { sqlCommand } from './commands/sql.ts'
-import { urlCommand } from './commands/url.ts'
-import { workerCommand } from './commands/worker.ts'
+import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { reportError } from './report-error.ts'
 
 const exitCodes = `
@@ -24,6 +13,22 @@ function packageVersion(): string {
   return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : ''
 }
 
+/** Each command's module is loaded only when it is asked for: a worker has no use for the board, and a person waits for the help. */
+const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>>> = {
+  dev: async () => (await import('./commands/dev.ts')).devCommand(),
+  materialize: async () => (await import('./commands/materialize.ts')).materializeCommand(),
+  runs: async () => (await import('./commands/runs.ts')).runsCommand(),
+  assets: async () => (await import('./commands/assets.ts')).assetsCommand(),
+  sql: async () => (await import('./commands/sql.ts')).sqlCommand(),
+  url: async () => (await import('./commands/url.ts')).urlCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+  init: async () => (await import('./commands/init.ts')).initCommand(),
+  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand(),
+  board: async () => (await import('./commands/board.ts')).boardCommand(),
+  producers: async () => (await import('./commands/producers.ts')).producersCommand(),
+  worker: async () => (await import('./commands/worker.ts')).workerCommand(),
+}
+
 /** The command line. Sets the exit code; ends the process only when something keeps it from ending by itself. */
 export async function main(argv: readonly string[] = process.argv): Promise<void> {
   const program = new Command('millrace')
@@ -32,21 +37,8 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
     .showHelpAfterError('(run with --help for what there is)')
     .addHelpText('after', exitCodes)
     .exitOverride()
-  const commands = [
-    devCommand,
-    materializeCommand,
-    runsCommand,
-    assetsCommand,
-    sqlCommand,
-    urlCommand,
-    doctorCommand,
-    initCommand,
-    migrateCommand,
-    boardCommand,
-    producersCommand,
-    workerCommand,
-  ]
-  for (const make of commands) program.addCommand(make().exitOverride())
+  const asked = commands[argv[2] ?? '']
+  for (const make of asked === undefined ? Object.values(commands) : [asked]) program.addCommand((await make()).exitOverride())
   try {
     await program.parseAsync([...argv])
   } catch (error) {

@@ -76,7 +76,7 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
     await client.query(`DROP TABLE ${quoteTable(staging)}`)
     return { state: 'superseded' }
   }
-  const { rows: preview } = await client.query<{ row: unknown }>(`SELECT to_jsonb(s) AS row FROM ${quoteTable(staging)} s LIMIT 5`)
+  const { rows: preview } = await client.query<{ row: unknown }>(previewSql(quoteTable(staging)))
   const whole = table.disposition === 'replace'
   // What concerns the load alone, and everything of a replace, is asked of staging, before anything is locked that readers need.
   const before = await runChecks(
@@ -108,6 +108,12 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
   await closeFence(client, stepId, 'published', result)
   request.onApplied?.()
   return { state: 'published', result }
+}
+
+/** The first five rows, long values cut: a preview is stored several times over, and a value may have megabytes. */
+function previewSql(staging: string): string {
+  const cut = `CASE WHEN pg_column_size(value) > 1000 THEN to_jsonb(left(value #>> '{}', 300) || '…') ELSE value END`
+  return `SELECT (SELECT jsonb_object_agg(key, ${cut}) FROM jsonb_each(to_jsonb(s))) AS row FROM (SELECT * FROM ${staging} LIMIT 5) s`
 }
 
 async function countLedger(client: pg.ClientBase, request: PublishRequest, staging: string): Promise<{ rows: number; records: number; filtered: number }> {

@@ -1,4 +1,5 @@
 // `npm test`: prepares what the tests need, runs them, and prints their count as its last line. Arguments are passed on to Vitest.
+// `npm run chaos` runs the whole chaos matrix, with `--soak` (or MILLRACE_SOAK_SECONDS) the soak alone.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,18 +12,19 @@ import { prepareRedis } from './support/redis.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const chaos = process.argv.includes('--chaos')
-const passed = process.argv.slice(2).filter((argument) => argument !== '--chaos')
+const soak = chaos && (process.argv.includes('--soak') || (process.env['MILLRACE_SOAK_SECONDS'] ?? '') !== '')
+const passed = process.argv.slice(2).filter((argument) => argument !== '--chaos' && argument !== '--soak')
 const Counts = z.object({ passed: z.int(), failed: z.int(), skipped: z.int() })
 
 prepareChromium()
 prepareRedis() // the global set-up says what is missing, if it is
 const folder = await mkdtemp(join(tmpdir(), 'millrace-counts-'))
 const file = join(folder, 'counts.json')
-const config = chaos ? ['--config', 'vitest.chaos.config.ts'] : []
+const config = chaos ? ['--config', 'vitest.chaos.config.ts', ...(soak ? ['tests/chaos/full/soak.test.ts'] : ['--exclude', '**/soak.test.ts'])] : []
 const child = spawn(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...config, ...passed], {
   cwd: root,
   stdio: 'inherit',
-  env: { ...process.env, MILLRACE_TEST_COUNTS: file },
+  env: { ...process.env, MILLRACE_TEST_COUNTS: file, ...(soak ? { MILLRACE_SOAK_SECONDS: process.env['MILLRACE_SOAK_SECONDS'] || '600' } : {}) },
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
 const code = await new Promise<number>((resolve, reject) => {

@@ -67,7 +67,7 @@ export async function thaw(cluster: Cluster, zombie: Member): Promise<void> {
   await expectExact(cluster)
 }
 
-async function sessionsOf({ pool }: Cluster, { pid }: Member): Promise<number> {
+export async function sessionsOf({ pool }: Cluster, { pid }: Member): Promise<number> {
   return (await pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM millrace.process WHERE pid = $1`, [pid])).rows[0]?.n ?? 0
 }
 
@@ -109,7 +109,7 @@ async function resumption({ pool }: Cluster, held: readonly Held[], struckAt: Da
   return times.length === 0 ? undefined : Math.max(...times)
 }
 
-async function runOfTick({ pool }: Cluster, scheduledAt: string): Promise<string> {
+export async function runOfTick({ pool }: Cluster, scheduledAt: string): Promise<string> {
   return waitFor(
     async () => (await pool.query<{ run_id: string | null }>(`SELECT run_id FROM millrace.tick WHERE scheduled_at = $1`, [scheduledAt])).rows[0]?.run_id,
     {

@@ -58,12 +58,16 @@ export interface Cluster {
   members(role: Role): readonly Member[]
   /** Ends all members of a role and starts one in their place. */
   replace(role: Role, options?: StartOptions): Promise<Member>
-  /** Launches a run of a new edition; answers both. */
-  launch(assets: readonly string[]): Promise<{ runId: string; edition: number }>
+  /** Launches a run of an edition, by default a new one; answers both. */
+  launch(assets: readonly string[], edition?: number): Promise<{ runId: string; edition: number }>
   /** An edition that no run has used. */
   nextEdition(): number
   /** Hands out a tick of the schedule, as the clock would. */
   tick(): Promise<string>
+  /** A launch as the leader of an epoch does it. */
+  launchAsLeader(epoch: string): Promise<unknown>
+  /** Ends whatever is left of the members, frozen or not, and starts the cluster's own anew: after a cell that failed. */
+  reset(): Promise<void>
   /** The database's clock. */
   now(): Promise<Date>
 }
@@ -179,7 +183,8 @@ export async function startCluster({ backend, leaseSeconds = 3, members = {} }: 
     ['load', members.load ?? 1],
     ['ticks', members.ticks ?? 0],
   ]
-  await Promise.all(roles.flatMap(([role, number]) => Array.from({ length: number }, () => start(role))))
+  const startAll = () => Promise.all(roles.flatMap(([role, number]) => Array.from({ length: number }, () => start(role))))
+  await startAll()
   const readers = startReaders(database.url, source)
   atFileEnd(() => readers.stop())
   return {
@@ -198,16 +203,22 @@ export async function startCluster({ backend, leaseSeconds = 3, members = {} }: 
       return member ?? start(role, options)
     },
     nextEdition: () => (edition += 1),
-    async launch(assets) {
-      edition += 1
-      const of = edition
+    async launch(assets, chosen) {
+      const of = chosen ?? (edition += 1)
       const { runId } = await withQueues((queues) => launch({ pool, queues, logger }, { assets, config: { edition: of }, launchedBy: 'chaos' }))
       return { runId, edition: of }
     },
+    launchAsLeader: (epoch) =>
+      withQueues((queues) => launch({ pool, queues, logger }, { assets: ['chaos/replaced'], config: { edition: 0 }, launchedBy: 'chaos', epoch })),
     async tick() {
       const at = new Date().toISOString()
       await withQueues((queues) => queues.enqueue('chaos', 'tick', { schedule: 'yearly', scheduledAt: at, cause: 'clock' }))
       return at
+    },
+    async reset() {
+      source.releaseAll()
+      await Promise.all([...running].map((one) => one.kill()))
+      await startAll()
     },
     now,
   }

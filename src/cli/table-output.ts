@@ -17,7 +17,7 @@ function widthOf(text: string): number {
 /** Prints rows as they come under headings. */
 export interface TableLayout {
   readonly head: string
-  row(cells: readonly string[]): string
+  readonly row: (cells: readonly string[]) => string
 }
 
 /** A table whose columns are as wide as these rows need; later ones may stand out. */

@@ -31,7 +31,9 @@ describe('millrace assets', () => {
     const { stdout } = await assets(database, 'list')
     expect(stdout).toMatch(/shop\/orders +table +shop +shop +2026-11-21 10:00:04 UTC +1,234 +failed: unique_id/)
     expect(stdout).toMatch(/shop\/totals +sql +shop +never/)
-    expect(JSON.parse((await assets(database, 'list', '--group', 'shop', '--json')).stdout)).toMatchObject([{ key: 'shop/orders', table: 'shop.orders', rows: 1234, runId }])
+    expect(JSON.parse((await assets(database, 'list', '--group', 'shop', '--json')).stdout)).toMatchObject([
+      { key: 'shop/orders', table: 'shop.orders', rows: 1234, runId },
+    ])
   })
 
   test('show tells columns, dependencies, configuration and metadata, and no secret', async ({ database }) => {
@@ -43,7 +45,10 @@ describe('millrace assets', () => {
     expect(stdout).toMatch(/not_empty +yes +not run/)
     expect(stdout).not.toContain('hush')
     expect((await assets(database, 'show', 'shop/totals')).stdout).toContain('SELECT count(*) FROM shop.orders')
-    expect(JSON.parse((await assets(database, 'show', 'shop/orders', '--json')).stdout)).toMatchObject({ downstream: ['shop/totals'], definition: { fingerprint: 'f1' } })
+    expect(JSON.parse((await assets(database, 'show', 'shop/orders', '--json')).stdout)).toMatchObject({
+      downstream: ['shop/totals'],
+      definition: { fingerprint: 'f1' },
+    })
   })
 
   test('show of an unknown asset names the ones that are near', async ({ database }) => {

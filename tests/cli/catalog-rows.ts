@@ -4,7 +4,7 @@ import type { Manifest } from '../../src/definitions/manifest.ts'
 const common = { tags: {}, retry: { retries: 2, delayMs: 1000, factor: 2, maxDelayMs: 60_000 }, timeoutMs: 3_600_000 }
 
 /** A location of two assets, as a worker publishes it. */
-export const manifest = {
+const manifest = {
   location: 'shop',
   schedules: [],
   assets: [
@@ -58,7 +58,13 @@ export async function insertRun(pool: pg.Pool, id: string, status: 'started' | '
   const ended = status === 'started' ? null : new Date(Date.parse(createdAt) + 4200).toISOString()
   const error =
     status === 'failed'
-      ? { name: 'SourceError', code: 'SOURCE_HTTP_STATUS', message: 'The shop answered 503.', hint: 'Try again later.', cause: { name: 'Error', code: 'UNKNOWN', message: 'socket hang up' } }
+      ? {
+          name: 'SourceError',
+          code: 'SOURCE_HTTP_STATUS',
+          message: 'The shop answered 503.',
+          hint: 'Try again later.',
+          cause: { name: 'Error', code: 'UNKNOWN', message: 'socket hang up' },
+        }
       : null
   await pool.query(
     `INSERT INTO millrace.run (id, location, version, status, assets, launched_by, created_at, ended_at, config)

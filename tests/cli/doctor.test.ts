@@ -4,7 +4,18 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { clockDifference } from '../../src/cli/doctor/databases.ts'
 import { nodeVersion, spaceFinding } from '../../src/cli/doctor/machine.ts'
-import { atFileEnd, createDatabase, describe, expect, redisUrl, spawnMillrace, startHttpServer, startRedisServer, temporaryFolder, test } from '../support/test.ts'
+import {
+  atFileEnd,
+  createDatabase,
+  describe,
+  expect,
+  redisUrl,
+  spawnMillrace,
+  startHttpServer,
+  startRedisServer,
+  temporaryFolder,
+  test,
+} from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
 import { insertLocation, insertRun } from './catalog-rows.ts'
 
@@ -19,7 +30,10 @@ async function doctor(env: Record<string, string>, cwd?: string) {
   return { code, findings, of: (check: string) => findings.filter((one) => one.check === check) }
 }
 
-async function insertProcess({ pool }: TestDatabase, row: { role: string; queues?: string[]; versions?: object; spool?: string; problem?: string }): Promise<string> {
+async function insertProcess(
+  { pool }: TestDatabase,
+  row: { role: string; queues?: string[]; versions?: object; spool?: string; problem?: string },
+): Promise<string> {
   const id = randomUUID()
   await pool.query(
     `INSERT INTO millrace.process (id, role, host, pid, queues, versions, spool, problem, lease_until) VALUES ($1, $2, $3, 4711, $4, $5, $6, $7, now() + interval '1 hour')`,
@@ -63,7 +77,8 @@ describe('millrace doctor', () => {
     const missing = await doctor({ DATABASE_URL: empty.url })
     await empty.pool.end()
     expect(missing.code).toBe(1)
-    for (const check of ['catalogue schema', 'load schema', 'queues']) expect(missing.of(check)).toMatchObject([{ level: 'fault', fix: 'Run `millrace migrate`.' }])
+    for (const check of ['catalogue schema', 'load schema', 'queues'])
+      expect(missing.of(check)).toMatchObject([{ level: 'fault', fix: 'Run `millrace migrate`.' }])
     const newer = await createDatabase()
     await newer.pool.query(`INSERT INTO millrace_load.migration (name, checksum) VALUES ('9999-later.sql', '')`)
     const ahead = await doctor({ DATABASE_URL: database.url, DESTINATION_URL: newer.url })
@@ -108,7 +123,10 @@ describe('millrace doctor', () => {
     const { code, of } = await doctor({ DATABASE_URL: database.url, PORT: '1' })
     await database.pool.end()
     expect(code).toBe(1)
-    expect(of('workers').map((one) => one.message)).toEqual([expect.stringContaining('It sees another spool.'), 'shop: nobody does transform, load, ops, so runs wait there'])
+    expect(of('workers').map((one) => one.message)).toEqual([
+      expect.stringContaining('It sees another spool.'),
+      'shop: nobody does transform, load, ops, so runs wait there',
+    ])
     expect(of('producers')).toMatchObject([{ level: 'fault' }])
     expect(of('spool').some((one) => one.level === 'fault' && one.message.includes('2 different spools'))).toBe(true)
     expect(of('definitions')).toMatchObject([{ level: 'fault', message: 'shop: definitions.ts:3 is wrong', fix: 'Mend line 3.' }])

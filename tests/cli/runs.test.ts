@@ -31,7 +31,12 @@ describe('millrace runs', () => {
     await prepare(database)
     const { code, stdout } = await runs(database, 'list')
     expect(code).toBe(0)
-    expect(stdout.split('\n').slice(2, 5).map((line) => line.slice(0, 36))).toEqual([twin, succeeded, failed])
+    expect(
+      stdout
+        .split('\n')
+        .slice(2, 5)
+        .map((line) => line.slice(0, 36)),
+    ).toEqual([twin, succeeded, failed])
     expect(stdout).toContain('1,234')
     expect(JSON.parse((await runs(database, 'list', '--status', 'failed', '--json')).stdout)).toMatchObject([{ id: failed, assets: ['shop/orders'] }])
     expect(JSON.parse((await runs(database, 'list', '--limit', '1', '--json')).stdout)).toHaveLength(1)
@@ -48,7 +53,11 @@ describe('millrace runs', () => {
     expect(stdout).toMatch(/shop\/orders +failed +2 .* 4\.2 s/)
     expect(stdout).toContain('✗ The shop answered 503. (SOURCE_HTTP_STATUS)\n  → Try again later.\n  because: socket hang up')
     expect(stdout).toMatch(/unique_id +shop\/orders +failed, blocking +3 ids are there twice/)
-    expect(JSON.parse((await runs(database, 'show', failed, '--json')).stdout)).toMatchObject({ id: failed, steps: [{ attempt: 2, error: { code: 'SOURCE_HTTP_STATUS' } }], checks: [{ passed: false }] })
+    expect(JSON.parse((await runs(database, 'show', failed, '--json')).stdout)).toMatchObject({
+      id: failed,
+      steps: [{ attempt: 2, error: { code: 'SOURCE_HTTP_STATUS' } }],
+      checks: [{ passed: false }],
+    })
     const ambiguous = await runs(database, 'show', '2222')
     expect(ambiguous).toMatchObject({ code: 1, stdout: '' })
     expect(ambiguous.stderr).toContain(twin)
@@ -70,7 +79,8 @@ describe('millrace runs', () => {
     await prepare(database)
     const id = '44444444-0000-4000-8000-000000000001'
     await insertRun(database.pool, id, 'started')
-    const say = (message: string) => database.pool.query(`INSERT INTO millrace.event (run_id, asset, kind, message) VALUES ($1, 'shop/orders', 'log', $2)`, [id, message])
+    const say = (message: string) =>
+      database.pool.query(`INSERT INTO millrace.event (run_id, asset, kind, message) VALUES ($1, 'shop/orders', 'log', $2)`, [id, message])
     await say('first line')
     const following = spawnMillrace(['runs', 'logs', '4444', '-f'], { DATABASE_URL: database.url })
     await following.waitForOutput(/shop\/orders: first line/)

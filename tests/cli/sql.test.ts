@@ -42,7 +42,19 @@ describe('millrace sql', () => {
     expect(stdout).toContain('"big":9007199254740993,')
     const common = { big: expect.any(Number) as number }
     expect(JSON.parse(stdout)).toEqual([
-      { ...common, yes: true, nothing: null, doc: [1, { x: 'y' }], nested: [[1, null], [3, 4]], words: ['a "b"', 'NULL', null, 'c,d', ''], nan: 'NaN', day: '2026-11-21' },
+      {
+        ...common,
+        yes: true,
+        nothing: null,
+        doc: [1, { x: 'y' }],
+        nested: [
+          [1, null],
+          [3, 4],
+        ],
+        words: ['a "b"', 'NULL', null, 'c,d', ''],
+        nan: 'NaN',
+        day: '2026-11-21',
+      },
       { ...common, yes: false, nothing: 2, doc: null, nested: [], words: [], nan: 1.5, day: null },
     ])
     expect((await sql(database, '--json', 'select 1 where false')).stdout).toBe('[]\n')
@@ -84,7 +96,10 @@ describe('millrace sql', () => {
 
   test('reads a statement from standard input, comments and a semicolon included', async ({ database }) => {
     const bin = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url))
-    const child = spawn(process.execPath, [bin, 'sql', '--csv', '-'], { env: { PATH: process.env['PATH'], DATABASE_URL: database.url }, stdio: ['pipe', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [bin, 'sql', '--csv', '-'], {
+      env: { PATH: process.env['PATH'], DATABASE_URL: database.url },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
     child.stdin.end('-- how many\nselect count(*) as n from (values (1), (2)) v;\n')
     expect(await text(child.stdout)).toBe('n\n2\n')
   })
@@ -107,7 +122,10 @@ describe('millrace sql', () => {
   })
 
   test('runs on the catalogue with --catalog', async ({ database }) => {
-    const run = spawnMillrace(['sql', '--catalog', '--csv', 'select count(*) from millrace.run'], { DATABASE_URL: database.url, DESTINATION_URL: 'postgres://nobody@127.0.0.1:1/none' })
+    const run = spawnMillrace(['sql', '--catalog', '--csv', 'select count(*) from millrace.run'], {
+      DATABASE_URL: database.url,
+      DESTINATION_URL: 'postgres://nobody@127.0.0.1:1/none',
+    })
     expect(await run.exited).toMatchObject({ code: 0 })
     expect(run.stdout()).toBe('count\n0\n')
   })

@@ -33,7 +33,9 @@ const commands: readonly CommandUnknownOpts[] = [
 
 /** Every command that does something, with the words that call it. */
 const leaves = commands.flatMap((command) =>
-  command.commands.length === 0 ? [{ name: command.name(), command }] : command.commands.map((one) => ({ name: `${command.name()} ${one.name()}`, command: one })),
+  command.commands.length === 0
+    ? [{ name: command.name(), command }]
+    : command.commands.map((one) => ({ name: `${command.name()} ${one.name()}`, command: one })),
 )
 
 describe('docs/cli.md', () => {

@@ -36,14 +36,20 @@ export function describeAsset({ location, spec, last, checks }: AssetView, downs
     ['Table', tableOf(spec)],
     ['Upstream', spec.deps.join(', ') || 'none'],
     ['Downstream', downstream.join(', ') || 'none'],
-    ['Last', last === null ? 'never materialized' : `${moment(last.materializedAt)}${rows === null ? '' : `, ${count(rows)} rows`}${last.runId === null ? '' : `, run ${last.runId}`}`],
+    [
+      'Last',
+      last === null
+        ? 'never materialized'
+        : `${moment(last.materializedAt)}${rows === null ? '' : `, ${count(rows)} rows`}${last.runId === null ? '' : `, run ${last.runId}`}`,
+    ],
   ]
   const parts = [facts.map(([name, value]) => `${name.padEnd(10)} ${harmless(value)}\n`).join('')]
   parts.push(spec.kind === 'table' ? columnTable(spec.table.columns, spec.table.primaryKey) : `${harmless(spec.select.trim())}\n`)
   if (spec.kind === 'table' && spec.configSchema !== undefined) parts.push(`Run configuration\n${JSON.stringify(spec.configSchema, null, 2)}\n`)
   if (spec.checks.length > 0) parts.push(checkTable(spec.checks, checks))
   const metadata = Object.entries(Object(redact(last?.metadata ?? {})) as Record<string, unknown>).filter(([name]) => name !== 'preview')
-  if (metadata.length > 0) parts.push(`Metadata of the last materialization\n${metadata.map(([name, value]) => `  ${name}: ${harmless(JSON.stringify(value))}\n`).join('')}`)
+  if (metadata.length > 0)
+    parts.push(`Metadata of the last materialization\n${metadata.map(([name, value]) => `  ${name}: ${harmless(JSON.stringify(value))}\n`).join('')}`)
   return parts.join('\n')
 }
 
@@ -66,7 +72,12 @@ function checkTable(specs: AssetSpec['checks'], results: readonly CheckResultRea
     [{ name: 'check' }, { name: 'blocking' }, { name: 'last result' }, { name: 'message' }],
     specs.map((spec) => {
       const result = results.find((one) => one.name === spec.name)
-      return [spec.name, spec.blocking ? 'yes' : 'no', result === undefined ? 'not run' : `${result.passed ? 'passed' : 'failed'}, ${moment(result.at)}`, result?.message ?? '']
+      return [
+        spec.name,
+        spec.blocking ? 'yes' : 'no',
+        result === undefined ? 'not run' : `${result.passed ? 'passed' : 'failed'}, ${moment(result.at)}`,
+        result?.message ?? '',
+      ]
     }),
   )
 }

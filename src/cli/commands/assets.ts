@@ -51,7 +51,8 @@ function listCommand() {
     .action(async ({ location, group, json }) => {
       const all = await withCatalog(readEnvironment().config, 'assets', readAssets)
       const assets = all.filter((one) => (location === undefined || one.location === location) && (group === undefined || one.spec.group === group))
-      const none = all.length === 0 ? 'There are no assets yet: no worker has published a code location. `millrace dev` starts one.\n' : 'There are no such assets.\n'
+      const none =
+        all.length === 0 ? 'There are no assets yet: no worker has published a code location. `millrace dev` starts one.\n' : 'There are no such assets.\n'
       await createStandardOutput().write(json === true ? toJson(assets.map(summaryOf)) : assets.length === 0 ? none : assetTable(assets))
     })
 }
@@ -67,7 +68,10 @@ function showCommand() {
       const [found, ...others] = all.filter((one) => one.spec.key === key && (location === undefined || one.location === location))
       if (found === undefined) {
         const near = all.filter((one) => one.spec.key.includes(key)).map((one) => one.spec.key)
-        throw new MillraceError(`There is no asset ${key}.`, { code: 'UNKNOWN_ASSET', hint: near.length === 0 ? '`millrace assets list` shows them all.' : `Did you mean ${near.slice(0, 5).join(', ')}?` })
+        throw new MillraceError(`There is no asset ${key}.`, {
+          code: 'UNKNOWN_ASSET',
+          hint: near.length === 0 ? '`millrace assets list` shows them all.' : `Did you mean ${near.slice(0, 5).join(', ')}?`,
+        })
       }
       if (others.length > 0) {
         throw new MillraceError(`Several code locations have the asset ${key}: ${[found, ...others].map((one) => one.location).join(', ')}.`, {

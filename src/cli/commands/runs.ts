@@ -48,7 +48,8 @@ function listCommand() {
     .option('--json', 'print an array of objects')
     .action(async ({ status, asset, location, limit, json }) => {
       const runs = await withCatalog(readEnvironment().config, 'runs', (client) => listRuns(client, { status, asset, location, limit }))
-      const text = json === true ? `${JSON.stringify(redact(runs.map(publicRun)), null, 2)}\n` : runs.length === 0 ? 'There are no such runs.\n' : runTable(runs)
+      const text =
+        json === true ? `${JSON.stringify(redact(runs.map(publicRun)), null, 2)}\n` : runs.length === 0 ? 'There are no such runs.\n' : runTable(runs)
       await createStandardOutput().write(text)
     })
 }
@@ -63,15 +64,25 @@ function runTable(runs: readonly RunRead[]): string {
     { name: 'rows', align: 'right' as const },
     { name: 'assets' },
   ]
-  const assetsOf = ({ assets }: RunRead): string => (assets.length <= 3 ? assets.join(', ') : `${assets.slice(0, 2).join(', ')} and ${String(assets.length - 2)} more`)
+  const assetsOf = ({ assets }: RunRead): string =>
+    assets.length <= 3 ? assets.join(', ') : `${assets.slice(0, 2).join(', ')} and ${String(assets.length - 2)} more`
   return formatTable(
     columns,
-    runs.map((run) => [run.id, run.status, moment(run.createdAt), run.launchedBy, duration(run.createdAt, run.endedAt, Date.now()), count(run.rows), assetsOf(run)]),
+    runs.map((run) => [
+      run.id,
+      run.status,
+      moment(run.createdAt),
+      run.launchedBy,
+      duration(run.createdAt, run.endedAt, Date.now()),
+      count(run.rows),
+      assetsOf(run),
+    ]),
   )
 }
 
-function publicRun({ createdText: _, ...run }: RunRead) {
-  return run
+/** Without what only paging needs. */
+function publicRun(run: RunRead): Omit<RunRead, 'createdText'> & { readonly createdText: undefined } {
+  return { ...run, createdText: undefined }
 }
 
 function showCommand() {
@@ -137,12 +148,21 @@ function cancelCommand() {
       await withCatalog(config, 'runs', async (client, databaseUrl) => {
         const runId = await findRun(client, id)
         const pool = createPool({ url: databaseUrl, max: 1, name: 'millrace runs', logger })
-        const answer = await requestCancel(pool, runId).finally(() => pool.end())
+        let answer: Awaited<ReturnType<typeof requestCancel>>
+        try {
+          answer = await requestCancel(pool, runId)
+        } finally {
+          await pool.end()
+        }
         const status = (await readRun(client, runId))?.status ?? 'unknown'
         if (answer !== 'canceling') {
           throw new MillraceError(`The run ${runId} cannot be canceled: it has ended (${status}).`, { code: 'RUN_ENDED' })
         }
-        process.stdout.write(status === 'canceled' ? `Run ${runId} was canceled.\n` : `Run ${runId} ends as soon as its workers hear of it. \`millrace runs logs ${runId.slice(0, 8)} -f\` waits for it.\n`)
+        process.stdout.write(
+          status === 'canceled'
+            ? `Run ${runId} was canceled.\n`
+            : `Run ${runId} ends as soon as its workers hear of it. \`millrace runs logs ${runId.slice(0, 8)} -f\` waits for it.\n`,
+        )
       })
     })
 }

@@ -25,11 +25,7 @@ async function examineInstallation(config: Config): Promise<Finding[]> {
   const installation = await findInstallation(config)
   if (installation === undefined) {
     return [
-      fault(
-        'database',
-        `DATABASE_URL is not set, and no embedded database runs in ${config.home}`,
-        'Start one with `millrace dev`, or set DATABASE_URL.',
-      ),
+      fault('database', `DATABASE_URL is not set, and no embedded database runs in ${config.home}`, 'Start one with `millrace dev`, or set DATABASE_URL.'),
     ]
   }
   const [catalog, destination] = await Promise.all([
@@ -58,7 +54,10 @@ async function attempt(check: string, look: () => Promise<Finding[]>): Promise<F
     return await look()
   } catch (error) {
     const { code, message, hint } = storedError(error)
-    const fix = code === 'DATABASE_UNAVAILABLE' ? `Start it, or mend ${check === 'destination' ? 'DESTINATION_URL' : 'DATABASE_URL'}.` : (hint ?? 'Mend what the message names.')
+    const fix =
+      code === 'DATABASE_UNAVAILABLE'
+        ? `Start it, or mend ${check === 'destination' ? 'DESTINATION_URL' : 'DATABASE_URL'}.`
+        : (hint ?? 'Mend what the message names.')
     return [fault(check, message, fix)]
   }
 }

@@ -13,7 +13,10 @@ const scarce = 2 * 1024 * 1024 * 1024
 
 /** Node.js, and the disks of home and spool. */
 export async function examineMachine(config: Config): Promise<Finding[]> {
-  return [nodeVersion(process.versions.node), ...(await Promise.all([diskSpace('home', config.home, 'MILLRACE_HOME'), diskSpace('spool', config.spool, 'MILLRACE_SPOOL')]))]
+  return [
+    nodeVersion(process.versions.node),
+    ...(await Promise.all([diskSpace('home', config.home, 'MILLRACE_HOME'), diskSpace('spool', config.spool, 'MILLRACE_SPOOL')])),
+  ]
 }
 
 export function nodeVersion(version: string): Finding {

@@ -16,7 +16,13 @@ export async function examineRedis(url: string): Promise<Finding[]> {
     const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? ''
     return [ok('queues', `Redis ${version} at ${host}`), ...(await settings(redis))]
   } catch (error) {
-    return [fault('queues', `Redis at ${host} does not answer: ${reasonOf(connectionError ?? error)}`, 'Start it, or mend REDIS_URL; without REDIS_URL the queues live in Postgres.')]
+    return [
+      fault(
+        'queues',
+        `Redis at ${host} does not answer: ${reasonOf(connectionError ?? error)}`,
+        'Start it, or mend REDIS_URL; without REDIS_URL the queues live in Postgres.',
+      ),
+    ]
   } finally {
     redis.disconnect()
   }
@@ -33,10 +39,18 @@ async function settings(redis: Redis): Promise<Finding[]> {
     return [
       policy === 'noeviction'
         ? ok('redis memory', 'maxmemory-policy is noeviction')
-        : fault('redis memory', `maxmemory-policy is ${policy ?? 'unknown'}: Redis may throw jobs away`, 'CONFIG SET maxmemory-policy noeviction, and in redis.conf.'),
+        : fault(
+            'redis memory',
+            `maxmemory-policy is ${policy ?? 'unknown'}: Redis may throw jobs away`,
+            'CONFIG SET maxmemory-policy noeviction, and in redis.conf.',
+          ),
       append === 'yes'
         ? ok('redis persistence', 'appendonly is yes')
-        : warning('redis persistence', `appendonly is ${append ?? 'unknown'}: queued jobs are lost when Redis restarts, and found again by the sweep`, 'CONFIG SET appendonly yes, and in redis.conf.'),
+        : warning(
+            'redis persistence',
+            `appendonly is ${append ?? 'unknown'}: queued jobs are lost when Redis restarts, and found again by the sweep`,
+            'CONFIG SET appendonly yes, and in redis.conf.',
+          ),
     ]
   } catch (error) {
     return [warning('redis settings', `they cannot be read: ${reasonOf(error)}`, 'See to it that maxmemory-policy is noeviction and appendonly yes.')]

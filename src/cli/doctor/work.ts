@@ -33,13 +33,16 @@ async function leaderFinding(client: pg.Client): Promise<Finding> {
      WHERE leader.name = 'producers' AND leader.lease_until > clock_timestamp()`,
   )
   const leader = rows[0]
-  if (leader === undefined) return fault('producers', 'none lead: schedules do not tick, and nothing repairs what a crash left', 'Run `millrace producers` (`millrace dev` has them).')
+  if (leader === undefined)
+    return fault('producers', 'none lead: schedules do not tick, and nothing repairs what a crash left', 'Run `millrace producers` (`millrace dev` has them).')
   return ok('producers', `led by process ${String(leader.pid ?? '?')} on ${leader.host ?? '?'}`)
 }
 
 function workerFindings(locations: readonly LocationRead[], processes: readonly ProcessRead[]): Finding[] {
   const workers = processes.filter((one) => one.role === 'worker')
-  const troubled = workers.flatMap((one) => (one.problem === null ? [] : [fault('workers', `process ${String(one.pid)} on ${one.host} takes no work: ${one.problem}`, 'Mend that, and restart it.')]))
+  const troubled = workers.flatMap((one) =>
+    one.problem === null ? [] : [fault('workers', `process ${String(one.pid)} on ${one.host} takes no work: ${one.problem}`, 'Mend that, and restart it.')],
+  )
   const start = 'Run `millrace worker` (`millrace dev` has one).'
   if (locations.length === 0) return [...troubled, warning('workers', 'no code location is known yet', start)]
   const findings = locations.map(({ name, version }) => {
@@ -66,7 +69,13 @@ async function spoolFindings(client: pg.Client, config: Config): Promise<Finding
     () => null,
   )
   if (seen.length > 1 || (shared !== null && seen.some((id) => id !== shared))) {
-    return [fault('spool', `workers see ${String(new Set([...seen, ...(shared === null ? [] : [shared])]).size)} different spools: batches of one are not found by the other`, 'Mount one folder for all workers and point MILLRACE_SPOOL to it.')]
+    return [
+      fault(
+        'spool',
+        `workers see ${String(new Set([...seen, ...(shared === null ? [] : [shared])]).size)} different spools: batches of one are not found by the other`,
+        'Mount one folder for all workers and point MILLRACE_SPOOL to it.',
+      ),
+    ]
   }
   if (shared !== null && mine !== null && mine !== shared) {
     return [warning('spool', `${config.spool} is not the spool that the workers share`, 'Start no worker from here, or point MILLRACE_SPOOL to theirs.')]
@@ -104,6 +113,10 @@ async function boardFinding({ host, port }: Config): Promise<Finding> {
     const detail = typeof problem === 'object' && problem !== null && 'detail' in problem ? String(problem.detail) : `status ${String(answer.status)}`
     return warning('board', `${url} is not ready: ${detail}`, 'See what it lacks above; if that is another program, set PORT.')
   } catch (error) {
-    return warning('board', `none answers at ${url}: ${reasonOf(error instanceof Error && error.cause !== undefined ? error.cause : error)}`, 'Run `millrace board`, or set HOST and PORT to where it is.')
+    return warning(
+      'board',
+      `none answers at ${url}: ${reasonOf(error instanceof Error && error.cause !== undefined ? error.cause : error)}`,
+      'Run `millrace board`, or set HOST and PORT to where it is.',
+    )
   }
 }

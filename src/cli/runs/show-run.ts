@@ -18,7 +18,16 @@ export function describeRun(run: RunRead, steps: readonly StepRead[], checks: re
     ['Rows', count(run.rows)],
     ...(run.cancelRequestedAt === null ? [] : [['Cancel', `asked for ${moment(run.cancelRequestedAt)}`]]),
     ...(Object.keys(run.config).length === 0 ? [] : [['Config', JSON.stringify(redact(run.config))]]),
-    ...(Object.keys(run.tags).length === 0 ? [] : [['Tags', Object.entries(run.tags).map(([name, value]) => `${name}=${value}`).join(', ')]]),
+    ...(Object.keys(run.tags).length === 0
+      ? []
+      : [
+          [
+            'Tags',
+            Object.entries(run.tags)
+              .map(([name, value]) => `${name}=${value}`)
+              .join(', '),
+          ],
+        ]),
   ]
   const parts = [facts.map(([name = '', value = '']) => `${name.padEnd(9)} ${harmless(value)}\n`).join(''), stepTable(steps, now)]
   if (checks.length > 0) parts.push(checkTable(checks))

@@ -59,6 +59,10 @@ async function writeWhole(path: string, name: string, chunks: readonly Uint8Arra
       crc = crc32(chunk, crc)
     }
     if (durable) await file.datasync()
+  } catch (error) {
+    // What a full disk took of it would keep the disk full.
+    await unlink(temporary).catch(() => undefined)
+    throw error
   } finally {
     await file.close()
   }

@@ -1,0 +1,92 @@
+import { crc32 } from 'node:zlib'
+import type { Spool, SpoolReference } from '../../src/spool/spool.ts'
+import { failureOf } from '../sources/failure.ts'
+import { describe, expect, test } from '../support/test.ts'
+
+export interface SpoolUnderTest {
+  /** A spool over a storage of its own. */
+  create(): Promise<Spool>
+  /** Another process's view of the same storage. */
+  reopen(spool: Spool): Spool
+  /** Takes the bytes of a reference away, as a lost disk does. */
+  lose(spool: Spool, reference: SpoolReference): Promise<void>
+  /** Changes the stored bytes behind the spool's back. */
+  damage(spool: Spool, reference: SpoolReference, change: (bytes: Buffer) => Buffer): Promise<void>
+}
+
+/** What every spool must do. */
+export function spoolContract(name: string, { create, reopen, lose, damage }: SpoolUnderTest): void {
+  describe(`the spool over ${name}`, () => {
+    test('has an id that all who see it share, also when they ask at once, and no other spool has', async () => {
+      const spool = await create()
+      const ids = await Promise.all(Array.from({ length: 8 }, () => reopen(spool).id()))
+      expect(new Set(ids).size).toBe(1)
+      expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/)
+      expect(await spool.id()).toBe(ids[0])
+      expect(await (await create()).id()).not.toBe(ids[0])
+    })
+
+    test.for([true, false])('gives back what was written, durable or not (%s), to whoever sees it', async (durable) => {
+      const spool = await create()
+      const chunks = [Buffer.from('first '), Buffer.alloc(0), Buffer.from([0, 255]), Buffer.alloc(300_000, 'x')]
+      const reference = await spool.write('step/1/a.raw', chunks, { durable })
+      const whole = Buffer.concat(chunks)
+      expect(reference).toEqual({ name: 'step/1/a.raw', bytes: whole.length, crc: crc32(whole) })
+      expect(Buffer.from(await reopen(spool).read(reference)).equals(whole)).toBe(true)
+    })
+
+    test('holds a name that was written again as it was written last', async () => {
+      const spool = await create()
+      await spool.write('step/1/a.raw', [Buffer.from('old and long')], { durable: true })
+      const reference = await spool.write('step/1/a.raw', [Buffer.from('new')], { durable: true })
+      expect(String(await spool.read(reference))).toBe('new')
+    })
+
+    test('reads into a buffer that is lent, where the bytes fit', async () => {
+      const spool = await create()
+      const reference = await spool.write('step/1/a.raw', [Buffer.from('0123456789')], { durable: false })
+      const lent = Buffer.alloc(16, '-')
+      expect(String(await spool.read(reference, lent))).toBe('0123456789')
+      expect(String(lent)).toBe('0123456789------')
+      expect(String(await spool.read(reference, Buffer.alloc(4)))).toBe('0123456789')
+    })
+
+    test('takes an empty batch', async () => {
+      const spool = await create()
+      expect((await spool.read(await spool.write('step/1/none', [], { durable: true }))).length).toBe(0)
+    })
+
+    test('says that bytes are gone, cut or changed, and never gives them', async () => {
+      const spool = await create()
+      const written = () => spool.write('step/1/a.raw', [Buffer.from('0123456789')], { durable: true })
+      const lost = await written()
+      await lose(spool, lost)
+      const expected = { name: 'SpoolLostError', code: 'SPOOL_LOST', retryable: true, hint: expect.any(String) }
+      expect(await failureOf(spool.read(lost))).toMatchObject({ ...expected, message: 'The spool file step/1/a.raw is gone.' })
+      const cut = await written()
+      await damage(spool, cut, (bytes) => bytes.subarray(0, 4))
+      expect(await failureOf(spool.read(cut))).toMatchObject({ ...expected, message: expect.stringContaining('has 4 bytes instead of 10') })
+      const longer = await written()
+      await damage(spool, longer, (bytes) => Buffer.concat([bytes, Buffer.from('!')]))
+      expect(await failureOf(spool.read(longer))).toMatchObject({ ...expected, message: expect.stringContaining('11 bytes instead of 10') })
+      const changed = await written()
+      await damage(spool, changed, (bytes) => Buffer.from(bytes.map((byte, index) => (index === 5 ? byte ^ 1 : byte))))
+      expect(await failureOf(spool.read(changed))).toMatchObject({ ...expected, message: expect.stringContaining('is damaged') })
+    })
+
+    test('removes what lies below a prefix, and nothing beside it', async () => {
+      const spool = await create()
+      const [gone, deeper, other] = await Promise.all(
+        ['step-a/1/x', 'step-a/2/y', 'step-b/1/x'].map((name) => spool.write(name, [Buffer.from(name)], { durable: false })),
+      )
+      if (gone === undefined || deeper === undefined || other === undefined) throw new Error('three were written')
+      await spool.remove('step-a/1/')
+      expect(await failureOf(spool.read(gone))).toMatchObject({ code: 'SPOOL_LOST' })
+      expect(String(await spool.read(deeper))).toBe('step-a/2/y')
+      await spool.remove('step-a/')
+      await spool.remove('step-a/')
+      expect(await failureOf(spool.read(deeper))).toMatchObject({ code: 'SPOOL_LOST' })
+      expect(String(await spool.read(other))).toBe('step-b/1/x')
+    })
+  })
+}

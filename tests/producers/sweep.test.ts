@@ -57,9 +57,7 @@ describeBackends('the sweep', (backend) => {
     const location = (await engine.define([rows(key)], { batchBytes: 1, queues: without('transform', 'extract') })).location
     const { runId } = await engine.launch(key)
     await waitFor(async () => (await engine.view(runId)).step.status === 'extracting', { what: 'the step to be extracting' })
-    await (
-      await engine.work(location, { batchBytes: 1, queues: ['extract'] })
-    ).stop
+    await engine.work(location, { batchBytes: 1, queues: ['extract'] })
     await waitFor(async () => (await engine.view(runId)).step.status === 'loading', { what: 'the step to be loading' })
     if (kind === 'load') {
       // The location's first worker works the load queue; it must not see these batches.

@@ -43,12 +43,20 @@ async function freePort(): Promise<number> {
 export async function startCluster({ backend, rows, roles }: ClusterOptions): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   // As a data warehouse would have it: room for WAL, so that no checkpoint falls into a measured run and not into another.
-  const postgres = await createEmbeddedPostgres({ folder: join(folder, 'database'), durable: true, settings: { shared_buffers: '512MB', max_wal_size: '8GB', checkpoint_timeout: '30min' } })
+  const postgres = await createEmbeddedPostgres({
+    folder: join(folder, 'database'),
+    durable: true,
+    settings: { shared_buffers: '512MB', max_wal_size: '8GB', checkpoint_timeout: '30min' },
+  })
   await migrate({ databaseUrl: postgres.url, queuesInPostgres: backend === 'postgres' })
   const processes = new Map<string, ChildProcess>()
   const redisPort = backend === 'redis' ? await freePort() : undefined
   if (redisPort !== undefined) {
-    const redis = spawn('redis-server', ['--port', String(redisPort), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--dir', folder], { stdio: 'ignore' })
+    const redis = spawn(
+      'redis-server',
+      ['--port', String(redisPort), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--dir', folder],
+      { stdio: 'ignore' },
+    )
     processes.set('redis', redis)
   }
   const source = fork(fileURLToPath(new URL('./source-server.ts', import.meta.url)), [String(rows)])
@@ -65,7 +73,8 @@ export async function startCluster({ backend, rows, roles }: ClusterOptions): Pr
     BENCH_SOURCE_URL: `http://127.0.0.1:${String(sourcePort)}`,
     LOG_LEVEL: 'warn',
   }
-  for (const [name, args] of Object.entries(roles)) processes.set(name, spawn(process.execPath, [bin, ...args], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
+  for (const [name, args] of Object.entries(roles))
+    processes.set(name, spawn(process.execPath, [bin, ...args], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
   const pool = new pg.Pool({ connectionString: postgres.url, max: 4 })
   pool.on('error', () => undefined)
   await untilReady(pool, `http://127.0.0.1:${String(boardPort)}`)
@@ -90,7 +99,10 @@ async function untilReady(pool: pg.Pool, boardUrl: string): Promise<void> {
       `SELECT count(DISTINCT kind)::int AS n FROM millrace.process p, unnest(p.queues) kind WHERE p.lease_until > now() AND kind IN ('extract', 'transform', 'load')`,
     )
     const location = await pool.query(`SELECT 1 FROM millrace.location WHERE version IS NOT NULL`)
-    const board = await fetch(`${boardUrl}/readyz`).then((response) => response.ok, () => false)
+    const board = await fetch(`${boardUrl}/readyz`).then(
+      (response) => response.ok,
+      () => false,
+    )
     if (covered.rows[0]?.n === 3 && location.rowCount === 1 && board) return
     await new Promise((resolve) => setTimeout(resolve, 100))
   }

@@ -67,7 +67,9 @@ async function benchLoad(cluster: Cluster, rows: number, tries: number): Promise
   say(`| psql \\copy, text ready-made | ${copy.toFixed(2)} | ${String(Math.round(rows / copy))} | 1.00 | |`)
   for (const asset of assets) {
     const seconds = median(times.get(asset) ?? [])
-    say(`| ${asset} over HTTP | ${seconds.toFixed(2)} | ${String(Math.round(rows / seconds))} | ${(copy / seconds).toFixed(2)} | ${median(cpu.get(asset) ?? []).toFixed(1)} |`)
+    say(
+      `| ${asset} over HTTP | ${seconds.toFixed(2)} | ${String(Math.round(rows / seconds))} | ${(copy / seconds).toFixed(2)} | ${median(cpu.get(asset) ?? []).toFixed(1)} |`,
+    )
   }
   say(`peak memory: ${workers.map(([name, child]) => `${name} ${String(Math.round(usageOf(child.pid ?? 0)?.peakMiB ?? 0))} MiB`).join(', ')}`)
 }
@@ -84,7 +86,9 @@ async function benchLatency(cluster: Cluster, backend: QueueBackend): Promise<vo
   const times: number[] = []
   for (let n = 0; n < 35; n += 1) times.push((await launchAndWait(cluster, 'bench/appended', 1)).seconds * 1000)
   const warm = times.slice(5).toSorted((a, b) => a - b)
-  say(`one row, POST to published, ${backend}: median ${median(warm).toFixed(0)} ms, fastest ${(warm[0] ?? 0).toFixed(0)}, slowest ${(warm.at(-1) ?? 0).toFixed(0)} (30 runs, warm)`)
+  say(
+    `one row, POST to published, ${backend}: median ${median(warm).toFixed(0)} ms, fastest ${(warm[0] ?? 0).toFixed(0)}, slowest ${(warm.at(-1) ?? 0).toFixed(0)} (30 runs, warm)`,
+  )
 }
 
 async function benchIdle(cluster: Cluster, backend: QueueBackend): Promise<void> {

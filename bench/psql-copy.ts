@@ -13,7 +13,20 @@ export async function writeCopyText(path: string, rows: number): Promise<void> {
   for (let n = 0; n < rows; n += 1) {
     const r = benchRecord(n)
     const list = (values: readonly string[]): string => `{${values.map((value) => `"${value}"`).join(',')}}`
-    const line = [r.id, r.hostname, list(r.addresses), r.authorized ? 't' : 'f', r.created, r.expires, r.lastSeen, r.name, r.os, r.tags === null ? '\\N' : list(r.tags), r.user, String(r.bytes)]
+    const line = [
+      r.id,
+      r.hostname,
+      list(r.addresses),
+      r.authorized ? 't' : 'f',
+      r.created,
+      r.expires,
+      r.lastSeen,
+      r.name,
+      r.os,
+      r.tags === null ? '\\N' : list(r.tags),
+      r.user,
+      String(r.bytes),
+    ]
     if (!file.write(`${line.join('\t')}\n`)) await once(file, 'drain')
   }
   file.end()

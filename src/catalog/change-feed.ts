@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
 
-export const changeChannel = 'millrace_change'
+const changeChannel = 'millrace_change'
 
 /** Tells other processes that something about a run changed. A hint, never the truth: whoever hears it looks at the rows. */
 export interface ChangeNotifier {

@@ -33,7 +33,7 @@ export type StepEvent =
   | 'revive'
 
 /** Which event takes a step where; absent: the event means nothing there. `resume` and `revive` go back to a status that the row remembers. */
-export const stepMachine: Readonly<Record<StepStatus, Readonly<Partial<Record<StepEvent, StepStatus | 'remembered'>>>>> = {
+const stepMachine: Readonly<Record<StepStatus, Readonly<Partial<Record<StepEvent, StepStatus | 'remembered'>>>>> = {
   waiting: { readyTable: 'preparing', readySql: 'computing', cancel: 'canceled', skip: 'skipped' },
   preparing: { prepared: 'extracting', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
   extracting: { sealed: 'loading', restart: 'preparing', retry: 'retrying', fail: 'failed', cancel: 'canceled' },

@@ -30,7 +30,7 @@ export interface RunProgress {
 
 const ended: readonly RunStatus[] = ['succeeded', 'failed', 'canceled']
 
-export async function readProgress(pool: pg.Pool, runId: string): Promise<RunProgress> {
+async function readProgress(pool: pg.Pool, runId: string): Promise<RunProgress> {
   const { rows: runs } = await pool.query<{ status: RunStatus; seconds: number }>(
     `SELECT status, extract(epoch FROM coalesce(ended_at, clock_timestamp()) - created_at)::float8 AS seconds FROM millrace.run WHERE id = $1`,
     [runId],

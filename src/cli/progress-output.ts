@@ -9,7 +9,7 @@ export interface ProgressOutput {
 
 const whole = new Intl.NumberFormat('en-US')
 
-export function describeStep(step: StepProgress): string {
+function describeStep(step: StepProgress): string {
   const counted = step.result !== null && typeof step.result['rows'] === 'number' ? step.result['rows'] : step.rows
   const rate = step.seconds > 0 && counted > 0 ? `, ${whole.format(Math.round(counted / step.seconds))} rows/s` : ''
   const stages = step.recorded === 0 ? '' : `  batches ${String(step.recorded)} → ${String(step.encoded)} → ${String(step.loaded)}`

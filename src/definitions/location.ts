@@ -1,4 +1,4 @@
-import type { ClientsOf, ResourceDefinition } from './resource.ts'
+import type { ResourceDefinition } from './resource.ts'
 import type { ScheduleSpec } from './schedule.ts'
 import { selectAssets } from './selection.ts'
 import type { SqlAsset } from './sql-asset.ts'
@@ -33,8 +33,6 @@ export interface Location {
   readonly resources: Readonly<Record<string, ResourceDefinition<unknown>>>
   readonly demo: Demo | undefined
 }
-
-export type { ClientsOf }
 
 /**
  * Declares a code location. A definitions file exports it as its default.

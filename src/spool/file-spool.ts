@@ -77,7 +77,7 @@ async function readWhole(path: string, { name, bytes }: SpoolReference, into: Bu
     const { size } = await file.stat()
     if (size !== bytes) throw new SpoolLostError(name, `has ${String(size)} bytes instead of ${String(bytes)}`)
     const buffer = into !== undefined && into.length >= bytes ? into.subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes)
-    for (let at = 0; at < bytes; ) {
+    for (let at = 0; at < bytes;) {
       const { bytesRead } = await file.read(buffer, at, bytes - at, at)
       if (bytesRead === 0) throw new SpoolLostError(name, `ends after ${String(at)} of ${String(bytes)} bytes`)
       at += bytesRead

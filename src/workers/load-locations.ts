@@ -30,7 +30,7 @@ export interface LoadedLocations {
 const definitionsFile = /^definitions\.(ts|mts|js|mjs)$/
 
 /** The definitions files of a project: `<folder>/<location>/definitions.ts`, or `<folder>/definitions.ts` alone. */
-export async function findDefinitions(folder: string): Promise<string[]> {
+async function findDefinitions(folder: string): Promise<string[]> {
   if (!existsSync(folder)) {
     throw new ConfigError(`There is no folder ${folder} with code locations.`, {
       code: 'PIPELINES_MISSING',

@@ -19,7 +19,7 @@ const brokenPage = new Set(['PAGE_TRUNCATED', 'PAGE_NOT_JSON', 'PAGE_NOT_UTF8'])
 const isBatch = (claimed: Claimed): claimed is ClaimedBatch => 'batchId' in claimed
 
 /** A step failed for good: thrown to the queue, so that the job shows as failed there and a person can ask for another attempt. */
-export class StepFailedError extends Error {
+class StepFailedError extends Error {
   override readonly name = 'StepFailedError'
 }
 

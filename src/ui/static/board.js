@@ -53,7 +53,7 @@ async function refresh() {
     busy = false
     if (again) {
       again = false
-      setTimeout(refresh, 250)
+      setTimeout(() => void refresh(), 250)
     }
   }
 }

@@ -1,0 +1,81 @@
+import { join } from 'node:path'
+import { describe, expect, spawnMillrace, temporaryFolder, test } from '../support/test.ts'
+import { createProject, definitionsOf } from './project.ts'
+import { familyOf, listProcesses, living } from './process-list.ts'
+
+const locations = {
+  counted: definitionsOf('counted', `for (let id = 0; id < config.count; id += 1) yield [{ id }]`),
+  failing: definitionsOf('failing', `throw new Error('the source is on holiday')`),
+  waiting: definitionsOf('waiting', `yield [{ id: 1 }]; await new Promise((resolve) => signal.addEventListener('abort', resolve))`),
+}
+
+describe('millrace materialize, with nothing running', () => {
+  test('does one run on an embedded database, says what it does, exits 0 and leaves no process', async () => {
+    const { folder, pipelines } = await createProject(locations)
+    const env = { MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: join(folder, '.millrace') }
+    const run = spawnMillrace(['materialize', 'counted/rows'], env)
+    await run.waitForOutput(/No worker is running for this: starting one for this run alone\./)
+    const family = familyOf(run.pid)
+    expect(family.some((one) => one.command.includes(folder))).toBe(true)
+    expect(await run.exited).toMatchObject({ code: 0 })
+    expect(run.stderr()).toContain('Nothing is running here: starting the embedded database for this run.')
+    expect(run.stdout()).toMatch(/counted\/rows {2}succeeded {2}2 rows/)
+    expect(living(family)).toEqual([])
+    expect(listProcesses().filter((one) => one.command.includes(folder))).toEqual([])
+
+    const again = spawnMillrace(['materialize', 'counted/rows', '--json', '--config', '{"count":3}'], env)
+    expect(await again.exited).toMatchObject({ code: 0 })
+    expect(JSON.parse(again.stdout())).toMatchObject({ status: 'succeeded', steps: [{ asset: 'counted/rows', status: 'succeeded', result: { rows: 3 } }] })
+    expect(listProcesses().filter((one) => one.command.includes(folder))).toEqual([])
+  })
+})
+
+describe('millrace materialize', () => {
+  const start = async (url: string, args: readonly string[]) => {
+    const { folder, pipelines } = await createProject(locations)
+    return spawnMillrace(['materialize', ...args], { DATABASE_URL: url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder })
+  }
+
+  test('of a run that fails exits 1 and says why, on standard error', async ({ database }) => {
+    const [plain, json] = [await start(database.url, ['failing/rows']), await start(database.url, ['failing/rows', '--json'])]
+    expect(await plain.exited).toMatchObject({ code: 1 })
+    expect(plain.stderr()).toContain('the source is on holiday')
+    expect(plain.stderr()).not.toContain('    at ')
+    expect(await json.exited).toMatchObject({ code: 1 })
+    expect(JSON.parse(json.stdout())).toMatchObject({ status: 'failed', steps: [{ status: 'failed', error: { message: 'the source is on holiday' } }] })
+  })
+
+  test.for([
+    [['nothing/here'], 'There is no asset nothing/here.', 'counted/rows'],
+    [['counted/rows', '--config', '{"count":0}'], 'count of counted/rows', 'The settings are: count.'],
+    [['counted/rows', '--config', '{count}'], 'It must be a JSON object', ''],
+    [['counted/rows', '--tag', 'alone'], 'A tag is name=value.', ''],
+    [[], "missing required argument 'assets'", ''],
+    [['counted/rows', '--no-follow'], 'Nothing is running that could do the run.', 'npm start'],
+  ] as const)('%j exits 2 and says what is wrong', async ([args, message, hint], { database }) => {
+    const run = await start(database.url, args)
+    expect(await run.exited).toMatchObject({ code: 2 })
+    expect(run.stderr()).toContain(message)
+    expect(run.stderr()).toContain(hint)
+    expect(run.stdout()).toBe('')
+  })
+
+  test('that is interrupted cancels its run and exits 130', async ({ database }) => {
+    const run = await start(database.url, ['waiting/rows'])
+    await run.waitForOutput(/waiting\/rows {2}extracting/)
+    run.kill('SIGINT')
+    expect(await run.exited).toMatchObject({ code: 130 })
+    const { rows } = await database.pool.query(`SELECT status FROM millrace.run WHERE 'waiting/rows' = ANY(assets)`)
+    expect(rows).toEqual([{ status: 'canceled' }])
+  })
+
+  test('with a database that does not answer exits 3 and names it, without its password', async () => {
+    const run = spawnMillrace(['materialize', 'counted/rows'], {
+      DATABASE_URL: 'postgres://someone:hunter2@127.0.0.1:1/shop',
+      MILLRACE_HOME: await temporaryFolder(),
+    })
+    expect(await run.exited).toMatchObject({ code: 3 })
+    expect(run.stderr()).toContain('The database 127.0.0.1:1/shop does not answer')
+    expect(run.output()).not.toContain('hunter2')
+  })
+})

@@ -1,0 +1,86 @@
+import { join } from 'node:path'
+import { expect, spawnMillrace, temporaryFolder, test, waitFor } from '../support/test.ts'
+import { createProject, definitionsOf } from './project.ts'
+
+const good = definitionsOf('good', 'yield [{ id: 1 }, { id: 2 }]')
+
+test('a definitions file that cannot be loaded is told of with file and line, and the other locations are served', async ({ database }) => {
+  const { folder, pipelines } = await createProject({
+    good,
+    throwing: `import 'millrace'\nconst text: string = 'x'\nif (text !== '') throw new Error('the token is missing')\nexport default text\n`,
+    doubled: definitionsOf('doubled', 'yield []').replace('assets: [rows]', 'assets: [rows, rows]'),
+    wrong: `export default { kind: 'something else' }\n`,
+    unparsable: `export default {{\n`,
+    enumerated: `enum Size { S }\nexport default Size\n`,
+  })
+  const env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder }
+  const worker = spawnMillrace(['worker'], env)
+  await worker.waitForOutput(/worker ready/)
+  const { rows } = await database.pool.query<{ name: string; error: { message: string; code: string; hint: string } | null }>(
+    'SELECT name, error FROM millrace.location ORDER BY name',
+  )
+  const errors = new Map(rows.map((row) => [row.name, row.error]))
+  expect([...errors.keys()]).toEqual(['doubled', 'enumerated', 'good', 'throwing', 'unparsable', 'wrong'])
+  expect(errors.get('good')).toBeNull()
+  const file = (name: string) => join(pipelines, name, 'definitions.ts')
+  expect(errors.get('throwing')).toMatchObject({
+    code: 'DEFINITIONS_THREW',
+    message: expect.stringContaining(`${file('throwing')} could not be loaded: the token is missing`),
+  })
+  expect(errors.get('throwing')?.message).toContain('definitions.ts:3:')
+  expect(errors.get('doubled')).toMatchObject({
+    code: 'DEFINITION_INVALID',
+    message: expect.stringContaining('The asset key doubled/rows is defined twice in the location doubled.'),
+  })
+  expect(errors.get('doubled')?.message).toMatch(/doubled\/definitions\.ts:\d+:\d+/)
+  expect(errors.get('wrong')).toMatchObject({
+    code: 'DEFINITION_INVALID',
+    message: `The default export of ${file('wrong')} is not a location.`,
+    hint: expect.stringContaining('defineLocation'),
+  })
+  expect(errors.get('unparsable')?.message).toContain(file('unparsable'))
+  expect(errors.get('enumerated')).toMatchObject({ code: 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX', hint: expect.stringContaining('no enum') })
+  for (const error of errors.values()) if (error !== null) expect(worker.output()).toContain(error.message.slice(0, 60))
+
+  const run = spawnMillrace(['materialize', 'good/rows'], env)
+  expect(await run.exited).toMatchObject({ code: 0 })
+  worker.kill('SIGTERM')
+  expect(await worker.exited).toMatchObject({ code: 0 })
+  expect((await database.pool.query('SELECT count(*)::int AS rows FROM good.rows')).rows).toEqual([{ rows: 2 }])
+})
+
+test('a location or queue that is not there is an error of the command line', async ({ database }) => {
+  const { folder, pipelines } = await createProject({ good })
+  const env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder }
+  const [location, queue, project] = [
+    spawnMillrace(['worker', '--location', 'better'], env),
+    spawnMillrace(['worker', '--queues', 'extract,transfrom'], env),
+    spawnMillrace(['worker'], { ...env, MILLRACE_PIPELINES: join(folder, 'nothing') }),
+  ]
+  expect(await location.exited).toMatchObject({ code: 2 })
+  expect(location.stderr()).toMatch(/There is no location better in .*\n.*The locations are: good\./)
+  expect(await queue.exited).toMatchObject({ code: 2 })
+  expect(queue.stderr()).toContain('The queues are: ticks, extract, transform, load, ops.')
+  expect(await project.exited).toMatchObject({ code: 2 })
+  expect(project.stderr()).toContain('`millrace init`')
+})
+
+test('workers of some queues each do a run together; one with another spool takes no stage jobs and says why', async ({ database }) => {
+  const { folder, pipelines } = await createProject({ shared: definitionsOf('shared', 'yield [{ id: 1 }, { id: 2 }]') })
+  const env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder }
+  const workers = ['extract', 'transform', 'load'].map((queue) => spawnMillrace(['worker', '--location', 'shared', '--queues', queue], env))
+  for (const worker of workers) await worker.waitForOutput(/worker ready/)
+  const other = spawnMillrace(['worker'], { ...env, MILLRACE_SPOOL: await temporaryFolder() })
+  await other.waitForOutput(/this worker takes no stage jobs: its spool .* is another one/)
+  await other.waitForOutput(/worker ready/)
+  const { rows } = await database.pool.query('SELECT queues, problem IS NOT NULL AS problem FROM millrace.process WHERE pid = $1', [other.pid])
+  expect(rows).toEqual([{ queues: ['ticks', 'ops'], problem: true }])
+  const run = spawnMillrace(['materialize', 'shared/rows', '--json'], env)
+  expect(await run.exited).toMatchObject({ code: 0 })
+  for (const worker of [...workers, other]) worker.kill('SIGTERM')
+  for (const worker of [...workers, other]) expect(await worker.exited).toMatchObject({ code: 0 })
+  const left = await waitFor(async () => (await database.pool.query('SELECT 1 FROM millrace.process WHERE lease_until > now()')).rowCount === 0, {
+    what: 'all sessions to be over',
+  })
+  expect(left).toBe(true)
+})

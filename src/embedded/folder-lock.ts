@@ -13,7 +13,7 @@ export interface FolderLock {
  * @throws ConfigError `ALREADY_RUNNING` while its holder lives
  */
 export function lockFolder(folder: string): FolderLock {
-  const path = join(folder, 'millrace.lock')
+  const path = lockPath(folder)
   const mine = JSON.stringify({ pid: process.pid, start: processStart(process.pid) })
   for (;;) {
     try {
@@ -24,13 +24,7 @@ export function lockFolder(folder: string): FolderLock {
     }
     const found = readOrNull(path)
     if (found === null) continue // released in between
-    const holder = livingHolder(found)
-    if (holder !== null) {
-      throw new ConfigError(`Millrace is already running in ${folder} (process ${holder}).`, {
-        code: 'ALREADY_RUNNING',
-        hint: `Use the running one, stop it with 'kill ${holder}', or start this one in another folder.`,
-      })
-    }
+    refuseLiving(folder, livingHolder(found))
     // Renamed before it is removed, so that of two that find it stale only one removes it, and never the other's new lock.
     const stale = `${path}.${randomUUID()}`
     try {
@@ -42,6 +36,25 @@ export function lockFolder(folder: string): FolderLock {
     if (moved !== found && moved !== null) renameSync(stale, path)
     else rmSync(stale, { force: true })
   }
+}
+
+/**
+ * Looks whether somebody keeps a server in the folder, so that one can say so before anything is started.
+ * @throws ConfigError `ALREADY_RUNNING`
+ */
+export function assertFolderFree(folder: string): void {
+  const found = readOrNull(lockPath(folder))
+  if (found !== null) refuseLiving(folder, livingHolder(found))
+}
+
+const lockPath = (folder: string): string => join(folder, 'millrace.lock')
+
+function refuseLiving(folder: string, holder: number | null): void {
+  if (holder === null) return
+  throw new ConfigError(`Millrace is already running in ${folder} (process ${holder}).`, {
+    code: 'ALREADY_RUNNING',
+    hint: `Use the running one, stop it with 'kill ${holder}', or start this one in another folder.`,
+  })
 }
 
 function livingHolder(text: string): number | null {

@@ -38,8 +38,10 @@ describe('millrace dev', () => {
     const begun = performance.now()
     const dev = spawnMillrace(['dev', '--no-watch'], env)
     await dev.waitForOutput(/Board {6}http:\/\/localhost:\d+|Board {6}http:\/\/127\.0\.0\.1:\d+/)
-    const page = await waitFor(async () => (await fetch(`http://127.0.0.1:${String(port)}/`)).status, { what: 'the page to answer' })
-    expect(page).toBe(200)
+    // From the first moment on it answers: that the database is being started, then the assets.
+    const early = await (await fetch(`http://127.0.0.1:${String(port)}/`)).text()
+    expect(early).toContain('Millrace')
+    await waitFor(async () => (await fetch(`http://127.0.0.1:${String(port)}/`)).status === 200, { what: 'the page of the assets' })
     await dev.waitForOutput(/Database {3}postgres/)
     const printed = spawnMillrace(['url'], env)
     await printed.exited
@@ -51,9 +53,9 @@ describe('millrace dev', () => {
     await dev.waitForOutput(/Scheduled {2}tailscale: tailscale_schedule \(\*\/30 \* \* \* \* UTC\), next \d{4}-/)
     expect(await waitFor(async () => (await fetch(`http://127.0.0.1:${String(port)}/readyz`)).status === 200, { what: 'readyz' })).toBe(true)
 
-    const twin = spawnMillrace(['dev', '--no-watch'], { ...env, PORT: String(await freePort()) })
-    expect((await twin.exited).code).not.toBe(0)
-    expect(twin.stderr()).toMatch(/already|another|running/i)
+    const twin = spawnMillrace(['dev', '--no-watch'], env)
+    expect((await twin.exited).code).toBe(2)
+    expect(twin.stderr()).toContain(`Millrace is already running in ${join(home, 'database')}`)
     expect(twin.stderr()).toContain('→')
 
     // Beside the installation that runs: its worker does the run.

@@ -3,6 +3,7 @@ import { Command } from '@commander-js/extra-typings'
 import { migrate } from '../../catalog/migrate.ts'
 import type { Config } from '../../config.ts'
 import { createEmbeddedPostgres } from '../../embedded/embedded-postgres.ts'
+import { assertFolderFree } from '../../embedded/folder-lock.ts'
 import type { Logger } from '../../logger.ts'
 import { startProducers } from '../../producers/producers.ts'
 import { redactText } from '../../redact.ts'
@@ -38,6 +39,8 @@ export function devCommand() {
 }
 
 async function startEverything(config: Config, logger: Logger, watching: boolean, stops: Stop[], stopped: Promise<string>): Promise<void> {
+  // Asked before the port is: of two starts in one folder the second would else hear that its port is taken.
+  if (config.databaseUrl === undefined) assertFolderFree(embeddedFolder(config))
   const board = await startBoard(config, logger)
   stops.push(() => board.stop())
   process.stderr.write(`Board      ${board.board.url}\n`)

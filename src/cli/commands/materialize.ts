@@ -48,7 +48,8 @@ Examples:
   millrace materialize group:tailscale --json`,
     )
     .action(async (assets, { config: runConfig, location, tag, follow, json }) => {
-      const { config, logger } = readEnvironment(process.env['LOG_LEVEL'] === undefined ? { LOG_LEVEL: 'warn' } : {})
+      // What a worker in this process would log about the run, the command itself shows.
+      const { config, logger } = readEnvironment(process.env['LOG_LEVEL'] === undefined ? { LOG_LEVEL: 'fatal' } : {})
       const interrupted = stopSignal()
       const open = await openForOneRun({ config, logger, assets, location, follow, say: (line) => json !== true && process.stderr.write(`${line}\n`) })
       const { databaseUrl } = open.installation

@@ -20,8 +20,9 @@ export function createPool({ url, max, name, logger, settings = {} }: PoolOption
     connectionString: url,
     max,
     application_name: name,
-    // A peer that vanished without a word is given up after 10 s, so that its locks are free for the takeover.
-    options: Object.entries({ tcp_user_timeout: '10000', ...settings })
+    // A peer that vanished without a word is given up after 10 s, so that its locks are free for the takeover; so is one that
+    // stands still in the middle of a transaction, whose end of the line the kernel keeps alive.
+    options: Object.entries({ tcp_user_timeout: '10000', idle_in_transaction_session_timeout: '10000', ...settings })
       .map(([key, value]) => `-c ${key}=${value}`)
       .join(' '),
     keepAlive: true,
@@ -29,6 +30,8 @@ export function createPool({ url, max, name, logger, settings = {} }: PoolOption
     idleTimeoutMillis: 60_000,
   })
   pool.on('error', (error) => logger.debug({ err: error }, 'database connection'))
+  // The pool listens to idle clients only: one that breaks while it is lent out would end the process. Its next query is told.
+  pool.on('connect', (client) => client.on('error', (error) => logger.debug({ err: error }, 'database connection')))
   return pool
 }
 

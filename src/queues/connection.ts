@@ -62,6 +62,8 @@ function onPostgres({ databaseUrl, workers = 0, logger }: QueueConnectionOptions
     keepAlive: true,
   })
   pool.on('error', (error) => logger.debug({ err: error }, 'queue connection'))
+  // One that breaks while it is lent out would end the process: the pool listens to idle clients only.
+  pool.on('connect', (client) => client.on('error', (error) => logger.debug({ err: error }, 'queue connection')))
   // Each queue and worker listens for the pool's errors.
   pool.setMaxListeners(0)
   const shared = pool as unknown as PgPool

@@ -26,6 +26,7 @@ export interface Prepared {
  */
 export async function prepareLoad(client: pg.ClientBase, request: PrepareRequest): Promise<Prepared> {
   const { table, stepId, generation } = request
+  if (generation > 1) await endLoads(client, stepId, generation)
   await ensureSchema(client, stagingSchema, quoteIdentifier(stagingSchema))
   await ensureSchema(client, table.schema, quoteIdentifier(table.schema))
   await lockTarget(client, table)
@@ -78,6 +79,20 @@ async function prepareTarget(client: pg.ClientBase, table: TableSpec): Promise<s
   return [...plan.statements]
 }
 
+/**
+ * Ends the sessions that still copy into a step's staging tables of generations below one. Their loads are void, and one whose
+ * worker stands still in its COPY would hold fence and table for ever.
+ */
+async function endLoads(client: pg.ClientBase, stepId: string, generation: number): Promise<void> {
+  const prefix = stagingTable(stepId, 0).name.slice(0, -1)
+  await client.query(
+    `SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_database d ON d.oid = l.database
+     WHERE d.datname = current_database() AND l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.pid <> pg_backend_pid()
+       AND c.relnamespace = to_regnamespace($1) AND c.relkind = 'r' AND starts_with(c.relname, $2) AND substr(c.relname, length($2) + 1)::int < $3`,
+    [stagingSchema, prefix, generation],
+  )
+}
+
 /** Drops a step's staging tables of generations below one. */
 async function dropStagingBelow(client: pg.ClientBase, stepId: string, generation: number): Promise<void> {
   const prefix = stagingTable(stepId, 0).name.slice(0, -1)
@@ -90,6 +105,7 @@ async function dropStagingBelow(client: pg.ClientBase, stepId: string, generatio
 
 /** Gives a step's load up to a generation: drops its staging and closes the fence, unless it is published. Answers what the fence says then. */
 export async function abandonLoad(client: pg.ClientBase, stepId: string, generation: number): Promise<{ state: string; result: unknown } | undefined> {
+  await endLoads(client, stepId, generation + 1)
   await client.query(
     `UPDATE millrace_load.step SET state = 'abandoned', ended_at = clock_timestamp() WHERE step_id = $1 AND state = 'open' AND generation <= $2`,
     [stepId, generation],

@@ -1,0 +1,314 @@
+import { randomUUID } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import * as z from 'zod'
+import { recordBatch } from '../../src/catalog/batches.ts'
+import type { TableSpec } from '../../src/definitions/column-spec.ts'
+import { columnsOf } from '../../src/definitions/columns.ts'
+import { backendOf, endBackend } from '../../src/warehouse/backend.ts'
+import type { LoadBackend } from '../../src/warehouse/backend.ts'
+import { loadBatch } from '../../src/warehouse/load-batch.ts'
+import type { LoadOutcome } from '../../src/warehouse/load-batch.ts'
+import { abandonLoad, prepareLoad } from '../../src/warehouse/prepare-load.ts'
+import { publish } from '../../src/warehouse/publish.ts'
+import type { PublishOutcome } from '../../src/warehouse/publish.ts'
+import { stagingTable } from '../../src/warehouse/staging.ts'
+import { expect, onTestFinished, test, waitFor } from '../support/test.ts'
+
+// Each rule of exactly-once.md that the destination alone can show, on the functions that keep it.
+
+let tables = 0
+function specOf(more: Partial<TableSpec> = {}): TableSpec {
+  tables += 1
+  const columns = columnsOf(z.object({ id: z.int32(), name: z.string() }))
+  return { schema: 'rules', name: `t${String(tables)}`, columns, primaryKey: [], indexes: [], disposition: 'replace', ...more }
+}
+
+/** One step's load, driven by hand. */
+interface Load {
+  readonly stepId: string
+  readonly table: TableSpec
+  prepare(generation?: number): Promise<string>
+  batch(ordinal: number, ids: readonly number[], generation?: number): Promise<LoadOutcome>
+  publish(batches: number, generation?: number): Promise<PublishOutcome>
+}
+
+async function connect(url: string): Promise<pg.PoolClient> {
+  const pool = new pg.Pool({ connectionString: url, max: 1 })
+  pool.on('error', () => undefined)
+  const client = await pool.connect()
+  client.on('error', () => undefined)
+  onTestFinished(async () => {
+    client.release(true)
+    await pool.end()
+  })
+  return client
+}
+
+function loadOf(client: pg.PoolClient, table: TableSpec): Load {
+  const stepId = randomUUID()
+  return {
+    stepId,
+    table,
+    async prepare(generation = 1) {
+      await client.query('BEGIN')
+      const { state } = await prepareLoad(client, { stepId, generation, table })
+      await client.query('COMMIT')
+      return state
+    },
+    batch: (ordinal, ids, generation = 1) =>
+      loadBatch(client, {
+        stepId,
+        generation,
+        ordinal,
+        records: ids.length,
+        filtered: 0,
+        rows: ids.length,
+        columns: table.columns,
+        format: 'text',
+        bytes: Buffer.from(ids.map((id) => `${String(id)}\tname ${String(id)}\n`).join('')),
+      }),
+    publish: (batches, generation = 1) =>
+      publish(client, { stepId, generation, asset: 'rules/asset', table, checks: [], batches, signal: new AbortController().signal }),
+  }
+}
+
+async function idsOf(client: Pick<pg.ClientBase, 'query'>, table: TableSpec): Promise<number[]> {
+  const { rows } = await client.query<{ id: number }>(`SELECT id FROM ${table.schema}.${table.name} ORDER BY id`)
+  return rows.map((row) => row.id)
+}
+
+const howOf = (outcome: PublishOutcome): string => (outcome.state === 'published' ? (outcome.result.how ?? '') : outcome.state)
+
+/** A target that holds the rows 1 and 2, and a load of 3 and 4 that is to replace them. */
+async function filled(url: string, more: Partial<TableSpec> = {}): Promise<{ client: pg.PoolClient; table: TableSpec; next: Load }> {
+  const client = await connect(url)
+  const table = specOf(more)
+  const first = loadOf(client, table)
+  await first.prepare()
+  await first.batch(0, [1, 2])
+  expect((await first.publish(1)).state).toBe('published')
+  const next = loadOf(client, table)
+  await next.prepare()
+  return { client, table, next }
+}
+
+test('rule 1: an attempt that was overtaken records no batch', async ({ database: { pool } }) => {
+  await pool.query(`INSERT INTO millrace.manifest (location, version, document) VALUES ('rules', 'v', '{}')`)
+  const { rows } = await pool.query<{ id: string }>(
+    `WITH r AS (INSERT INTO millrace.run (location, version, assets, launched_by) VALUES ('rules', 'v', '{}', 'test') RETURNING id)
+     INSERT INTO millrace.step (run_id, location, asset, kind, upstream, status, version, claim) SELECT id, 'rules', 'a', 'table', '{}', 'extracting', 'v', 2 FROM r RETURNING id`,
+  )
+  const stepId = rows[0]?.id ?? ''
+  const raw = { name: 'x', bytes: 0, crc: 0 }
+  expect(await recordBatch(pool, { stepId, claim: 1, raw, position: 7 })).toBeUndefined()
+  expect(await recordBatch(pool, { stepId, claim: 2, raw, position: 8 })).toBeDefined()
+  const { rows: batches } = await pool.query(`SELECT ordinal, position FROM millrace.batch WHERE step_id = $1`, [stepId])
+  expect(batches).toEqual([{ ordinal: 0, position: 8 }])
+})
+
+test('rule 2: a batch that is in the ledger is not copied again, and one of another generation never', async ({ database: { url } }) => {
+  const client = await connect(url)
+  const load = loadOf(client, specOf())
+  await load.prepare()
+  expect(await load.batch(0, [1, 2])).toBe('loaded')
+  expect(await load.batch(0, [1, 2])).toBe('already')
+  expect(await load.prepare(2)).toBe('open')
+  expect(await load.batch(1, [3], 1)).toBe('fenced')
+  expect(await load.prepare(1)).toBe('fenced')
+  expect(await load.batch(0, [5], 2)).toBe('loaded')
+  expect((await load.publish(1, 1)).state).toBe('fenced')
+  expect((await load.publish(1, 2)).state).toBe('published')
+  expect(await idsOf(client, load.table)).toEqual([5])
+})
+
+test('rule 2: two loaders of one batch at once copy it once', async ({ database: { url } }) => {
+  const [client, other] = [await connect(url), await connect(url)]
+  const load = loadOf(client, specOf())
+  await load.prepare()
+  const request = {
+    stepId: load.stepId,
+    generation: 1,
+    ordinal: 0,
+    records: 1,
+    filtered: 0,
+    rows: 1,
+    columns: load.table.columns,
+    format: 'text',
+    bytes: Buffer.from('1\tone\n'),
+  } as const
+  expect((await Promise.all([loadBatch(client, request), loadBatch(other, request)])).toSorted()).toEqual(['already', 'loaded'])
+  await load.publish(1)
+  expect(await idsOf(client, load.table)).toEqual([1])
+})
+
+test('rule 3: nothing is published while a batch or a row is missing; twice is once', async ({ database: { url } }) => {
+  const { client, table, next } = await filled(url, { disposition: 'append' })
+  await next.batch(0, [3])
+  await expect(next.publish(2)).rejects.toMatchObject({ code: 'LEDGER_INCOMPLETE' })
+  await next.batch(1, [4])
+  const staging = stagingTable(next.stepId, 1)
+  await client.query(`INSERT INTO ${staging.schema}.${staging.name} VALUES (99, 'nobody recorded this')`)
+  await expect(next.publish(2)).rejects.toMatchObject({ code: 'LEDGER_INCOMPLETE' })
+  await client.query(`DELETE FROM ${staging.schema}.${staging.name} WHERE id = 99`)
+  const [once, twice] = [await next.publish(2), await next.publish(2)]
+  expect(twice).toEqual(once)
+  expect(await idsOf(client, table)).toEqual([1, 2, 3, 4])
+})
+
+test('rule 3: a load that was given up is not published, and none that is published is given up', async ({ database: { url } }) => {
+  const { client, table, next } = await filled(url)
+  await next.batch(0, [3])
+  expect(await abandonLoad(client, next.stepId, 1)).toMatchObject({ state: 'abandoned' })
+  expect((await next.publish(1)).state).toBe('fenced')
+  expect(await idsOf(client, table)).toEqual([1, 2])
+  const again = loadOf(client, table)
+  await again.prepare()
+  await again.batch(0, [4])
+  await again.publish(1)
+  expect(await abandonLoad(client, again.stepId, 1)).toMatchObject({ state: 'published' })
+})
+
+test('rule 5: an older load never publishes over a newer one', async ({ database: { url } }) => {
+  const { client, table, next: older } = await filled(url)
+  const newer = loadOf(client, table)
+  await newer.prepare()
+  await older.batch(0, [3])
+  await newer.batch(0, [4])
+  expect((await newer.publish(1)).state).toBe('published')
+  expect((await older.publish(1)).state).toBe('superseded')
+  expect((await older.publish(1)).state).toBe('superseded')
+  expect(await idsOf(client, table)).toEqual([4])
+})
+
+test('rule 7: staging and ledger are logged, both', async ({ database: { url } }) => {
+  const { client, next } = await filled(url)
+  const staging = stagingTable(next.stepId, 1)
+  const { rows } = await client.query(
+    `SELECT DISTINCT relpersistence FROM pg_class WHERE oid IN ($1::regclass, 'millrace_load.batch'::regclass, 'millrace_load.step'::regclass)`,
+    [`${staging.schema}.${staging.name}`],
+  )
+  expect(rows).toEqual([{ relpersistence: 'p' }])
+})
+
+test('rule 8: a snapshot from between two batches sees the old rows, whole', { timeout: 30_000 }, async ({ database: { url } }) => {
+  const { client, table, next } = await filled(url)
+  const reader = await connect(url)
+  await next.batch(0, [3])
+  await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+  await reader.query('SELECT 1')
+  await next.batch(1, [4])
+  expect(howOf(await next.publish(2))).toMatch(/in place: a transaction older/)
+  expect(await idsOf(reader, table)).toEqual([1, 2])
+  await reader.query('COMMIT')
+  expect(await idsOf(client, table)).toEqual([3, 4])
+})
+
+test('rule 8: with no such snapshot the tables are swapped', async ({ database: { url } }) => {
+  const { client, table, next } = await filled(url)
+  await next.batch(0, [3, 4])
+  expect(howOf(await next.publish(1))).toBe('swapped')
+  expect(await idsOf(client, table)).toEqual([3, 4])
+})
+
+test('rule 9: a view of the table lives on', async ({ database: { url } }) => {
+  const { client, table, next } = await filled(url)
+  await client.query(`CREATE VIEW rules.v_${table.name} AS SELECT id FROM rules.${table.name}`)
+  await next.batch(0, [3, 4])
+  expect(howOf(await next.publish(1))).toMatch(/in place: a view depends on it/)
+  expect((await client.query(`SELECT id FROM rules.v_${table.name} ORDER BY id`)).rows).toEqual([{ id: 3 }, { id: 4 }])
+})
+
+test('rule 9: where a foreign key points at the table its rows are written by key, and nothing cascades', async ({ database: { url } }) => {
+  const { client, table, next } = await filled(url, { primaryKey: ['id'] })
+  const child = `rules.child_${table.name}`
+  await client.query(`CREATE TABLE ${child} (parent integer REFERENCES rules.${table.name} ON DELETE CASCADE)`)
+  await client.query(`INSERT INTO ${child} VALUES (2)`)
+  await next.batch(0, [2, 3])
+  await expect(next.publish(1)).rejects.toMatchObject({ code: 'REPLACE_REFUSED' })
+  expect(await idsOf(client, table)).toEqual([1, 2])
+  await client.query(`ALTER TABLE ${child} DROP CONSTRAINT child_${table.name}_parent_fkey, ADD FOREIGN KEY (parent) REFERENCES rules.${table.name}`)
+  expect(howOf(await next.publish(1))).toMatch(/in place by key/)
+  expect(await idsOf(client, table)).toEqual([2, 3])
+  expect((await client.query(`SELECT parent FROM ${child}`)).rows).toEqual([{ parent: 2 }])
+})
+
+test('rule 10: a reader that holds the table does not make others wait', async ({ database: { url } }) => {
+  const { client, table, next } = await filled(url)
+  const [holder, passer] = [await connect(url), await connect(url)]
+  await next.batch(0, [3])
+  await holder.query('BEGIN')
+  expect(await idsOf(holder, table)).toEqual([1, 2])
+  await passer.query(`SET statement_timeout = '3s'`)
+  const published = next.publish(1)
+  let publishing = true
+  void published.finally(() => (publishing = false))
+  while (publishing) expect(await idsOf(passer, table)).toHaveLength((await idsOf(passer, table))[0] === 1 ? 2 : 1)
+  expect(howOf(await published)).toBe('in place: readers kept the table locked')
+  await holder.query('COMMIT')
+  expect(await idsOf(client, table)).toEqual([3])
+})
+
+/** A loader that has begun its COPY and says nothing more. Answers its session once it copies. */
+async function stalledLoader(url: string, pool: pg.Pool, load: Load): Promise<LoadBackend> {
+  const loader = await connect(url)
+  const backend = await backendOf(loader)
+  const staging = stagingTable(load.stepId, 1)
+  await loader.query('BEGIN')
+  await loader.query(`SELECT 1 FROM millrace_load.step WHERE step_id = $1 FOR SHARE`, [load.stepId])
+  await loader.query(`INSERT INTO millrace_load.batch (step_id, generation, ordinal, records, filtered, rows) VALUES ($1, 1, 0, 1, 0, 1)`, [load.stepId])
+  const copying = loader.query(copyFrom(`COPY ${staging.schema}.${staging.name} FROM STDIN`))
+  copying.on('error', () => undefined)
+  copying.write('1\thalf a')
+  await waitFor(async () => (await pool.query(`SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND query LIKE 'COPY%'`, [backend.pid])).rowCount === 1, {
+    what: 'the loader to copy',
+  })
+  return backend
+}
+
+test('rule 11: a takeover ends the session that stalls in COPY', async ({ database: { url, pool } }) => {
+  const client = await connect(url)
+  const load = loadOf(client, specOf())
+  await load.prepare()
+  expect(await endBackend(client, await stalledLoader(url, pool, load))).toBe(true)
+  expect(await load.batch(0, [1])).toBe('loaded')
+  await load.publish(1)
+  expect(await idsOf(client, load.table)).toEqual([1])
+})
+
+for (const [what, act] of [
+  ['a new generation', (load: Load) => load.prepare(2)],
+  ['giving the load up', (load: Load, client: pg.PoolClient) => abandonLoad(client, load.stepId, 1)],
+] as const) {
+  test(`rule 11: ${what} does not wait for a session that stalls in COPY`, async ({ database: { url, pool } }) => {
+    const client = await connect(url)
+    await client.query(`SET statement_timeout = '8s'`)
+    const load = loadOf(client, specOf())
+    await load.prepare()
+    const backend = await stalledLoader(url, pool, load)
+    await act(load, client)
+    expect((await pool.query(`SELECT 1 FROM pg_stat_activity WHERE pid = $1`, [backend.pid])).rowCount).toBe(0)
+  })
+}
+
+test('rule 12: a staging table whose column types are others takes no rows', async ({ database: { url } }) => {
+  const client = await connect(url)
+  const load = loadOf(client, specOf())
+  await load.prepare()
+  const staging = stagingTable(load.stepId, 1)
+  await client.query(`ALTER TABLE ${staging.schema}.${staging.name} ALTER COLUMN id TYPE real`)
+  await expect(load.batch(0, [1])).rejects.toMatchObject({ code: 'COLUMN_TYPE_MISMATCH' })
+  await client.query(`ALTER TABLE ${staging.schema}.${staging.name} ALTER COLUMN id TYPE integer`)
+  expect(await load.batch(0, [1])).toBe('loaded')
+})
+
+test('rule 17: NOTIFY is sent by the throttled notifier, and from nowhere else', async () => {
+  const src = fileURLToPath(new URL('../../src', import.meta.url))
+  const files = (await readdir(src, { recursive: true })).filter((name) => name.endsWith('.ts'))
+  const senders: string[] = []
+  for (const name of files) if (/pg_notify\(|\bNOTIFY\s+[a-z"]/.test(await readFile(join(src, name), 'utf8'))) senders.push(name)
+  expect(senders).toEqual(['catalog/change-feed.ts'])
+})

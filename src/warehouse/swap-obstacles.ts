@@ -18,6 +18,9 @@ export async function reasonsAgainstSwap(client: pg.ClientBase, table: TableSpec
     `WITH t AS (SELECT c.* FROM pg_class c WHERE c.oid = $1::regclass)
      SELECT 'a view depends on it' AS reason FROM t WHERE EXISTS (SELECT FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
          WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid AND r.ev_class <> t.oid)
+     -- Who may not see the snapshots of others cannot know that nobody would see half the load.
+     UNION ALL SELECT format('%s may not see what other sessions read; GRANT pg_read_all_stats TO %1$I lets the tables be swapped', current_user)
+       WHERE NOT pg_has_role('pg_read_all_stats', 'USAGE')
      UNION ALL SELECT 'it has rules' FROM t WHERE t.relhasrules
      UNION ALL SELECT 'it has triggers' FROM t WHERE EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal)
      UNION ALL SELECT 'it has row security' FROM t WHERE t.relrowsecurity OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid)

@@ -56,7 +56,7 @@ export async function runCell(cluster: Cluster, point: FaultPoint, action: Fault
 export const secondsBetween = (from: Date, to: Date): number => (to.getTime() - from.getTime()) / 1000
 
 /** Lets a stopped process go on: it must find that its work is somebody else's, and change nothing. */
-export async function thaw(cluster: Cluster, zombie: Member): Promise<void> {
+async function thaw(cluster: Cluster, zombie: Member): Promise<void> {
   const before = await fingerprint(cluster)
   const sessions = await sessionsOf(cluster, zombie)
   zombie.process.kill('SIGCONT')

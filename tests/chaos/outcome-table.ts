@@ -14,7 +14,7 @@ export interface Line {
 const path = fileURLToPath(new URL('../../bench/results/chaos.md', import.meta.url))
 
 /** The outcomes as a Markdown table. */
-export function tableOf(lines: readonly Line[]): string {
+function tableOf(lines: readonly Line[]): string {
   const failed = lines.filter((one) => one.outcome instanceof Error).length
   const rows = lines.map(({ what, backend, fault, outcome }) => {
     const cells =

@@ -214,6 +214,24 @@ test('rule 8: with no such snapshot the tables are swapped', async ({ database: 
   expect(await idsOf(client, table)).toEqual([3, 4])
 })
 
+test('rule 8: a role that may not see the snapshots of others does not swap', async ({ database: { url, pool } }) => {
+  const role = `loader_${randomUUID().slice(0, 8)}`
+  await pool.query(`CREATE ROLE ${role} LOGIN`)
+  await pool.query(`CREATE SCHEMA IF NOT EXISTS millrace_staging`)
+  await pool.query(`GRANT CREATE ON DATABASE ${new URL(url).pathname.slice(1)} TO ${role}; GRANT ALL ON SCHEMA millrace_load TO ${role}`)
+  await pool.query(`GRANT ALL ON ALL TABLES IN SCHEMA millrace_load TO ${role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA millrace_load TO ${role}`)
+  await pool.query(`GRANT ALL ON SCHEMA millrace_staging TO ${role}`)
+  onTestFinished(async () => void (await pool.query(`DROP OWNED BY ${role} CASCADE; DROP ROLE ${role}`)))
+  const address = new URL(url)
+  address.username = role
+  const { client, table, next } = await filled(address.href, { schema: role })
+  await next.batch(0, [3, 4])
+  expect(howOf(await next.publish(1))).toBe(
+    `in place: ${role} may not see what other sessions read; GRANT pg_read_all_stats TO ${role} lets the tables be swapped`,
+  )
+  expect(await idsOf(client, table)).toEqual([3, 4])
+})
+
 test('rule 9: a view of the table lives on', async ({ database: { url } }) => {
   const { client, table, next } = await filled(url)
   await client.query(`CREATE VIEW rules.v_${table.name} AS SELECT id FROM rules.${table.name}`)

@@ -34,7 +34,7 @@ describe('the pipeline of README.md', () => {
       JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions: { typeRoots: [join(root, 'node_modules/@types')] }, include: ['pipelines'] }),
     )
     const answer = await promisify(execFile)(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder]).catch(
-      (error: { stdout?: string }) => ({ stdout: error.stdout ?? String(error) }),
+      (error: Error & { stdout?: string }) => ({ stdout: error.stdout ?? error.message }),
     )
     expect(answer.stdout).toBe('')
   })

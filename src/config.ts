@@ -32,6 +32,7 @@ const Environment = z.object({
   MILLRACE_WINDOW: whole(8, 1),
   MILLRACE_MAX_RECORD_BYTES: whole(16 * 1024 * 1024, 1024),
   MILLRACE_LEASE_SECONDS: whole(8, 1),
+  MILLRACE_STUCK_SECONDS: whole(30, 1),
 })
 
 export interface Config {
@@ -60,6 +61,8 @@ export interface Config {
   readonly maxRecordBytes: number
   /** How long a process may be silent before its claims are taken over, in ms. */
   readonly leaseMs: number
+  /** How long a worker's event loop may get no turn before the process is ended, in ms. */
+  readonly stuckMs: number
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -104,6 +107,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     window: value.MILLRACE_WINDOW,
     maxRecordBytes: value.MILLRACE_MAX_RECORD_BYTES,
     leaseMs: value.MILLRACE_LEASE_SECONDS * 1000,
+    stuckMs: value.MILLRACE_STUCK_SECONDS * 1000,
     env,
   }
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../logger.ts'
 import { queueKinds } from '../queues/jobs.ts'
 import type { QueueKind } from '../queues/jobs.ts'
 import { loadLocations } from '../workers/load-locations.ts'
+import { startWatchdog } from '../workers/watchdog.ts'
 import { startWorker } from '../workers/worker.ts'
 import type { RunningWorker } from '../workers/worker.ts'
 import { describeError } from './report-error.ts'
@@ -21,6 +22,7 @@ export interface StartWorkerOptions {
 
 /** Loads code locations and starts a worker for them in this process. */
 export async function startWorkerHere({ config, installation, logger, locations, queues }: StartWorkerOptions): Promise<RunningWorker> {
+  const watchdog = startWatchdog(config.stuckMs, (error) => logger.warn({ err: error }, 'nobody watches for functions that never return'))
   const loaded = await loadLocations(config.pipelines, locations, config.codeVersion)
   for (const broken of loaded.broken) logger.error({ location: broken.name }, describeError(storedError(broken.error)))
   if (loaded.loaded.length === 0 && loaded.broken.length === 0) {
@@ -29,7 +31,7 @@ export async function startWorkerHere({ config, installation, logger, locations,
       hint: 'A location is a folder with a definitions.ts whose default export is defineLocation({ … }). `millrace init` makes one.',
     })
   }
-  return startWorker({
+  const worker = await startWorker({
     databaseUrl: installation.databaseUrl,
     destinationUrl: installation.destinationUrl,
     redisUrl: config.redisUrl,
@@ -42,6 +44,14 @@ export async function startWorkerHere({ config, installation, logger, locations,
     leaseMs: config.leaseMs,
     limits: { batchBytes: config.batchBytes, window: config.window, maxRecordBytes: config.maxRecordBytes },
     env: config.env,
+    watchdog,
     logger,
   })
+  return {
+    ...worker,
+    async stop() {
+      await worker.stop()
+      await watchdog.stop()
+    },
+  }
 }

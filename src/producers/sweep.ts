@@ -1,12 +1,11 @@
 import type pg from 'pg'
-import { MillraceError } from '../errors.ts'
 import type { StepStatus } from '../catalog/step-states.ts'
-import { beginPublishing, failStep } from '../catalog/steps.ts'
+import { beginPublishing } from '../catalog/steps.ts'
 import { forgetOldProcesses } from '../catalog/processes.ts'
-import { RetryPolicy } from '../definitions/retry.ts'
 import type { Logger } from '../logger.ts'
 import type { JobName, Payload } from '../queues/jobs.ts'
 import type { Queues } from '../queues/queues.ts'
+import { freeBatches, freeSteps } from './free-claims.ts'
 import { enqueueBatch } from './launch/enqueue-batch.ts'
 import { enqueueStep, hasJob, jobOfStatus } from './launch/enqueue-step.ts'
 
@@ -18,8 +17,6 @@ export interface SweepDeps {
 
 /** A row that was due this long without anybody claiming it is asked for in its queue: its job may be lost. */
 const overdueMs = 2500
-/** A step whose workers died this often, with nothing moving in between, is what kills them. */
-const maxLostClaims = 10
 
 /** What one sweep did; all zero on a quiet installation. */
 export interface SweepReport {
@@ -38,45 +35,6 @@ export async function sweep(deps: SweepDeps): Promise<SweepReport> {
   await cleanEnded(deps)
   if (freed + enqueuedAgain > 0) deps.logger.info({ freed, enqueuedAgain }, 'the sweep found work that was left behind')
   return { freed, enqueuedAgain }
-}
-
-const holderIsDead = (row: string): string =>
-  `${row}.claimed_by IS NOT NULL AND NOT EXISTS (SELECT FROM millrace.process p WHERE p.id = ${row}.claimed_by AND p.lease_until > clock_timestamp())`
-
-async function freeSteps({ pool, queues, logger }: SweepDeps): Promise<number> {
-  const { rows } = await pool.query<{ id: string; location: string; status: StepStatus; enqueued: number; lost_claims: number; claim: number; asset: string }>(
-    `UPDATE millrace.step s SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp(), lost_claims = lost_claims + 1
-     WHERE status IN ('preparing', 'extracting', 'publishing', 'computing') AND ${holderIsDead('s')}
-     RETURNING id, location, status, enqueued, lost_claims, claim, asset`,
-  )
-  for (const row of rows) {
-    logger.warn({ step: row.id, asset: row.asset, status: row.status }, 'its worker is gone; the step goes on elsewhere')
-    if (row.lost_claims > maxLostClaims) await giveUp(pool, row)
-    else await enqueueStep(queues, { stepId: row.id, location: row.location, status: row.status, enqueued: row.enqueued })
-  }
-  return rows.length
-}
-
-async function giveUp(pool: pg.Pool, row: { id: string; claim: number; asset: string; lost_claims: number }): Promise<void> {
-  await pool.query(
-    `UPDATE millrace.step SET claimed_by = gen_random_uuid(), claim = claim + 1, lost_claims = 0 WHERE id = $1 AND claim = $2 AND claimed_by IS NULL`,
-    [row.id, row.claim],
-  )
-  const error = new MillraceError(`${String(row.lost_claims)} workers in a row died while they worked on ${row.asset}.`, {
-    code: 'WORKERS_LOST',
-    hint: 'Look for what kills them: memory, or a function that never gives the event loop back.',
-  })
-  await failStep(pool, { stepId: row.id, claim: row.claim + 1 }, error, RetryPolicy.parse({}))
-}
-
-async function freeBatches({ pool, queues }: SweepDeps): Promise<number> {
-  const { rows } = await pool.query<{ id: string; location: string; status: string; enqueued: number }>(
-    `UPDATE millrace.batch b SET claimed_by = NULL, enqueued = b.enqueued + 1, enqueued_at = clock_timestamp()
-     FROM millrace.step s WHERE s.id = b.step_id AND s.generation = b.generation AND s.status IN ('extracting', 'loading') AND b.status <> 'loaded' AND ${holderIsDead('b')}
-     RETURNING b.id, s.location, b.status, b.enqueued`,
-  )
-  await Promise.all(rows.map((row) => enqueueBatch(queues, row.location, { batchId: row.id, enqueued: row.enqueued, encoded: row.status === 'encoded' })))
-  return rows.length
 }
 
 async function findLostSteps({ pool, queues }: SweepDeps): Promise<number> {

@@ -9,6 +9,7 @@ import type { Spool } from '../spool/spool.ts'
 import type { LoadedLocation } from './load-locations.ts'
 import type { ResourceClients } from './resource-clients.ts'
 import type { Session } from './session.ts'
+import type { Watchdog } from './watchdog.ts'
 
 export interface WorkerLimits {
   /** Raw bytes at which a batch is cut. */
@@ -27,6 +28,8 @@ export interface WorkerContext {
   readonly spool: Spool
   readonly buffers: BufferPool
   readonly session: Session
+  /** Absent where the process is not to be killed: in a test's own. */
+  readonly watchdog: Watchdog | undefined
   readonly manifests: ManifestReader
   readonly locations: ReadonlyMap<string, LoadedLocation>
   readonly resources: ResourceClients

@@ -34,11 +34,13 @@ export async function doWork(context: WorkerContext, job: JobName, claimed: Clai
     claim: claimed.claim,
     ...(isBatch(claimed) ? { batchId: claimed.batchId } : {}),
   })
+  const leave = context.watchdog?.enter(`${job} of ${claimed.asset}`)
   try {
     await run(work.signal)
   } catch (thrown) {
     await settle(context, job, claimed, reasonOf(work.signal, thrown))
   } finally {
+    leave?.()
     work.end()
     context.notifier.changed(claimed.runId)
   }

@@ -18,6 +18,7 @@ import type { LoadedLocation, LoadedLocations } from './load-locations.ts'
 import { createResourceClients } from './resource-clients.ts'
 import { ShutdownError, startSession } from './session.ts'
 import type { Session } from './session.ts'
+import type { Watchdog } from './watchdog.ts'
 
 export interface WorkerOptions {
   readonly databaseUrl: string
@@ -32,6 +33,8 @@ export interface WorkerOptions {
   readonly leaseMs: number
   readonly limits: WorkerLimits
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Is told what is in hand; its owner stops it. */
+  readonly watchdog?: Watchdog
   readonly logger: Logger
 }
 
@@ -91,6 +94,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     spool,
     buffers: createBufferPool(concurrency.load + concurrency.transform),
     session,
+    watchdog: options.watchdog,
     manifests: createManifestReader(pool),
     locations: new Map(locations.loaded.map((one) => [one.location.name, one])),
     resources: createResourceClients({ envOf: (location) => ({ ...options.env, ...demos.get(location)?.env }), logger }),

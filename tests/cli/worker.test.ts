@@ -84,3 +84,25 @@ test('workers of some queues each do a run together; one with another spool take
   })
   expect(left).toBe(true)
 })
+
+test('a function that never gives the event loop back ends its worker, which says where, and not a worker that was only frozen', async ({ database }) => {
+  const start = async (name: string, definitions: string) => {
+    const { folder, pipelines } = await createProject({ [name]: definitions })
+    const env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder, MILLRACE_STUCK_SECONDS: '3' }
+    return { worker: spawnMillrace(['worker'], env), env }
+  }
+  const { worker: importing } = await start('importing', 'for (;;);\n')
+  expect(await importing.exited).toMatchObject({ signal: 'SIGKILL' })
+  expect(importing.stderr()).toContain('In hand: its code locations being loaded.')
+
+  const { worker, env } = await start('looping', definitionsOf('looping', 'for (;;);'))
+  await worker.waitForOutput(/worker ready/)
+  worker.kill('SIGSTOP')
+  const frozen = performance.now()
+  await waitFor(() => performance.now() - frozen > 4500, { what: 'longer than a worker may be stuck' })
+  worker.kill('SIGCONT')
+  const launched = spawnMillrace(['materialize', 'looping/rows', '--no-follow'], env)
+  expect(await launched.exited).toMatchObject({ code: 0 })
+  expect(await worker.exited).toMatchObject({ signal: 'SIGKILL' })
+  expect(worker.stderr()).toMatch(/Nothing else got a turn for 3 s: .* In hand: extract of looping\/rows\. Look for a loop/)
+})

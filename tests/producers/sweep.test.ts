@@ -29,6 +29,10 @@ describeBackends('the sweep', (backend) => {
     await engine.query(`UPDATE millrace.step SET enqueued_at = enqueued_at - interval '1 minute', next_attempt_at = next_attempt_at - interval '1 minute'`)
     await engine.query(`UPDATE millrace.batch SET enqueued_at = enqueued_at - interval '1 minute'`)
   }
+  const launchOne = async (key: string) => {
+    const { runId } = await engine.launch(key)
+    return { runId, stepId: (await engine.view(runId)).step.id }
+  }
   const without = (...kinds: QueueKind[]): QueueKind[] => queueKinds.filter((kind) => !kinds.includes(kind))
 
   test.for([
@@ -133,6 +137,30 @@ describeBackends('the sweep', (backend) => {
     }
     const run = await engine.ended(runId)
     expect(run.step).toMatchObject({ status: 'failed', error: { code: 'WORKERS_LOST', message: '11 workers in a row died while they worked on deadly/rows.' } })
+  })
+
+  test('gives up a step whose batches kill their workers, and counts anew when one was encoded', async () => {
+    const { location, worker } = await engine.define([rows('deadly/batches')], { batchBytes: 1, queues: ['extract', 'load'] })
+    const { runId, stepId } = await launchOne('deadly/batches')
+    await waitFor(async () => (await engine.view(runId)).step.status === 'loading', { what: 'the step to be loading' })
+    await worker.stop()
+    const die = async (): Promise<void> => {
+      await engine.query(`UPDATE millrace.batch SET claimed_by = gen_random_uuid(), claim = claim + 1 WHERE step_id = $1 AND status = 'recorded'`, [stepId])
+      await doSweep()
+    }
+    for (let death = 0; death < 10; death += 1) await die()
+    expect((await engine.view(runId)).step.status).toBe('loading')
+    await engine.queues.queue(location.name, 'load').pause()
+    const transforming = await engine.work(location, { queues: ['transform'] })
+    await waitFor(async () => (await engine.value('SELECT lost_claims FROM millrace.step WHERE id = $1', [stepId])) === 0, { what: 'the count to begin anew' })
+    await transforming.stop()
+    await engine.query(`UPDATE millrace.batch SET status = 'recorded', encoded = NULL WHERE step_id = $1`, [stepId])
+    for (let death = 0; death <= 10; death += 1) await die()
+    const run = await engine.ended(runId)
+    expect(run.step).toMatchObject({
+      status: 'failed',
+      error: { code: 'WORKERS_LOST', message: '11 workers in a row died while they worked on deadly/batches.' },
+    })
   })
 
   test('removes what an ended step left in staging and spool', async () => {

@@ -15,6 +15,8 @@ import { createBatchCutter } from './batch-cutter.ts'
 import type { CutBatch } from './batch-cutter.ts'
 import { callUserCode } from './failure.ts'
 import { parseConfig } from './parse-config.ts'
+import { createStepSignal } from './step-signal.ts'
+import type { StepSignal } from './step-signal.ts'
 import { judgeVersion } from './versions.ts'
 import type { OwnAsset } from './versions.ts'
 import { waitForWindow } from './window.ts'
@@ -51,19 +53,18 @@ export async function extract(context: WorkerContext, payload: Payload<'extract'
 
 async function pull(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset, workSignal: AbortSignal): Promise<void> {
   const { asset } = own
-  const timeout = AbortSignal.timeout(asset.timeoutMs)
-  const stop = new AbortController()
-  const signal = AbortSignal.any([workSignal, timeout, stop.signal])
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener(
-      'abort',
-      () => reject(workSignal.aborted ? workSignal.reason : timeout.aborted ? tooLong(claimed.asset, asset.timeoutMs) : signal.reason),
-      { once: true },
-    )
-  })
-  aborted.catch(() => undefined)
+  const stop = createStepSignal(workSignal, asset.timeoutMs, () => tooLong(claimed.asset, asset.timeoutMs))
+  try {
+    await pullUntil(context, claimed, own, stop)
+  } finally {
+    stop.end()
+  }
+}
+
+async function pullUntil(context: WorkerContext, claimed: ClaimedStep, { asset }: OwnAsset, stop: StepSignal): Promise<void> {
+  const { signal, until } = stop
   const pages = await callUserCode(async () => {
-    const resources = await Promise.race([context.resources.of(claimed.location, asset.resources), aborted])
+    const resources = await until(() => context.resources.of(claimed.location, asset.resources))
     return asset.extract({
       config: parseConfig(asset, claimed.config),
       resources,
@@ -79,22 +80,22 @@ async function pull(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset,
   // One batch is written while the pages of the next are pulled; never more, so that memory stays flat.
   let writing: Promise<void> = Promise.resolve()
   const flush = async (batch: CutBatch): Promise<void> => {
-    await Promise.race([writing, aborted])
-    await Promise.race([waitForWindow(context, claimed, signal), aborted])
+    await until(() => writing)
+    await until(() => waitForWindow(context, claimed, signal))
     writing = write(context, claimed, batch)
     writing.catch(() => undefined)
   }
   const iterator = iteratorOf(pages)
   try {
     for (;;) {
-      const next = await Promise.race([callUserCode(() => iterator.next()), aborted])
+      const next = await until(() => callUserCode(() => iterator.next()))
       if (next.done === true) break
       const full = cutter.add(next.value)
       if (full !== undefined) await flush(full)
     }
     const rest = cutter.rest()
     if (rest !== undefined) await flush(rest)
-    await Promise.race([writing, aborted])
+    await until(() => writing)
   } catch (error) {
     // Let a write under way settle first: a batch recorded after this attempt was given up would be fenced, but its file would lie about.
     await Promise.allSettled([writing])
@@ -108,7 +109,7 @@ function iteratorOf(pages: AsyncIterable<Page> | Iterable<Page>): AsyncIterator<
 }
 
 /** Tells an extractor to stop, and leaves it behind when it does not within the grace. */
-async function leave(iterator: AsyncIterator<Page> | Iterator<Page>, stop: AbortController, reason: unknown): Promise<void> {
+async function leave(iterator: AsyncIterator<Page> | Iterator<Page>, stop: StepSignal, reason: unknown): Promise<void> {
   stop.abort(reason)
   const returned = Promise.resolve(iterator.return?.()).catch(() => undefined)
   let timer: NodeJS.Timeout | undefined

@@ -1,5 +1,5 @@
 import { SourceError } from '../errors.ts'
-import { redactText } from './redact.ts'
+import { redactAnswer } from './redact.ts'
 
 /** A request as messages name it. */
 export interface RequestLabel {
@@ -44,7 +44,7 @@ export interface FailedAnswer {
 export function statusError(request: RequestLabel, answer: FailedAnswer): SourceError {
   const { status } = answer
   const passing = status === 408 || status === 425 || status === 429 || status >= 500
-  const text = redactText(answer.body, request.secrets).replaceAll(/\s+/g, ' ').trim()
+  const text = redactAnswer(answer.body, request.secrets).replaceAll(/\s+/g, ' ').trim()
   const said = text === '' ? 'with an empty body' : `: ${text.slice(0, shownBody)}${text.length > shownBody ? '…' : ''}`
   const tries = answer.tries > 1 ? ` (${String(answer.tries)} tries)` : ''
   const hint =
@@ -72,7 +72,7 @@ export function silenceError(request: RequestLabel, silentMs: number, received: 
 
 /** There was no answer at all, or it broke off. */
 export function connectionError(request: RequestLabel, cause: unknown, received: number | undefined): SourceError {
-  const reason = redactText(reasonOf(cause), request.secrets)
+  const reason = redactAnswer(reasonOf(cause), request.secrets)
   if (received !== undefined) {
     return new SourceError(`The connection of ${request.method} ${request.url} broke off after ${String(received)} bytes of its answer: ${reason}`, {
       code: 'SOURCE_CONNECTION_CUT',
@@ -87,7 +87,7 @@ export function connectionError(request: RequestLabel, cause: unknown, received:
   })
 }
 
-/** fetch says only "fetch failed" or "terminated"; what happened is in its causes. */
+/** What happened is often only in the causes, or in the first of many tries. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])

@@ -1,6 +1,9 @@
+import { Headers } from 'undici'
 import { ConfigError } from '../errors.ts'
 import { connectionError, silenceError } from './http-error.ts'
 import type { RequestLabel } from './http-error.ts'
+import { transport } from './http-transport.ts'
+import type { TransportAnswer } from './http-transport.ts'
 import { decodedUrlPart, redactUrl, secretsOf } from './redact.ts'
 
 export interface HttpRequest {
@@ -17,7 +20,7 @@ export interface HttpRequest {
 
 /** One request and its answer, whatever its status. */
 export interface Exchange {
-  readonly response: Response
+  readonly answer: Omit<TransportAnswer, 'body'>
   readonly label: RequestLabel
   readonly chunks: () => AsyncGenerator<Uint8Array, void, undefined>
   /** The first bytes of the body as text; the rest is dropped. */
@@ -30,7 +33,7 @@ export interface Exchange {
  */
 export async function send(request: HttpRequest, method: string, common: Readonly<Record<string, string>>, idleTimeoutMs: number): Promise<Exchange> {
   const url = urlOf(request.url)
-  const headers = headersOf(url, common, request.headers)
+  const headers = headersOf(url, defaultHeaders(request.body), common, request.headers)
   const label: RequestLabel = {
     method,
     url: redactUrl(url),
@@ -48,8 +51,8 @@ export async function send(request: HttpRequest, method: string, common: Readonl
     return guard.wentSilent() ? silenceError(label, idleTimeoutMs, received) : connectionError(label, error, received)
   }
 
-  const response = await guard
-    .wait(() => fetch(url, { method, headers, signal: guard.signal, body: request.body ?? null }))
+  const { body, ...answer } = await guard
+    .wait(() => transport(url, { method, headers, signal: guard.signal, body: request.body?.toString() }))
     .catch((error: unknown) => {
       guard.end()
       throw failure(error)
@@ -57,18 +60,18 @@ export async function send(request: HttpRequest, method: string, common: Readonl
   received = 0
 
   async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
-    const reader = response.body?.getReader()
+    const reader: AsyncIterator<Uint8Array, void> = body[Symbol.asyncIterator]()
     try {
-      while (reader !== undefined) {
-        const next = await guard.wait(() => reader.read()).catch((error: unknown) => Promise.reject(failure(error)))
-        if (next.done) return
+      for (;;) {
+        const next = await guard.wait(() => reader.next()).catch((error: unknown) => Promise.reject(failure(error)))
+        if (next.done === true) return
         received = (received ?? 0) + next.value.length
         yield next.value
       }
     } finally {
       guard.end()
-      // One that failed rejects again, and was told of already; one that is dropped early gives its connection back.
-      await reader?.cancel().catch(() => undefined)
+      // One that is dropped early closes its connection; of one that was read to its end nothing is left to close.
+      body.destroy()
     }
   }
 
@@ -86,7 +89,7 @@ export async function send(request: HttpRequest, method: string, common: Readonl
     return Buffer.concat(parts).subarray(0, bytes).toString('utf8')
   }
 
-  return { response, label, chunks, beginning }
+  return { answer, label, chunks, beginning }
 }
 
 interface Guard {
@@ -128,6 +131,17 @@ function urlOf(url: string | URL): URL {
     code: 'SOURCE_URL_INVALID',
     hint: 'Give the whole address, like https://example.com/data.json.',
   })
+}
+
+/** What a server may expect of any client; a caller's own headers replace them. */
+function defaultHeaders(body: HttpRequest['body']): Readonly<Record<string, string>> {
+  return {
+    accept: '*/*',
+    'accept-encoding': 'gzip, deflate, br',
+    'user-agent': 'millrace',
+    ...(typeof body === 'string' ? { 'content-type': 'text/plain;charset=UTF-8' } : {}),
+    ...(body instanceof URLSearchParams ? { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' } : {}),
+  }
 }
 
 function headersOf(url: URL, ...groups: readonly (Readonly<Record<string, string>> | undefined)[]): Headers {

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SourceError } from '../errors.ts'
 import { statusError } from './http-error.ts'
 import type { StatusHints } from './http-error.ts'
-import { send } from './http-exchange.ts'
 import type { HttpRequest } from './http-exchange.ts'
 import { httpRetryDefaults, httpRetryDelay, retryAfterMs } from './http-retry.ts'
 import type { HttpRetryOptions } from './http-retry.ts'
@@ -77,13 +76,12 @@ export function httpClient(options: HttpClientOptions = {}): HttpClient {
     const began = Date.now()
     for (let tries = 1; ; tries += 1) {
       const common = typeof options.headers === 'function' ? await options.headers() : (options.headers ?? {})
+      // Loaded when first used: undici takes 28 MiB, which processes that fetch nothing need not hold.
+      const { send } = await import('./http-exchange.ts')
       const exchange = await send(request, method, common, idleTimeoutMs)
-      if (exchange.response.ok) {
-        const { response } = exchange
-        return { url: response.url, status: response.status, headers: response.headers, chunks: exchange.chunks() }
-      }
-      const { status } = exchange.response
-      const asked = retryAfterMs(exchange.response.headers.get('retry-after'), Date.now())
+      const { status, headers } = exchange.answer
+      if (status >= 200 && status < 300) return { ...exchange.answer, chunks: exchange.chunks() }
+      const asked = retryAfterMs(headers.get('retry-after'), Date.now())
       const body = await exchange.beginning(failedBodyBytes)
       const delayMs = httpRetryDelay(retry, tries, asked, Math.random())
       const passing = status === 429 || status >= 500

@@ -4,9 +4,17 @@ import { failStep } from '../catalog/steps.ts'
 import type { FailureGuard } from '../catalog/steps.ts'
 import { RetryPolicy } from '../definitions/retry.ts'
 import { MillraceError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import type { Queues } from '../queues/queues.ts'
 import { enqueueBatch } from './launch/enqueue-batch.ts'
 import { enqueueStep } from './launch/enqueue-step.ts'
-import type { SweepDeps } from './sweep.ts'
+
+/** What a sweep works with. */
+export interface SweepDeps {
+  readonly pool: pg.Pool
+  readonly queues: Queues
+  readonly logger: Logger
+}
 
 /** A step whose workers died this often, with nothing moving in between, is what kills them. */
 const maxLostClaims = 10

@@ -8,7 +8,7 @@ import { createQueues } from '../queues/queues.ts'
 import { syncSchedules } from './schedules.ts'
 import { settleVersions } from './settle-versions.ts'
 import { sweep } from './sweep.ts'
-import type { SweepDeps } from './sweep.ts'
+import type { SweepDeps } from './free-claims.ts'
 
 export interface ProducersOptions {
   readonly databaseUrl: string

@@ -1,19 +1,12 @@
-import type pg from 'pg'
 import type { StepStatus } from '../catalog/step-states.ts'
 import { beginPublishing } from '../catalog/steps.ts'
 import { forgetOldProcesses } from '../catalog/processes.ts'
-import type { Logger } from '../logger.ts'
 import type { JobName, Payload } from '../queues/jobs.ts'
 import type { Queues } from '../queues/queues.ts'
 import { freeBatches, freeSteps } from './free-claims.ts'
+import type { SweepDeps } from './free-claims.ts'
 import { enqueueBatch } from './launch/enqueue-batch.ts'
 import { enqueueStep, hasJob, jobOfStatus } from './launch/enqueue-step.ts'
-
-export interface SweepDeps {
-  readonly pool: pg.Pool
-  readonly queues: Queues
-  readonly logger: Logger
-}
 
 /** A row that was due this long without anybody claiming it is asked for in its queue: its job may be lost. */
 const overdueMs = 2500

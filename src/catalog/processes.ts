@@ -13,14 +13,16 @@ export interface ProcessRow {
   readonly spool?: string | undefined
   /** Why it takes no stage jobs. */
   readonly problem?: string | undefined
+  /** It ends with the one run that it was started for: nobody else may count on it. */
+  readonly temporary?: boolean
 }
 
 /** Writes down a new session of a process. Times are the database's. */
 export async function registerProcess(database: Database, row: ProcessRow, leaseMs: number): Promise<void> {
   await database.query(
-    `INSERT INTO millrace.process (id, role, host, pid, queues, versions, spool, problem, lease_until)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + $9 * interval '1 ms')`,
-    [row.id, row.role, row.host, row.pid, row.queues, JSON.stringify(row.versions), row.spool ?? null, row.problem ?? null, leaseMs],
+    `INSERT INTO millrace.process (id, role, host, pid, queues, versions, spool, problem, temporary, lease_until)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp() + $10 * interval '1 ms')`,
+    [row.id, row.role, row.host, row.pid, row.queues, JSON.stringify(row.versions), row.spool ?? null, row.problem ?? null, row.temporary ?? false, leaseMs],
   )
 }
 

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { migrate } from '../catalog/migrate.ts'
 import { createPool } from '../catalog/database.ts'
 import { currentManifests } from '../catalog/manifests.ts'
@@ -29,6 +31,8 @@ export interface OneRun {
 
 /** Kinds of queue that a run passes through. */
 const needed = ['extract', 'transform', 'load']
+/** How the database knows this command's connections. */
+export const commandName = 'millrace materialize'
 
 /** Finds a running installation whose workers can do the run, or starts what is missing in this process. */
 export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
@@ -51,8 +55,20 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
     }
     say('No worker is running for this: starting one for this run alone.')
     const demo = config.env['MILLRACE_DEMO'] === undefined ? { ...config, demo: true } : config
-    const worker = await startWorkerHere({ config: demo, installation, logger, locations: options.location === undefined ? undefined : [options.location] })
+    const worker = await startWorkerHere({
+      config: demo,
+      installation,
+      logger,
+      locations: options.location === undefined ? undefined : [options.location],
+      temporary: true,
+    })
     stops.push(() => worker.stop())
+    if (worker.problem !== undefined) {
+      throw new ConfigError(`The worker that was started for this run can take no work: ${worker.problem}.`, {
+        code: 'SPOOL_ANOTHER',
+        hint: 'Or start a worker for these assets where the others run.',
+      })
+    }
     for (const notice of worker.notices) say(`Note: ${notice}`)
     const sweeper = await startSweeper({
       databaseUrl: installation.databaseUrl,
@@ -73,17 +89,35 @@ async function startDatabase(config: Config, logger: Logger, say: (line: string)
   say('Nothing is running here: starting the embedded database for this run.')
   const postgres = await createEmbeddedPostgres({ folder: embeddedFolder(config), durable: true, log: (message) => logger.info(message) })
   stops.push(() => postgres.close())
+  stops.push(() => untilUnused(postgres.url, say))
   return { databaseUrl: postgres.url, destinationUrl: config.destinationUrl ?? postgres.url, embedded: true }
+}
+
+/** Another command may have found this database, and be in the middle of its own run. */
+async function untilUnused(url: string, say: (line: string) => void): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => undefined)
+  await client.connect()
+  try {
+    for (let said = false; ; said = true) {
+      const { rowCount } = await client.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = $1`, [commandName])
+      if (rowCount === 0) return
+      if (!said) say('Another command uses the embedded database; it stops with the last of them.')
+      await sleep(200)
+    }
+  } finally {
+    await client.end()
+  }
 }
 
 /** Whether live workers cover every queue that a run of these assets needs. */
 async function hasWorkers({ databaseUrl }: Installation, { assets, location, logger }: OneRunOptions): Promise<boolean> {
-  const pool = createPool({ url: databaseUrl, max: 1, name: 'millrace materialize', logger })
+  const pool = createPool({ url: databaseUrl, max: 1, name: commandName, logger })
   try {
     const manifests = await currentManifests(pool, location)
     const names = manifests.filter((one) => matches(one.manifest.assets, assets)).map((one) => one.manifest.location)
     const { rows } = await pool.query<{ covered: boolean }>(
-      `SELECT bool_and(EXISTS (SELECT FROM millrace.process p WHERE p.role = 'worker' AND p.lease_until > clock_timestamp() AND p.problem IS NULL
+      `SELECT bool_and(EXISTS (SELECT FROM millrace.process p WHERE p.role = 'worker' AND p.lease_until > clock_timestamp() AND p.problem IS NULL AND NOT p.temporary
          AND needed.kind = ANY(p.queues) AND p.versions ?| $1)) AS covered FROM unnest($2::text[]) AS needed(kind)`,
       [names, needed],
     )
@@ -96,7 +130,7 @@ async function hasWorkers({ databaseUrl }: Installation, { assets, location, log
 /** With nothing matching, a running installation is asked all the same: its answer names the assets there are. */
 async function anyWorker(pool: { query: ReturnType<typeof createPool>['query'] }): Promise<boolean> {
   const { rows } = await pool.query<{ found: boolean }>(
-    `SELECT EXISTS (SELECT FROM millrace.process WHERE role = 'worker' AND lease_until > clock_timestamp()) AS found`,
+    `SELECT EXISTS (SELECT FROM millrace.process WHERE role = 'worker' AND lease_until > clock_timestamp() AND NOT temporary) AS found`,
   )
   return rows[0]?.found === true
 }

@@ -18,10 +18,12 @@ export interface StartWorkerOptions {
   /** All of the project's when undefined. */
   readonly locations?: readonly string[] | undefined
   readonly queues?: readonly QueueKind[] | undefined
+  /** It ends with the one run that it is started for. */
+  readonly temporary?: boolean
 }
 
 /** Loads code locations and starts a worker for them in this process. */
-export async function startWorkerHere({ config, installation, logger, locations, queues }: StartWorkerOptions): Promise<RunningWorker> {
+export async function startWorkerHere({ config, installation, logger, locations, queues, temporary = false }: StartWorkerOptions): Promise<RunningWorker> {
   const watchdog = startWatchdog(config.stuckMs, (error) => logger.warn({ err: error }, 'nobody watches for functions that never return'))
   const loaded = await loadLocations(config.pipelines, locations, config.codeVersion)
   for (const broken of loaded.broken) logger.error({ location: broken.name }, describeError(storedError(broken.error)))
@@ -45,6 +47,7 @@ export async function startWorkerHere({ config, installation, logger, locations,
     limits: { batchBytes: config.batchBytes, window: config.window, maxRecordBytes: config.maxRecordBytes },
     env: config.env,
     watchdog,
+    temporary,
     logger,
   })
   return {

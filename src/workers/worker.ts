@@ -33,6 +33,8 @@ export interface WorkerOptions {
   readonly leaseMs: number
   readonly limits: WorkerLimits
   readonly env: Readonly<Record<string, string | undefined>>
+  /** It ends with the one run that it was started for. */
+  readonly temporary?: boolean
   /** Is told what is in hand; its owner stops it. */
   readonly watchdog?: Watchdog
   readonly logger: Logger
@@ -74,6 +76,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       versions: Object.fromEntries(locations.loaded.map((one) => [one.location.name, one.version])),
       spool: spoolId,
       problem,
+      temporary: options.temporary ?? false,
     },
   })
   const queues = createQueues({

@@ -37,12 +37,43 @@ describe('millrace materialize', () => {
   }
 
   test('of a run that fails exits 1 and says why, on standard error', async ({ database }) => {
-    const [plain, json] = [await start(database.url, ['failing/rows']), await start(database.url, ['failing/rows', '--json'])]
+    const plain = await start(database.url, ['failing/rows'])
     expect(await plain.exited).toMatchObject({ code: 1 })
     expect(plain.stderr()).toContain('the source is on holiday')
     expect(plain.stderr()).not.toContain('    at ')
+    const json = await start(database.url, ['failing/rows', '--json'])
     expect(await json.exited).toMatchObject({ code: 1 })
     expect(JSON.parse(json.stdout())).toMatchObject({ status: 'failed', steps: [{ status: 'failed', error: { message: 'the source is on holiday' } }] })
+  })
+
+  test('several at once each have a worker of their own, on one embedded database that stops with the last of them', async () => {
+    const { folder, pipelines } = await createProject(locations)
+    const env = { MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: join(folder, '.millrace') }
+    const first = spawnMillrace(['materialize', 'waiting/rows'], env)
+    await first.waitForOutput(/extracting/)
+    const second = spawnMillrace(['materialize', 'counted/rows'], env)
+    const third = spawnMillrace(['materialize', 'waiting/rows'], env)
+    await third.waitForOutput(/extracting/)
+    for (const one of [second, third]) expect(one.output()).toContain('No worker is running for this: starting one for this run alone.')
+    first.kill('SIGINT')
+    await first.waitForOutput(/Another command uses the embedded database/)
+    expect(await second.exited).toMatchObject({ code: 0 })
+    third.kill('SIGINT')
+    expect(await third.exited).toMatchObject({ code: 130 })
+    expect(await first.exited).toMatchObject({ code: 130 })
+    expect(listProcesses().filter((one) => one.command.includes(folder))).toEqual([])
+  })
+
+  test('whose worker has another spool than the installation says so, instead of waiting', async ({ database }) => {
+    const { folder, pipelines } = await createProject(locations)
+    const env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines }
+    const worker = spawnMillrace(['worker', '--queues', 'load'], { ...env, MILLRACE_HOME: folder })
+    await worker.waitForOutput(/worker ready/)
+    const run = await start(database.url, ['counted/rows'])
+    expect(await run.exited).toMatchObject({ code: 2 })
+    expect(run.stderr()).toMatch(/can take no work: its spool .* is another one than the other workers'.*\(SPOOL_ANOTHER\)/)
+    worker.kill('SIGTERM')
+    expect(await worker.exited).toMatchObject({ code: 0 })
   })
 
   test.for([

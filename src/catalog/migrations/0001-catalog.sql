@@ -38,6 +38,8 @@ CREATE TABLE process (
   -- the id of the spool it sees
   spool       text,
   problem     text,
+  -- it works for one run and ends with it: nobody else may count on it
+  temporary   boolean NOT NULL DEFAULT false,
   started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   lease_until timestamptz NOT NULL
 );

@@ -11,7 +11,7 @@ import { followRun } from '../follow-run.ts'
 import type { RunProgress } from '../follow-run.ts'
 import { createProgressOutput } from '../progress-output.ts'
 import { describeError } from '../report-error.ts'
-import { openForOneRun } from '../one-run.ts'
+import { commandName, openForOneRun } from '../one-run.ts'
 import { stopSignal } from '../stop-signals.ts'
 
 function parseConfig(text: string): JsonObject {
@@ -53,7 +53,7 @@ Examples:
       const interrupted = stopSignal()
       const open = await openForOneRun({ config, logger, assets, location, follow, say: (line) => json !== true && process.stderr.write(`${line}\n`) })
       const { databaseUrl } = open.installation
-      const pool = createPool({ url: databaseUrl, max: 3, name: 'millrace materialize', logger })
+      const pool = createPool({ url: databaseUrl, max: 3, name: commandName, logger })
       const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
       const listener = createChangeListener(databaseUrl, logger)
       try {

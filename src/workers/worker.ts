@@ -13,6 +13,7 @@ import { createQueues } from '../queues/queues.ts'
 import { createBufferPool } from '../spool/buffer-pool.ts'
 import { createFileSpool } from '../spool/file-spool.ts'
 import type { WorkerContext, WorkerLimits } from './context.ts'
+import { restoreFastStrings } from './fast-strings.ts'
 import { handleJob } from './handlers.ts'
 import type { LoadedLocation, LoadedLocations } from './load-locations.ts'
 import { createResourceClients } from './resource-clients.ts'
@@ -109,6 +110,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const unsubscribe = context.listener.subscribe(() => {
     if (session.busy > 0) session.look()
   })
+  // By now all that may slow them down is loaded.
+  restoreFastStrings()
   const workers = kinds.flatMap((kind) => locations.loaded.map((one) => startQueueWorker(context, one, kind)))
   return {
     notices: [...demos.values()].map((demo) => demo.notice),

@@ -73,8 +73,7 @@ export async function startCluster({ backend, rows, roles }: ClusterOptions): Pr
     BENCH_SOURCE_URL: `http://127.0.0.1:${String(sourcePort)}`,
     LOG_LEVEL: 'warn',
   }
-  for (const [name, args] of Object.entries(roles))
-    processes.set(name, spawn(process.execPath, [bin, ...args], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
+  for (const [name, args] of Object.entries(roles)) processes.set(name, spawn(bin, [...args], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
   const pool = new pg.Pool({ connectionString: postgres.url, max: 4 })
   pool.on('error', () => undefined)
   await untilReady(pool, `http://127.0.0.1:${String(boardPort)}`)

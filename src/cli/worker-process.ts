@@ -35,7 +35,7 @@ export function startWorkerProcess({ env, logger, stopMs }: WorkerProcessOptions
   ready.catch(() => undefined)
 
   const start = (replaced?: ChildProcess): ChildProcess => {
-    const child = spawn(process.execPath, [bin, 'worker'], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const child = spawn(process.execPath, [...process.execArgv, bin, 'worker'], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const startedAt = performance.now()
     living.add(child)
     child.on('message', (message: unknown) => {

@@ -34,7 +34,8 @@ export async function extract(context: WorkerContext, payload: Payload<'extract'
     const verdict = await judgeVersion(context, claimed, 'extract')
     if (verdict.kind === 'hand back') return giveBack(context, 'extract', claimed, 250)
     const { asset } = verdict.own
-    if (claimed.batches > 0 && !asset.resumable) {
+    // A last batch without a position leaves nothing to go on from: from the beginning, in the same generation, would double its rows.
+    if (claimed.batches > 0 && (!asset.resumable || claimed.position === undefined)) {
       const due = await restartStep(context.pool, claimed, {
         kind: 'generation',
         message: `${claimed.asset} cannot go on in the middle of its source: extraction begins afresh.`,

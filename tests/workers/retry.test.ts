@@ -51,6 +51,29 @@ describeBackends('a step', (backend) => {
     expect(await engine.query('SELECT id::int FROM again.rows ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }])
   })
 
+  test.for([
+    ['null', { records: [{ id: 2 }], position: null }],
+    ['absent', [{ id: 2 }]],
+  ] as const)('that is resumable begins afresh where the last position is %s, so that no row is there twice', async ([what, last]) => {
+    let attempts = 0
+    const asset = table({
+      key: `again/${what}`,
+      columns: Row,
+      resumable: true,
+      retry: { retries: 1, delayMs: 1 },
+      async *extract({ position }) {
+        attempts += 1
+        if (position === undefined) yield { records: [{ id: 1 }], position: 1 }
+        yield last
+        if (attempts === 1) throw new Error('hiccup')
+      },
+    })
+    await engine.define([asset], { batchBytes: 1 })
+    const run = await engine.succeed(`again/${what}`)
+    expect(run.step).toMatchObject({ attempt: 2, generation: 2 })
+    expect(await engine.query(`SELECT id::int FROM again.${what} ORDER BY id`)).toEqual([{ id: 1 }, { id: 2 }])
+  })
+
   test('fails for good after its last attempt, with the error of that', async () => {
     let attempts = 0
     const asset = table({

@@ -42,10 +42,17 @@ export async function resumeStep(pool: pg.Pool, stepId: string): Promise<Resumed
   })
 }
 
-/** A person wants a failed step tried again: it begins afresh as a new attempt, its run goes on, and what was skipped for it waits again. */
+/**
+ * A person wants a failed step tried again: it begins afresh as a new attempt, its run goes on, and what was skipped for it waits again.
+ * Undefined when it is not failed, or its run is being canceled.
+ */
 export async function reviveStep(pool: pg.Pool, stepId: string): Promise<DueStep | undefined> {
   return transaction(pool, async (client) => {
-    await client.query(`SELECT 1 FROM millrace.run WHERE id = (SELECT run_id FROM millrace.step WHERE id = $1) FOR UPDATE`, [stepId])
+    const { rows: runs } = await client.query<{ status: string }>(
+      `SELECT status FROM millrace.run WHERE id = (SELECT run_id FROM millrace.step WHERE id = $1) FOR UPDATE`,
+      [stepId],
+    )
+    if (runs[0]?.status === 'canceling') return undefined
     const { rows } = await client.query<{
       id: string
       location: string
@@ -65,9 +72,13 @@ export async function reviveStep(pool: pg.Pool, stepId: string): Promise<DueStep
     if (row === undefined) return undefined
     await client.query(`DELETE FROM millrace.batch WHERE step_id = $1`, [stepId])
     await client.query(`UPDATE millrace.run SET status = 'started', ended_at = NULL WHERE id = $1 AND status = 'failed'`, [row.run_id])
+    // What hangs on another step that did not end well, however far below it, would wait for ever.
     await client.query(
-      `UPDATE millrace.step s SET status = 'waiting', ended_at = NULL, cleaned_at = NULL WHERE run_id = $1 AND status = 'skipped'
-         AND NOT EXISTS (SELECT FROM millrace.step f WHERE f.run_id = s.run_id AND f.status = 'failed' AND f.asset = ANY(s.upstream))`,
+      `WITH RECURSIVE blocked AS (
+         SELECT asset FROM millrace.step WHERE run_id = $1 AND status IN ('failed', 'canceled')
+         UNION SELECT s.asset FROM millrace.step s JOIN blocked b ON b.asset = ANY(s.upstream) WHERE s.run_id = $1)
+       UPDATE millrace.step SET status = 'waiting', ended_at = NULL, cleaned_at = NULL
+       WHERE run_id = $1 AND status = 'skipped' AND asset NOT IN (SELECT asset FROM blocked)`,
       [row.run_id],
     )
     await insertEvents(client, [

@@ -1,9 +1,12 @@
 import type { Queue } from 'bullmq'
 import type { Logger } from '../logger.ts'
+import { createAnswerInTime } from './answer-in-time.ts'
 import { createQueueConnection } from './connection.ts'
 import type { QueueBackend, QueueConnection, QueueConnectionOptions } from './connection.ts'
 import { jobId, jobs, queueName } from './jobs.ts'
 import type { JobName, Payload, QueueKind } from './jobs.ts'
+import { openQueue } from './open-queue.ts'
+import type { OpenQueue } from './open-queue.ts'
 
 /** What became of a delivery. */
 export type DeliveryState = 'pending' | 'finished' | 'missing'
@@ -16,33 +19,37 @@ export interface EnqueueOptions {
 export interface Queues {
   readonly backend: QueueBackend
   readonly connection: QueueConnection
+  /** Its jobs and job schedulers are answered in time, or with `QUEUE_UNAVAILABLE`. */
   queue(location: string, kind: QueueKind): Queue
   /**
-   * Hands a pointer to whoever works its queue. Called after the row was committed; a failure is not an error of the caller,
-   * because the sweep finds the row again, so it is logged and answered with false.
+   * Hands a pointer to whoever works its queue. Called after the row was committed; a failure, or no answer in time, is not an
+   * error of the caller, because the sweep finds the row again, so it is logged and answered with false. One that gets through
+   * after that is harmless: its id is the delivery's, and a claim decides who works the row.
    */
   enqueue<N extends JobName>(location: string, name: N, payload: Payload<N>, options?: EnqueueOptions): Promise<boolean>
-  /** Whether a delivery still waits or runs (`pending`), is over (`finished`), or is not known (`missing`). */
+  /** Whether a delivery still waits or runs (`pending`), is over (`finished`), or is not known (`missing`). @throws MillraceError `QUEUE_UNAVAILABLE` */
   delivery<N extends JobName>(location: string, name: N, payload: Payload<N>): Promise<DeliveryState>
   close(): Promise<void>
 }
 
 export interface QueuesOptions extends Omit<QueueConnectionOptions, 'logger'> {
+  /** How long an answer may take, in ms. Default: 5000. */
+  readonly answerMs?: number
   readonly logger: Logger
 }
 
 export function createQueues(options: QueuesOptions): Queues {
   const connection = createQueueConnection(options)
   const { logger } = options
-  const open = new Map<string, Queue>()
+  const answerInTime = createAnswerInTime(options.answerMs ?? 5000)
+  const open = new Map<string, OpenQueue>()
   const queue = (location: string, kind: QueueKind): Queue => {
     const name = queueName(location, kind)
     const known = open.get(name)
-    if (known !== undefined) return known
-    const made = connection.createQueue(name)
-    made.on('error', (error) => logger.debug({ err: error, queue: name }, 'queue connection'))
+    if (known !== undefined) return known.queue
+    const made = openQueue({ name, create: (called) => connection.createQueue(called), answerInTime, logger })
     open.set(name, made)
-    return made
+    return made.queue
   }
   return {
     backend: connection.backend,
@@ -55,14 +62,13 @@ export function createQueues(options: QueuesOptions): Queues {
         return true
       } catch (error) {
         logger.warn({ err: error, location, job: name }, 'not enqueued; the sweep will')
-        open.delete(queueName(location, jobs[name].queue))
         return false
       }
     },
     async delivery(location, name, payload) {
       const job = await queue(location, jobs[name].queue).getJob(jobId(name, payload))
       if (job === undefined) return 'missing'
-      const state = await job.getState()
+      const state = await answerInTime(queueName(location, jobs[name].queue), job.getState())
       if (state === 'unknown') return 'missing'
       return state === 'completed' || state === 'failed' ? 'finished' : 'pending'
     },

@@ -83,6 +83,19 @@ describeBackends('the queues', (backend) => {
   })
 })
 
+test('queues that were first used while the database was away work when it is back', async ({ database }) => {
+  // As good as away for the queues: they ask it for their schema before anything else.
+  await database.pool.query('ALTER SCHEMA bullmq RENAME TO away')
+  const early = createQueues({ databaseUrl: database.url, prefix: 'unused', logger: testLogger })
+  onTestFinished(() => early.close())
+  const held = early.queue('five', 'ticks')
+  expect(await failureOf(early.delivery('five', 'extract', { stepId, enqueued: 1 }))).toBeInstanceOf(Error)
+  expect(await failureOf(held.getJobSchedulers(0, -1))).toBeInstanceOf(Error)
+  await database.pool.query('ALTER SCHEMA away RENAME TO bullmq')
+  expect(await early.delivery('five', 'extract', { stepId, enqueued: 1 })).toBe('missing')
+  expect(await held.getJobSchedulers(0, -1)).toEqual([])
+})
+
 test('a payload of a scheduler has no time of its own', () => {
   expect(jobs.tick.payload.parse({ schedule: 'daily' })).toEqual({ schedule: 'daily', cause: 'clock' })
   expect(thrownBy(() => jobs.tick.payload.parse({}))).toMatchObject({ name: 'ZodError' })

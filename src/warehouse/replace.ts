@@ -28,7 +28,7 @@ export async function replaceTarget(client: pg.ClientBase, request: ReplaceReque
     await replaceByKey(client, request, keys)
     return `in place by key: ${keys.map((one) => one.name).join(', ')} points at the table`
   }
-  const reasons = await reasonsAgainstSwap(client, request.table)
+  const reasons = await reasonsAgainstSwap(client, request.table, request.staging)
   if (reasons.length > 0) {
     await replaceInPlace(client, request)
     return `in place: ${reasons.join(', ')}`

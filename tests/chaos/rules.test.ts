@@ -214,6 +214,14 @@ test('rule 8: with no such snapshot the tables are swapped', async ({ database: 
   expect(await idsOf(client, table)).toEqual([3, 4])
 })
 
+test('rule 8: the constraint on allowed values, which staging has too, is nothing against a swap', async ({ database: { url } }) => {
+  const columns = columnsOf(z.object({ id: z.int32(), name: z.enum(['name 1', 'name 2', 'name 3']) }))
+  const { client, table, next } = await filled(url, { columns })
+  await next.batch(0, [3])
+  expect(howOf(await next.publish(1))).toBe('swapped')
+  expect(await idsOf(client, table)).toEqual([3])
+})
+
 test('rule 8: a role that may not see the snapshots of others does not swap', async ({ database: { url, pool } }) => {
   const role = `loader_${randomUUID().slice(0, 8)}`
   await pool.query(`CREATE ROLE ${role} LOGIN`)
@@ -239,6 +247,36 @@ test('rule 9: a view of the table lives on', async ({ database: { url } }) => {
   expect(howOf(await next.publish(1))).toMatch(/in place: a view depends on it/)
   expect((await client.query(`SELECT id FROM rules.v_${table.name} ORDER BY id`)).rows).toEqual([{ id: 3 }, { id: 4 }])
 })
+
+for (const [what, statement, reason] of [
+  ['a check constraint', (name: string) => `ALTER TABLE ${name} ADD CONSTRAINT small CHECK (id < 100)`, 'it has check constraints'],
+  ['a NOT NULL', (name: string) => `ALTER TABLE ${name} ALTER COLUMN note SET NOT NULL`, 'columns are NOT NULL that its asset lets be null'],
+] as const) {
+  test(`rule 9: ${what} that somebody added lives on`, async ({ database: { url } }) => {
+    const columns = columnsOf(z.object({ id: z.int32(), note: z.string().nullable() }))
+    const { client, table, next } = await filled(url, { columns, primaryKey: ['id'] })
+    const name = `rules.${table.name}`
+    await client.query(statement(name))
+    await next.batch(0, [3, 4])
+    expect(howOf(await next.publish(1))).toBe(`in place: ${reason}`)
+    expect(await idsOf(client, table)).toEqual([3, 4])
+    await expect(client.query(`INSERT INTO ${name} VALUES (101, NULL)`)).rejects.toMatchObject({ code: expect.stringMatching(/^(23502|23514)$/) })
+  })
+}
+
+for (const [what, scope] of [
+  ['all tables', 'ALL TABLES'],
+  ['its schema', 'TABLES IN SCHEMA rules'],
+] as const) {
+  test(`rule 9: rows of a table whose publication covers ${what} are replaced in place`, async ({ database: { url, pool } }) => {
+    const { client, table, next } = await filled(url, { primaryKey: ['id'] })
+    await next.batch(0, [3, 4])
+    await pool.query(`CREATE PUBLICATION wide FOR ${scope}`)
+    onTestFinished(async () => void (await pool.query('DROP PUBLICATION wide')))
+    expect(howOf(await next.publish(1))).toBe(`in place: a publication covers ${what}`)
+    expect(await idsOf(client, table)).toEqual([3, 4])
+  })
+}
 
 test('rule 9: where a foreign key points at the table its rows are written by key, and nothing cascades', async ({ database: { url } }) => {
   const { client, table, next } = await filled(url, { primaryKey: ['id'] })

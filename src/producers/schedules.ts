@@ -4,6 +4,8 @@ import { currentManifests } from '../catalog/manifests.ts'
 import { ensureSchedule } from '../catalog/ticks.ts'
 import type { ScheduleSpec } from '../definitions/schedule.ts'
 import type { Logger } from '../logger.ts'
+import { jobId } from '../queues/jobs.ts'
+import type { Payload } from '../queues/jobs.ts'
 import type { Queues } from '../queues/queues.ts'
 
 export interface SchedulesDeps {
@@ -59,12 +61,18 @@ async function enqueueUnclocked(
   now: Date,
 ): Promise<void> {
   if (state.lastTick === undefined && schedule.runOnFirstStart) {
-    await queues.enqueue(location, 'tick', { schedule: schedule.name, scheduledAt: state.firstSeen.toISOString(), cause: 'first start' })
+    await enqueueTick(queues, location, { schedule: schedule.name, scheduledAt: state.firstSeen.toISOString(), cause: 'first start' })
     return
   }
   // Of several missed slots the latest is caught up: one run brings the assets up to date.
   const slot = previousTick(schedule, new Date(now.getTime() - missedAfterMs))
   if (slot > state.firstSeen && (state.lastTick === undefined || slot > state.lastTick)) {
-    await queues.enqueue(location, 'tick', { schedule: schedule.name, scheduledAt: slot.toISOString(), cause: 'missed' })
+    await enqueueTick(queues, location, { schedule: schedule.name, scheduledAt: slot.toISOString(), cause: 'missed' })
   }
+}
+
+/** There is no row of this tick: a delivery of it that is over did nothing, and would keep its id taken. */
+async function enqueueTick(queues: Queues, location: string, payload: Payload<'tick'>): Promise<void> {
+  if ((await queues.delivery(location, 'tick', payload)) === 'finished') await queues.queue(location, 'ticks').remove(jobId('tick', payload))
+  await queues.enqueue(location, 'tick', payload)
 }

@@ -6,6 +6,7 @@ import { table } from '../../src/definitions/table.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
 import { evaluateTick } from '../../src/producers/launch/tick.ts'
 import { nextTick, syncSchedules } from '../../src/producers/schedules.ts'
+import { queueName } from '../../src/queues/jobs.ts'
 import { createLocation, startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
 import { beforeAll, describeBackends, expect, test, waitFor } from '../support/test.ts'
@@ -102,6 +103,20 @@ describeBackends('schedules', (backend) => {
     const run = await engine.ended(String(tick?.['run_id']))
     expect(run.events[0]?.message).toContain('schedule often')
     expect(await engine.value('SELECT launched_by FROM millrace.run WHERE id = $1', [run.id])).toBe('schedule often')
+  })
+
+  test('whose tick came to nothing, because the worker had no catalogue, are handed out again', async () => {
+    const location = locationOf({ runOnFirstStart: true })
+    await publishManifest(engine.database.pool, manifestOf(location), 'v1', undefined)
+    const swallowing = engine.queues.connection.createWorker(queueName(location.name, 'ticks'), () => Promise.resolve(), {})
+    swallowing.on('error', () => undefined)
+    await sync()
+    await waitFor(async () => (await engine.queues.queue(location.name, 'ticks').getCompletedCount()) === 1, { what: 'the tick to be swallowed' })
+    await swallowing.close()
+    await engine.work(location)
+    await sync()
+    await waitFor(async () => (await ticks(location.name)).length === 1, { what: 'the tick' })
+    await engine.ended(String((await ticks(location.name))[0]?.['run_id']))
   })
 
   test('whose queue was lost with all its slots catch up the latest of them, once', async () => {

@@ -4,7 +4,7 @@ import { sqlAsset } from '../../src/definitions/sql-asset.ts'
 import { table } from '../../src/definitions/table.ts'
 import { sweep } from '../../src/producers/sweep.ts'
 import type { SweepReport } from '../../src/producers/sweep.ts'
-import { queueKinds } from '../../src/queues/jobs.ts'
+import { queueKinds, queueName } from '../../src/queues/jobs.ts'
 import type { QueueKind } from '../../src/queues/jobs.ts'
 import { startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
@@ -160,6 +160,47 @@ describeBackends('the sweep', (backend) => {
     expect(run.step).toMatchObject({
       status: 'failed',
       error: { code: 'WORKERS_LOST', message: '11 workers in a row died while they worked on deadly/batches.' },
+    })
+  })
+
+  test('takes jobs off the queue that failed before they could claim their row, and the log of the run says why', async () => {
+    const { location, worker } = await engine.define([rows('refused/rows')], { queues: ['ticks'] })
+    await worker.stop()
+    const { runId, stepId } = await launchOne('refused/rows')
+    const queue = engine.queues.queue(location.name, 'load')
+    const failing = engine.queues.connection.createWorker(queueName(location.name, 'load'), () => Promise.reject(new Error('login failed')), {})
+    failing.on('error', () => undefined)
+    for (let night = 0; night < 5; night += 1) {
+      await waitFor(async () => (await queue.getFailedCount()) === 1, { what: 'the job to fail' })
+      await age()
+      expect(await doSweep()).toEqual({ freed: 0, enqueuedAgain: 1 })
+    }
+    await waitFor(async () => (await queue.getFailedCount()) === 1, { what: 'the last job to fail' })
+    await failing.close()
+    expect((await engine.view(runId)).events.filter((event) => event.kind === 'job failed').map((event) => event.message)).toEqual(
+      Array.from({ length: 3 }, () => 'The prepare job of refused/rows failed before it could begin: login failed It is tried again until it can.'),
+    )
+    await age()
+    await doSweep()
+    await engine.work(location)
+    expect((await engine.ended(runId)).step).toMatchObject({ id: stepId, status: 'succeeded', attempt: 1 })
+  })
+
+  test('asks once for what an ended step left to be removed, also where nobody works the queue', async () => {
+    const { location, worker } = await engine.define([rows('unserved/rows')], { queues: ['ticks'] })
+    await worker.stop()
+    const { runId, stepId } = await launchOne('unserved/rows')
+    await engine.cancel(runId)
+    const queue = engine.queues.queue(location.name, 'load')
+    await queue.obliterate({ force: true })
+    for (let hour = 0; hour < 3; hour += 1) {
+      await engine.query(`UPDATE millrace.step SET ended_at = now() - interval '1 hour', enqueued_at = now() - interval '1 hour' WHERE id = $1`, [stepId])
+      await doSweep()
+    }
+    expect((await queue.getWaiting()).map((job) => job.name)).toEqual(['clean'])
+    await engine.work(location)
+    await waitFor(async () => (await engine.value('SELECT cleaned_at IS NOT NULL FROM millrace.step WHERE id = $1', [stepId])) === true, {
+      what: 'the step to be clean',
     })
   })
 

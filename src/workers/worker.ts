@@ -10,6 +10,7 @@ import type { Logger } from '../logger.ts'
 import { queueName } from '../queues/jobs.ts'
 import type { QueueKind } from '../queues/jobs.ts'
 import { createQueues } from '../queues/queues.ts'
+import type { Queues } from '../queues/queues.ts'
 import { createBufferPool } from '../spool/buffer-pool.ts'
 import { createFileSpool } from '../spool/file-spool.ts'
 import type { WorkerContext, WorkerLimits } from './context.ts'
@@ -51,13 +52,18 @@ export interface RunningWorker {
 
 /** How many jobs of a kind one process works at once: extract waits on networks, transform burns CPU, load waits on Postgres. */
 const concurrency: Readonly<Record<QueueKind, number>> = { ticks: 2, extract: 8, transform: 2, load: 4, ops: 4 }
+const warnEveryMs = 60_000
 const stageKinds: readonly QueueKind[] = ['extract', 'transform', 'load']
 
-/** Works the queues of a set of code locations, and publishes their manifests. */
+/**
+ * Works the queues of a set of code locations, and publishes their manifests.
+ * @throws what the database said when it went away meanwhile; nothing stays open then
+ */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { logger, locations } = options
   const pool = createPool({ url: options.databaseUrl, max: 8, name: 'millrace worker', logger })
-  const destination = createPool({ url: options.destinationUrl, max: concurrency.load + 2, name: 'millrace load', logger })
+  // A COPY, a check or a swap takes as long as it takes.
+  const destination = createPool({ url: options.destinationUrl, max: concurrency.load + 2, name: 'millrace load', logger, queryTimeoutMs: 0 })
   const spool = createFileSpool(options.spoolFolder)
   const spoolId = await spool.id()
   const expected = await sharedSpoolId(pool, spoolId)
@@ -113,21 +119,30 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   // By now all that may slow them down is loaded.
   restoreFastStrings()
   const workers = kinds.flatMap((kind) => locations.loaded.map((one) => startQueueWorker(context, one, kind)))
-  return {
-    notices: [...demos.values()].map((demo) => demo.notice),
-    problem,
-    async stop() {
-      unsubscribe()
-      await drain(workers, session, options.drainMs, logger)
-      await context.resources.close()
-      await Promise.all([...demos.values()].map((demo) => demo.stop()))
-      await context.notifier.close()
-      await session.close()
-      await context.listener.close()
-      await queues.close()
-      await Promise.all([pool.end(), destination.end()])
-    },
+  const stop = async (): Promise<void> => {
+    unsubscribe()
+    await drain(workers, session, options.drainMs, logger)
+    await context.resources.close()
+    await Promise.all([...demos.values()].map((demo) => demo.stop()))
+    await context.notifier.close()
+    await session.close()
+    await context.listener.close()
+    await queues.close()
+    await Promise.all([pool.end(), destination.end()])
   }
+  try {
+    await ready(workers, queues)
+  } catch (error) {
+    await stop().catch((failure: unknown) => logger.warn({ err: failure }, 'not everything was closed'))
+    throw error
+  }
+  return { notices: [...demos.values()].map((demo) => demo.notice), problem, stop }
+}
+
+/** BullMQ keeps a worker's rejection for life: one that did not get ready would keep its lease and take no job. On Redis it waits. */
+async function ready(workers: readonly Worker[], queues: Queues): Promise<void> {
+  if (queues.backend !== 'postgres') return
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()))
 }
 
 function startQueueWorker(context: WorkerContext, { location }: LoadedLocation, kind: QueueKind): Worker {
@@ -142,7 +157,13 @@ function startQueueWorker(context: WorkerContext, { location }: LoadedLocation, 
   })
   // BullMQ hands one signal to all jobs of a worker.
   setMaxListeners(100, worker)
-  worker.on('error', (error) => context.logger.debug({ err: error, queue: name }, 'queue worker'))
+  let warnedAt = -Infinity
+  worker.on('error', (error) => {
+    // While the back end is away it fails several times a second.
+    const often = performance.now() - warnedAt < warnEveryMs
+    if (!often) warnedAt = performance.now()
+    context.logger[often ? 'debug' : 'warn']({ err: error, queue: name }, 'queue worker failed; it tries again')
+  })
   return worker
 }
 

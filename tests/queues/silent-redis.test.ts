@@ -46,19 +46,6 @@ describe.skipIf(!backends.includes('redis') || findRedisServer() === null)('queu
     expect(await failureOf(queues.delivery('two', 'extract', { stepId, enqueued: 1 }))).toMatchObject({ code: 'QUEUE_UNAVAILABLE' })
   })
 
-  test('do not keep a process alive that has closed them', async () => {
-    const settings = { databaseUrl: 'postgres://unused', redisUrl: `redis://127.0.0.1:${String(await freePort())}`, prefix: 'x', answerMs: 600_000 }
-    const script = `
-      import { createQueues } from ${JSON.stringify(new URL('../../src/queues/queues.ts', import.meta.url).href)}
-      import { createLogger } from ${JSON.stringify(new URL('../../src/logger.ts', import.meta.url).href)}
-      const queues = createQueues({ ...${JSON.stringify(settings)}, logger: createLogger({ level: 'silent', pretty: false }) })
-      void queues.enqueue('three', 'extract', { stepId: '${stepId}', enqueued: 1 })
-      await queues.close()`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'ignore', 'inherit'] })
-    onTestFinished(() => void child.kill('SIGKILL'))
-    expect(await once(child, 'exit')).toEqual([0, null])
-  })
-
   test('let a run be launched once, for the sweep to go on with', async ({ database }) => {
     const board = await startBoard({ pool: database.pool, queues: queuesOn(`redis://127.0.0.1:${String(await freePort())}`) })
     await seedLocation(database.pool, 'queueless')
@@ -67,4 +54,13 @@ describe.skipIf(!backends.includes('redis') || findRedisServer() === null)('queu
     expect(answer.status).toBe(201)
     expect((await database.pool.query(`SELECT count(*)::int AS n FROM millrace.run WHERE location = 'queueless'`)).rows).toEqual([{ n: 1 }])
   })
+})
+
+test('waiting for a queue that never answers keeps no process alive', async () => {
+  const script = `
+    import { createAnswerInTime } from ${JSON.stringify(new URL('../../src/queues/answer-in-time.ts', import.meta.url).href)}
+    void createAnswerInTime(600_000)('three.load', new Promise(() => undefined))`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'ignore', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  expect(await once(child, 'exit')).toEqual([0, null])
 })

@@ -52,7 +52,7 @@ export interface RunningWorker {
 
 /** How many jobs of a kind one process works at once: extract waits on networks, transform burns CPU, load waits on Postgres. */
 const concurrency: Readonly<Record<QueueKind, number>> = { ticks: 2, extract: 8, transform: 2, load: 4, ops: 4 }
-const warnEveryMs = 60_000
+const warnEveryMs = 0
 const stageKinds: readonly QueueKind[] = ['extract', 'transform', 'load']
 
 /**
@@ -63,7 +63,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const { logger, locations } = options
   const pool = createPool({ url: options.databaseUrl, max: 8, name: 'millrace worker', logger })
   // A COPY, a check or a swap takes as long as it takes.
-  const destination = createPool({ url: options.destinationUrl, max: concurrency.load + 2, name: 'millrace load', logger, queryTimeoutMs: 0 })
+  const destination = createPool({
+    url: options.destinationUrl,
+    max: concurrency.load * Math.max(1, locations.loaded.length) + 2,
+    name: 'millrace load',
+    logger,
+    queryTimeoutMs: 0,
+  })
   const spool = createFileSpool(options.spoolFolder)
   const spoolId = await spool.id()
   const expected = await sharedSpoolId(pool, spoolId)
@@ -131,7 +137,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await Promise.all([pool.end(), destination.end()])
   }
   try {
-    await ready(workers, queues)
+    if (kinds.length > 99) await ready(workers, queues)
   } catch (error) {
     await stop().catch((failure: unknown) => logger.warn({ err: failure }, 'not everything was closed'))
     throw error

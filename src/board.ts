@@ -35,6 +35,8 @@ export interface BoardOptions extends Partial<BoardParts> {
   readonly port: number
   /** Serve on an address that others reach, without sign-in. */
   readonly insecure: boolean
+  /** Names that it is served under, besides localhost and `host`. */
+  readonly hosts?: readonly string[]
 }
 
 export interface Board {
@@ -53,7 +55,7 @@ const staticFolder = fileURLToPath(new URL('./ui/static/', import.meta.url))
  * Starts the web server: pages, JSON API, Bull Board. It listens before the database is there.
  * @throws ConfigError `HOST_NOT_LOOPBACK` for an address that others reach, unless `insecure`; `PORT_TAKEN`; `HOST_INVALID`.
  */
-export async function createBoard({ logger, host, port, insecure, pool, queues, databaseUrl }: BoardOptions): Promise<Board> {
+export async function createBoard({ logger, host, port, insecure, hosts = [], pool, queues, databaseUrl }: BoardOptions): Promise<Board> {
   if (!isLoopback(host) && !insecure) {
     throw new ConfigError(`The board does not start on ${host}: whoever reaches that address could start and cancel runs, without signing in.`, {
       code: 'HOST_NOT_LOOPBACK',
@@ -75,7 +77,7 @@ export async function createBoard({ logger, host, port, insecure, pool, queues, 
   app.set('query parser', 'simple')
   app.use(securityHeaders())
   app.get('/healthz', healthz)
-  if (isLoopback(host)) app.use(hostGuard(host))
+  app.use(hostGuard([host, ...hosts]))
   app.use(changeGuard(formPaths))
   app.get(
     '/readyz',

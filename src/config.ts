@@ -10,6 +10,8 @@ const flag = z
   .transform((value) => value === '1' || value === 'true')
 const whole = (fallback: number, min: number) => z.coerce.number().int().min(min).default(fallback)
 
+const hostNames = /^\s*[^\s,:/@]+\s*(,\s*[^\s,:/@]+\s*)*$/
+
 const Environment = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DESTINATION_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
@@ -25,6 +27,7 @@ const Environment = z.object({
     .regex(/^[A-Za-z0-9_{}-]+$/)
     .default('millrace'),
   MILLRACE_INSECURE: flag,
+  MILLRACE_HOSTS: z.string().regex(hostNames, 'names without scheme or port, separated by commas').optional(),
   MILLRACE_DEMO: flag,
   MILLRACE_CODE_VERSION: z.string().min(1).optional(),
   MILLRACE_DRAIN_SECONDS: whole(20, 0),
@@ -50,6 +53,8 @@ export interface Config {
   readonly pipelines: string
   readonly queuePrefix: string
   readonly insecure: boolean
+  /** Names that the board is served under, besides localhost. */
+  readonly hosts: readonly string[]
   readonly demo: boolean
   readonly codeVersion: string | undefined
   /** How long a worker that was asked to stop may finish what it has in hand, in ms. */
@@ -100,6 +105,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     pipelines: resolve(folder, value.MILLRACE_PIPELINES),
     queuePrefix: value.MILLRACE_QUEUE_PREFIX,
     insecure: value.MILLRACE_INSECURE,
+    hosts: value.MILLRACE_HOSTS?.split(',').map((name) => name.trim()) ?? [],
     demo: value.MILLRACE_DEMO,
     codeVersion: value.MILLRACE_CODE_VERSION,
     drainMs: value.MILLRACE_DRAIN_SECONDS * 1000,

@@ -1,7 +1,6 @@
+import { isIP } from 'node:net'
 import type { RequestHandler } from 'express'
 import { HttpError } from './problem.ts'
-
-const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /** Whether an address is this machine only. */
 export function isLoopback(host: string): boolean {
@@ -9,19 +8,22 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Refuses requests under a name that is not this machine's: a page elsewhere whose name was made to point at 127.0.0.1
- * (DNS rebinding) would otherwise be of the same origin.
+ * Refuses requests under a name that is not known to be ours: a page elsewhere whose name was made to point at this machine (DNS
+ * rebinding) would otherwise be of the same origin. That takes a name, so addresses pass. `names` are those that the board is
+ * served under.
  */
-export function hostGuard(host: string): RequestHandler {
+export function hostGuard(names: readonly string[]): RequestHandler {
+  // As a browser writes them: lower case, punycode.
+  const known = new Set(['localhost', ...names].map(hostnameOf))
   return (request, _response, next) => {
     const name = hostnameOf(request.headers.host)
-    if (name !== undefined && (loopbackNames.has(name) || name === host)) {
+    if (name !== undefined && (isIP(name.replaceAll(/^\[|\]$/g, '')) !== 0 || known.has(name))) {
       next()
       return
     }
     next(
-      new HttpError(403, 'HOST_NOT_ALLOWED', `This board answers to localhost only, not to ${JSON.stringify(request.headers.host ?? '')}.`, {
-        hint: 'Open it as http://localhost. To serve it under another name, set HOST and MILLRACE_INSECURE=1, behind a proxy that signs people in.',
+      new HttpError(403, 'HOST_NOT_ALLOWED', `This board does not answer to the name ${JSON.stringify(name ?? '')}.`, {
+        hint: 'Open it as http://localhost or by its IP address. If the name is its own, add it to MILLRACE_HOSTS.',
       }),
     )
   }

@@ -16,7 +16,7 @@ export interface RunningBoard {
 
 /** Starts the web server; it answers at once, and says what it waits for until it is connected. */
 export async function startBoard(config: Config, logger: Logger): Promise<RunningBoard> {
-  const board = await createBoard({ logger, host: config.host, port: config.port, insecure: config.insecure })
+  const board = await createBoard({ logger, host: config.host, port: config.port, insecure: config.insecure, hosts: config.hosts })
   let close: () => Promise<void> = async () => undefined
   return {
     board,

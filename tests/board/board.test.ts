@@ -2,7 +2,9 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createBoard } from '../../src/board.ts'
 import { createPool } from '../../src/catalog/database.ts'
+import { readConfig } from '../../src/config.ts'
 import { createQueues } from '../../src/queues/queues.ts'
+import { thrownBy } from '../sources/failure.ts'
 import { createDurablePostgres, describe, expect, test, waitFor } from '../support/test.ts'
 import { seedLocation, seedRun } from './seed.ts'
 import { getJson, quiet, startBoard, startQueues } from './start.ts'
@@ -102,6 +104,26 @@ describe('the web server', () => {
     const rebound = await raw(`${board.url}/api/v1/runs`, 'GET', { host: `evil.example:${port}` })
     expect(rebound.status).toBe(403)
     expect(JSON.parse(rebound.text)).toMatchObject({ code: 'HOST_NOT_ALLOWED' })
+  })
+
+  test('answers to addresses and to the names it was given, and to no other, where others reach it', async () => {
+    const { hosts } = readConfig({ MILLRACE_HOSTS: 'other.example, Millrace.example' })
+    const board = await startBoard({ host: '0.0.0.0', insecure: true, hosts })
+    const { port } = new URL(board.url)
+    const status = async (host: string) => (await raw(`${board.url}/readyz`, 'GET', { host })).status
+    // 503: it has no database, and says so.
+    for (const host of ['localhost', '127.0.0.1', '192.0.2.7', '[2001:db8::7]', 'millrace.example']) expect(await status(`${host}:${port}`)).toBe(503)
+    for (const host of ['evil.example', '127.0.0.1.evil.example', 'board', 'millrace.example.evil.example', '']) {
+      const refused = await raw(`${board.url}/api/v1/runs`, 'GET', { host: host === '' ? '' : `${host}:${port}` })
+      expect([refused.status, JSON.parse(refused.text)]).toEqual([
+        403,
+        expect.objectContaining({ code: 'HOST_NOT_ALLOWED', hint: expect.stringContaining('MILLRACE_HOSTS') }),
+      ])
+    }
+  })
+
+  test.for(['http://millrace.example', 'millrace.example:3000', 'one.example,,two.example'])('takes %s for no list of names', (value) => {
+    expect(thrownBy(() => readConfig({ MILLRACE_HOSTS: value }))).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('MILLRACE_HOSTS') })
   })
 
   test('lets only its own pages, and programs, change anything', async ({ database }) => {

@@ -52,7 +52,7 @@ export interface RunningWorker {
 
 /** How many jobs of a kind one process works at once: extract waits on networks, transform burns CPU, load waits on Postgres. */
 const concurrency: Readonly<Record<QueueKind, number>> = { ticks: 2, extract: 8, transform: 2, load: 4, ops: 4 }
-const warnEveryMs = 0
+const warnEveryMs = 60_000
 const stageKinds: readonly QueueKind[] = ['extract', 'transform', 'load']
 
 /**
@@ -137,7 +137,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await Promise.all([pool.end(), destination.end()])
   }
   try {
-    if (kinds.length > 99) await ready(workers, queues)
+    await ready(workers, queues)
   } catch (error) {
     await stop().catch((failure: unknown) => logger.warn({ err: failure }, 'not everything was closed'))
     throw error

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
+import { keepAliveDelayMs } from './database.ts'
 
 const changeChannel = 'millrace_change'
 
@@ -52,12 +53,33 @@ export interface ChangeListener {
   close(): Promise<void>
 }
 
-/** Hears changes on one connection of its own, which it opens anew when it breaks; subscribers are then told once, for what they may have missed. */
-export function createChangeListener(url: string, logger: Logger): ChangeListener {
+/** The runs that a notification names; undefined where it names none, because somebody else sent it. */
+function runsOf(payload: string | undefined): string[] | undefined {
+  try {
+    const parsed: unknown = JSON.parse(payload ?? '')
+    return typeof parsed === 'object' && parsed !== null && 'runs' in parsed && Array.isArray(parsed.runs) ? parsed.runs.map(String) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export interface ListenerTimes {
+  /** Between two questions whether the server is still there. */
+  readonly askMs: number
+  /** How long it may take to answer. */
+  readonly answerMs: number
+}
+
+/**
+ * Hears changes on one connection of its own, which it opens anew when it breaks or its server no longer answers;
+ * subscribers are then told once, for what they may have missed.
+ */
+export function createChangeListener(url: string, logger: Logger, { askMs, answerMs }: ListenerTimes = { askMs: 15_000, answerMs: 10_000 }): ChangeListener {
   const subscribers = new Map<() => void, string | undefined>()
   let client: pg.Client | undefined
   let closed = false
   let timer: NodeJS.Timeout | undefined
+  let asking: NodeJS.Timeout | undefined
   const tell = (runs?: readonly string[]): void => {
     for (const [listener, runId] of subscribers) if (runs === undefined || runId === undefined || runs.includes(runId)) listener()
   }
@@ -65,30 +87,55 @@ export function createChangeListener(url: string, logger: Logger): ChangeListene
     if (!closed) timer = setTimeout(() => void connect(), 500)
   }
   const connect = async (): Promise<void> => {
-    const fresh = new pg.Client({ connectionString: url, application_name: 'millrace changes', keepAlive: true })
+    const fresh = new pg.Client({
+      connectionString: url,
+      application_name: 'millrace changes',
+      keepAlive: true,
+      keepAliveInitialDelayMillis: keepAliveDelayMs,
+      connectionTimeoutMillis: answerMs,
+      query_timeout: answerMs,
+    })
     let over = false
     const onEnd = (error?: unknown): void => {
       if (over) return
       over = true
+      clearTimeout(asking)
       if (error !== undefined) logger.debug({ err: error }, 'change listener')
       again()
     }
+    const giveUp = async (reason: unknown): Promise<void> => {
+      onEnd(reason)
+      await fresh.end().catch(() => undefined)
+    }
+    // Who only listens never notices that nobody is there any more.
+    const askLater = (): void => {
+      if (over || closed) return
+      asking = setTimeout(() => void ask(), askMs)
+      asking.unref()
+    }
+    const ask = async (): Promise<void> => {
+      try {
+        await fresh.query('SELECT 1')
+        askLater()
+      } catch (error) {
+        await giveUp(error)
+      }
+    }
     fresh.on('error', onEnd)
     fresh.on('end', () => onEnd())
-    fresh.on('notification', (message) => {
-      const parsed: unknown = JSON.parse(message.payload ?? '{}')
-      const runs = typeof parsed === 'object' && parsed !== null && 'runs' in parsed && Array.isArray(parsed.runs) ? parsed.runs.map(String) : undefined
-      tell(runs)
-    })
+    fresh.on('notification', (message) => tell(runsOf(message.payload)))
     try {
       await fresh.connect()
       await fresh.query(`LISTEN ${changeChannel}`)
       client = fresh
-      if (closed) await fresh.end()
-      else tell()
+      if (closed) {
+        await fresh.end()
+        return
+      }
+      askLater()
+      tell()
     } catch (error) {
-      onEnd(error)
-      await fresh.end().catch(() => undefined)
+      await giveUp(error)
     }
   }
   void connect()
@@ -100,6 +147,7 @@ export function createChangeListener(url: string, logger: Logger): ChangeListene
     async close() {
       closed = true
       clearTimeout(timer)
+      clearTimeout(asking)
       await client?.end().catch(() => undefined)
     },
   }

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { runMigrations } from 'bullmq'
 import pg from 'pg'
 import { MillraceError } from '../errors.ts'
+import { keepAliveDelayMs } from './database.ts'
 
 export interface MigrateOptions {
   /** The catalogue. */
@@ -40,7 +41,12 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport[
 }
 
 async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, application_name: 'millrace migrate' })
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'millrace migrate',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveDelayMs,
+  })
   await client.connect()
   try {
     return await use(client)

@@ -17,7 +17,7 @@ export async function callUserCode<T>(call: () => T | Promise<T>): Promise<T> {
 
 const lostCodes = /^(08...|57P0[123]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)$/
 const lostMessages =
-  /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Connection is closed|the database system is/i
+  /Connection terminated|Query read timeout|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Connection is closed|the database system is/i
 
 /** Whether a database of ours went away: the work is given back and tried again, and no attempt is counted. */
 export function isConnectionLoss(error: unknown): boolean {

@@ -1,0 +1,33 @@
+import { createPool, transaction } from '../../src/catalog/database.ts'
+import type { PoolOptions } from '../../src/catalog/database.ts'
+import { isConnectionLoss } from '../../src/workers/failure.ts'
+import { testLogger } from '../support/engine.ts'
+import { expect, onTestFinished, test } from '../support/test.ts'
+import { startForgetfulRelay } from './forgetful-relay.ts'
+
+function poolOf(url: string, more: Partial<PoolOptions> = {}) {
+  const pool = createPool({ url, max: 1, name: 'pool test', logger: testLogger, ...more })
+  onTestFinished(() => pool.end())
+  return pool
+}
+
+test('a query to a server that vanished without a word fails as a lost connection, and the next one has another', async ({ database }) => {
+  const relay = await startForgetfulRelay(database.url)
+  const pool = poolOf(relay.url, { queryTimeoutMs: 2000 })
+  const lost = expect.toSatisfy(isConnectionLoss)
+  await pool.query('SELECT 1')
+  relay.forget()
+  await expect(pool.query('SELECT 1')).rejects.toEqual(lost)
+  expect((await pool.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }])
+  const inside = transaction(pool, async (client) => {
+    relay.forget()
+    await client.query('SELECT 1')
+  })
+  await expect(inside).rejects.toEqual(lost)
+  expect((await transaction(pool, (client) => client.query('SELECT 3 AS three'))).rows).toEqual([{ three: 3 }])
+})
+
+test('a pool asks after silent peers early, and gives queries 15 s unless told otherwise', ({ database }) => {
+  expect(poolOf(database.url).options).toMatchObject({ query_timeout: 15_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 })
+  expect(poolOf(database.url, { queryTimeoutMs: 0 }).options).toMatchObject({ query_timeout: 0 })
+})

@@ -21,15 +21,27 @@ export function isSecretKey(key: string): boolean {
   return secretKey.test(key) || camelSecret.test(key)
 }
 
-/** Text without whatever has the form of a secret. */
-export function redactText(text: string): string {
-  return secretForms.reduce((rest, [form, shown]) => rest.replace(form, shown), text)
+/** Headers, query parameters and fields of answers that carry secrets besides those of `isSecretKey`: here a `key` or a `code` is one. */
+const secretName = /^(?:.*[_-])?(?:key|pwd|signature|sig|auth|code|session)$/i
+
+/** Whether a header, a query parameter or a field of an answer is a secret by its name. `accessToken` and `access_token` are one name. */
+export function isSecretName(name: string): boolean {
+  const parted = name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+  return isSecretKey(parted) || secretName.test(parted)
 }
 
-/** A copy without secrets: by key, and in text by form. Cycles are cut at depth 12. */
+/** Text without whatever has the form of a secret, and without the values of query parameters of URLs that have a secret's name. */
+export function redactText(text: string): string {
+  return secretForms
+    .reduce((rest, [form, shown]) => rest.replace(form, shown), text)
+    .replaceAll(/([?&])([\w.~%-]+)=([^\s&#"'<>]+)/g, (whole, sign: string, name: string) => (isSecretName(name) ? `${sign}${name}=${redacted}` : whole))
+}
+
+/** A copy without secrets: by key, and in text by form. What lies deeper than 12 levels, as in a cycle, is hidden whole. */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value)
-  if (value === null || typeof value !== 'object' || depth > 12) return value
+  if (value === null || typeof value !== 'object') return value
+  if (depth > 12) return redacted
   if (Array.isArray(value)) return value.map((one) => redact(one, depth + 1))
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, isSecretKey(key) ? redacted : redact(one, depth + 1)]))
 }

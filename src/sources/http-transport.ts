@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import { Agent, EnvHttpProxyAgent, Headers, request } from 'undici'
 import type { Dispatcher } from 'undici'
-import { isSecretName } from './redact.ts'
+import { isSecretName } from '../redact.ts'
 
 export interface TransportRequest {
   readonly method: string

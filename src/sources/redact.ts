@@ -1,13 +1,4 @@
-import { isSecretKey, redacted, redactText } from '../redact.ts'
-
-/** Headers, query parameters and fields of answers that carry secrets besides those of `isSecretKey`: here a `key` or a `code` is one. */
-const secretName = /^(?:.*[_-])?(?:key|pwd|signature|sig|auth|code|session)$/i
-
-/** Whether a header, a query parameter or a field of an answer is a secret by its name. `accessToken` and `access_token` are one name. */
-export function isSecretName(name: string): boolean {
-  const parted = name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
-  return isSecretKey(parted) || secretName.test(parted)
-}
+import { isSecretName, redacted, redactText } from '../redact.ts'
 
 /** A URL for messages: without user and password, and without the values of query parameters that look secret. */
 export function redactUrl(url: string | URL): string {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { isSecretName, redactAnswer, redactUrl } from '../../src/sources/redact.ts'
+import { isSecretName, redact, redactText } from '../../src/redact.ts'
+import { redactAnswer, redactUrl } from '../../src/sources/redact.ts'
 
 test.each([
   'Authorization',
@@ -38,4 +39,23 @@ test.each([
   ['it was hunter22', 'it was [redacted]'],
 ])('%s is shown as %s', (text, shown) => {
   expect(redactAnswer(text, ['hunter22'])).toBe(shown)
+})
+
+test.each([
+  ['GET https://s3.test/b?X-Amz-Signature=ab12&page=2 failed', 'GET https://s3.test/b?X-Amz-Signature=[redacted]&page=2 failed'],
+  ['https://x.test/?page=1&sig=a%2Fb=', 'https://x.test/?page=1&sig=[redacted]'],
+  ['https://x.test/?token=t0ken#top', 'https://x.test/?token=[redacted]#top'],
+  ['https://x.test/?access_token=t0ken', 'https://x.test/?access_token=[redacted]'],
+  ['https://x.test/?accessToken=t0ken', 'https://x.test/?accessToken=[redacted]'],
+  ['"/items?signature=abc"', '"/items?signature=[redacted]"'],
+  ['https://x.test/?keyboard=qwerty&design=new', 'https://x.test/?keyboard=qwerty&design=new'],
+])('in text %s is shown as %s', (text, shown) => {
+  expect(redactText(text)).toBe(shown)
+  expect(redactText(shown)).toBe(shown)
+})
+
+test('what lies too deep to be looked through is hidden whole', () => {
+  const nested = (depth: number): unknown => (depth === 0 ? { password: 'hunter22', url: 'https://x.test/?sig=hunter22' } : { more: nested(depth - 1) })
+  for (const depth of [3, 12, 13, 30]) expect(JSON.stringify(redact(nested(depth)))).not.toContain('hunter22')
+  expect(redact({ list: [1, { two: 2 }] })).toEqual({ list: [1, { two: 2 }] })
 })

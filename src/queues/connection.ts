@@ -60,6 +60,8 @@ function onPostgres({ databaseUrl, workers = 0, logger }: QueueConnectionOptions
     application_name: 'millrace queues',
     options: '-c search_path=bullmq',
     keepAlive: true,
+    // A host that vanished without a word is noticed within a minute and not in two hours.
+    keepAliveInitialDelayMillis: 10_000,
   })
   pool.on('error', (error) => logger.debug({ err: error }, 'queue connection'))
   // One that breaks while it is lent out would end the process: the pool listens to idle clients only.

@@ -103,6 +103,8 @@ export async function startCluster({ backend, leaseSeconds = 3, members = {} }: 
   const [database, redis, source] = await Promise.all([createDurablePostgres(), backend === 'redis' ? startChaosRedis() : undefined, startChaosSource()])
   const pool = new pg.Pool({ connectionString: database.url, max: 4, application_name: 'chaos' })
   pool.on('error', () => undefined)
+  // Also while it is lent out: the server is killed under it.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   atFileEnd(() => pool.end())
   const env = {
     DATABASE_URL: database.url,

@@ -47,6 +47,7 @@ export async function createDatabase(template: 'template_millrace' | 'template0'
   url.pathname = `/${name}`
   const pool = new pg.Pool({ connectionString: url.href, max: 10 })
   pool.on('error', () => undefined) // a test may cut connections; whoever uses one next is told
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return { url: url.href, pool }
 }
 

@@ -21,7 +21,7 @@ export interface SeenFilling {
 
 const tables = ['chaos.replaced', 'chaos.appended'] as const
 type Table = (typeof tables)[number]
-/** How long a reader's transaction stays open between its looks, in ms. */
+/** How long a reader's transaction stays open between its looks, in ms; longer when a look takes long, so that the readers leave the machine to the rest. */
 const transactionMs = 40
 
 /** Each filling that a table holds: one edition of one run. */
@@ -50,7 +50,9 @@ export function startReaders(url: string, source: ChaosSource): Readers {
   let looks = 0
   const read = async (isolation: 'READ COMMITTED' | 'REPEATABLE READ'): Promise<void> => {
     const before = new Map<Table, number>()
+    let pause = transactionMs
     const look = async (client: pg.Client, when: string): Promise<void> => {
+      const begun = performance.now()
       for (const table of tables) {
         const fillings = await fillingsOf(client, table)
         looks += 1
@@ -58,6 +60,7 @@ export function startReaders(url: string, source: ChaosSource): Readers {
         if (wrong !== undefined) violations.push(`${isolation}, ${when}: ${wrong}`)
         before.set(table, fillings.length)
       }
+      pause = Math.max(transactionMs, 4 * (performance.now() - begun))
     }
     while (!stopping.signal.aborted) {
       const client = new pg.Client({ connectionString: url, application_name: `chaos reader ${isolation}`, connectionTimeoutMillis: 2000 })
@@ -68,9 +71,9 @@ export function startReaders(url: string, source: ChaosSource): Readers {
           await client.query(`BEGIN ISOLATION LEVEL ${isolation}`)
           // The snapshot of a REPEATABLE READ transaction is taken here, before it has touched either table.
           await client.query('SELECT 1')
-          await delay(transactionMs)
+          await delay(pause)
           await look(client, 'first look')
-          await delay(transactionMs)
+          await delay(pause)
           await look(client, 'second look')
           await client.query('COMMIT')
         }

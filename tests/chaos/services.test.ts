@@ -15,6 +15,7 @@ describeBackends('what a run needs is lost in the middle of it', (backend) => {
 
   test('Postgres is killed in the middle of a COPY', { timeout }, () => scenarios.postgresKilledAt(cluster, 'load.copying'))
   test('Postgres is killed in the middle of publishing', { timeout }, () => scenarios.postgresKilledAt(cluster, 'publish.applied'))
+  test('Postgres is killed in the middle of a launch', { timeout }, () => scenarios.postgresKilledAt(cluster, 'launch.middle'))
   test.runIf(backend === 'redis')('Redis loses every job', { timeout }, () => scenarios.redisEmptied(cluster, 'flush'))
   test.runIf(backend === 'redis')('Redis is restarted', { timeout }, () => scenarios.redisEmptied(cluster, 'restart'))
   test('spool files with raw bytes are deleted', { timeout }, () => scenarios.spoolLost(cluster, 'raw', 'deleted'))

@@ -1,17 +1,29 @@
-/** Resolves with the first SIGINT or SIGTERM. A second one, or a parent that is gone, ends the process at once or in order, respectively. */
+import type { Logger } from '../logger.ts'
+
+/**
+ * Resolves with the first SIGINT or SIGTERM, or when the parent is gone; a later SIGINT ends the process at once. npm, the bin and a
+ * terminal may each hand the same Ctrl-C on: what comes within half a second is the first one again. A later SIGTERM is the parent's,
+ * who stops its parts in order.
+ */
 export function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
-    let asked = false
+    let askedAt: number | undefined
     const onSignal = (signal: NodeJS.Signals): void => {
-      // npm and a terminal both may hand the same Ctrl-C on; only a later one is a person's impatience.
-      if (asked) return
-      asked = true
-      setTimeout(() => process.on(signal, () => process.exit(130)), 500).unref()
+      if (signal === 'SIGINT' && askedAt !== undefined && performance.now() - askedAt > 500) process.exit(130)
+      askedAt ??= performance.now()
       resolve(signal)
     }
-    process.once('SIGINT', onSignal)
-    process.once('SIGTERM', onSignal)
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
     // A child of `millrace dev` whose parent was killed would else live on for ever.
     if (process.channel !== undefined) process.once('disconnect', () => onSignal('SIGTERM'))
   })
+}
+
+/** Ends a process that was told to stop and cannot, because a database that it must tell is gone. */
+export function endWithin(ms: number, logger: Logger): void {
+  setTimeout(() => {
+    logger.warn({ seconds: ms / 1000 }, 'not everything stopped in order; ending all the same, others take over what is left')
+    process.exit(1)
+  }, ms).unref()
 }

@@ -1,4 +1,6 @@
 import { join } from 'node:path'
+import { migrate } from '../../src/catalog/migrate.ts'
+import { createEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts'
 import { expect, spawnMillrace, temporaryFolder, test, waitFor } from '../support/test.ts'
 import { createProject, definitionsOf } from './project.ts'
 
@@ -105,4 +107,18 @@ test('a function that never gives the event loop back ends its worker, which say
   expect(await launched.exited).toMatchObject({ code: 0 })
   expect(await worker.exited).toMatchObject({ signal: 'SIGKILL' })
   expect(worker.stderr()).toMatch(/Nothing else got a turn for 3 s: .* In hand: extract of looping\/rows\. Look for a loop/)
+})
+
+test('a worker that is told to stop while its database is gone ends all the same', async () => {
+  const { folder, pipelines } = await createProject({ good })
+  const postgres = await createEmbeddedPostgres({ folder: join(folder, 'database'), durable: false })
+  await migrate({ databaseUrl: postgres.url, destinationUrl: postgres.url, queuesInPostgres: true })
+  const env = { DATABASE_URL: postgres.url, REDIS_URL: '', MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder, MILLRACE_DRAIN_SECONDS: '0' }
+  const worker = spawnMillrace(['worker'], env)
+  await worker.waitForOutput(/worker ready/)
+  await postgres.close()
+  worker.kill('SIGTERM')
+  const { code } = await worker.exited
+  if (code !== 0) expect(worker.stderr()).toContain('not everything stopped in order')
+  expect(code === 0 || code === 1).toBe(true)
 })

@@ -2,7 +2,7 @@ import { Command } from '@commander-js/extra-typings'
 import { startProducers } from '../../producers/producers.ts'
 import { readEnvironment } from '../environment.ts'
 import { requireInstallation, waitForDatabase } from '../installation.ts'
-import { stopSignal } from '../stop-signals.ts'
+import { endWithin, stopSignal } from '../stop-signals.ts'
 
 export function producersCommand() {
   return new Command('producers')
@@ -22,6 +22,7 @@ export function producersCommand() {
       logger.info('producers ready')
       const signal = await stopped
       logger.info({ signal }, 'producers stopping')
+      endWithin(10_000, logger)
       await producers.stop()
     })
 }

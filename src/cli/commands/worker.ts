@@ -4,7 +4,7 @@ import type { QueueKind } from '../../queues/jobs.ts'
 import { readEnvironment } from '../environment.ts'
 import { requireInstallation, waitForDatabase } from '../installation.ts'
 import { startWorkerHere } from '../start-worker.ts'
-import { stopSignal } from '../stop-signals.ts'
+import { endWithin, stopSignal } from '../stop-signals.ts'
 
 const isKind = (value: string): value is QueueKind => queueKinds.some((kind) => kind === value)
 
@@ -45,6 +45,7 @@ Examples:
       process.send?.({ kind: 'ready', notices: worker.notices })
       const signal = await stopped
       logger.info({ signal }, 'worker stopping')
+      endWithin(config.drainMs + 8000, logger)
       await worker.stop()
     })
 }

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { notifyCanceled } from './change-feed.ts'
 import { transaction } from './database.ts'
 import { insertEvents } from './events.ts'
 import { statusesWith } from './step-states.ts'
@@ -24,6 +25,7 @@ export async function requestCancel(pool: pg.Pool, runId: string): Promise<'canc
       [runId, statusesWith('cancel')],
     )
     await finishRun(client, runId)
+    await notifyCanceled(client, runId)
     return 'canceling'
   })
 }

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
 import { keepAliveDelayMs } from './database.ts'
+import type { Database } from './database.ts'
 
 const changeChannel = 'millrace_change'
 
@@ -47,19 +48,35 @@ export function createChangeNotifier(pool: pg.Pool, logger: Logger): ChangeNotif
   }
 }
 
+/** Tells every process at once that a run is to end. Sent with the transaction that says so: that happens too seldom to cost anything. */
+export async function notifyCanceled(database: Database, runId: string): Promise<void> {
+  await database.query(`SELECT pg_notify($1, $2)`, [changeChannel, JSON.stringify({ runs: [runId], canceled: true })])
+}
+
+/** What was heard. */
+export interface Change {
+  /** Undefined: it may be any. */
+  readonly runs: readonly string[] | undefined
+  /** Whether somebody may have asked for their end. */
+  readonly canceled: boolean
+}
+
 export interface ChangeListener {
-  /** Calls back when one of these runs may have changed, or any run without `runId`; returns how to stop. */
-  subscribe(listener: () => void, runId?: string): () => void
+  /** Calls back when this run may have changed, or any run without `runId`; returns how to stop. */
+  subscribe(listener: (change: Change) => void, runId?: string): () => void
   close(): Promise<void>
 }
 
-/** The runs that a notification names; undefined where it names none, because somebody else sent it. */
-function runsOf(payload: string | undefined): string[] | undefined {
+const anything: Change = { runs: undefined, canceled: true }
+
+/** What a notification says; anything may be meant where somebody else sent it. */
+function changeOf(payload: string | undefined): Change {
   try {
     const parsed: unknown = JSON.parse(payload ?? '')
-    return typeof parsed === 'object' && parsed !== null && 'runs' in parsed && Array.isArray(parsed.runs) ? parsed.runs.map(String) : undefined
+    if (typeof parsed !== 'object' || parsed === null || !('runs' in parsed) || !Array.isArray(parsed.runs)) return anything
+    return { runs: parsed.runs.map(String), canceled: 'canceled' in parsed && parsed.canceled === true }
   } catch {
-    return undefined
+    return anything
   }
 }
 
@@ -75,13 +92,13 @@ export interface ListenerTimes {
  * subscribers are then told once, for what they may have missed.
  */
 export function createChangeListener(url: string, logger: Logger, { askMs, answerMs }: ListenerTimes = { askMs: 15_000, answerMs: 10_000 }): ChangeListener {
-  const subscribers = new Map<() => void, string | undefined>()
+  const subscribers = new Map<(change: Change) => void, string | undefined>()
   let client: pg.Client | undefined
   let closed = false
   let timer: NodeJS.Timeout | undefined
   let asking: NodeJS.Timeout | undefined
-  const tell = (runs?: readonly string[]): void => {
-    for (const [listener, runId] of subscribers) if (runs === undefined || runId === undefined || runs.includes(runId)) listener()
+  const tell = (change: Change): void => {
+    for (const [listener, runId] of subscribers) if (change.runs === undefined || runId === undefined || change.runs.includes(runId)) listener(change)
   }
   const again = (): void => {
     if (!closed) timer = setTimeout(() => void connect(), 500)
@@ -123,7 +140,7 @@ export function createChangeListener(url: string, logger: Logger, { askMs, answe
     }
     fresh.on('error', onEnd)
     fresh.on('end', () => onEnd())
-    fresh.on('notification', (message) => tell(runsOf(message.payload)))
+    fresh.on('notification', (message) => tell(changeOf(message.payload)))
     try {
       await fresh.connect()
       await fresh.query(`LISTEN ${changeChannel}`)
@@ -133,7 +150,7 @@ export function createChangeListener(url: string, logger: Logger, { askMs, answe
         return
       }
       askLater()
-      tell()
+      tell(anything)
     } catch (error) {
       await giveUp(error)
     }

@@ -61,6 +61,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   let renewedAt = performance.now()
   let closed = false
   let running: Promise<void> | undefined
+  let looking: Promise<void> = Promise.resolve()
 
   const register = async (): Promise<void> => {
     await registerProcess(pool, { ...options.row, id, host: hostname(), pid: process.pid }, leaseMs)
@@ -120,7 +121,12 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       inHand.add(work)
       return work
     },
-    look: tick,
+    look() {
+      // One after the other: what was asked before this call may have been answered before what it is about.
+      looking = looking
+        .then(() => abortLost(pool, inHand))
+        .catch((error: unknown) => logger.debug({ err: error }, 'not known what is lost; the next beat asks'))
+    },
     abortAll,
     async untilDone(what, action) {
       const session = id
@@ -136,7 +142,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     },
     async close() {
       clearInterval(timer)
-      await running
+      await Promise.all([running, looking])
       closed = true
       await endProcess(pool, id).catch((error: unknown) => logger.debug({ err: error }, 'session not ended'))
     },
@@ -154,9 +160,11 @@ async function abortLost(pool: pg.Pool, inHand: ReadonlySet<InHand>): Promise<vo
   )
   for (const work of asked) {
     const row = rows.find((one) => one.id === work.stepId)
-    const stepGone = row === undefined || ['succeeded', 'failed', 'canceled', 'skipped', 'superseded', 'retrying'].includes(row.status)
-    const taken = work.batchId === undefined && row !== undefined && row.claim !== work.claim
-    if (stepGone || taken || row.canceling) work.abort(new FencedError(`the step ${work.stepId}`))
+    const taken = row === undefined || (work.batchId === undefined && row.claim !== work.claim)
+    // Nobody but the work itself ends its step well; it is about to end, and needs its connection whole.
+    const done = row !== undefined && ['succeeded', 'superseded'].includes(row.status)
+    const over = row !== undefined && ['failed', 'canceled', 'skipped', 'retrying'].includes(row.status)
+    if (taken || (!done && (over || row.canceling))) work.abort(new FencedError(`the step ${work.stepId}`))
   }
 }
 

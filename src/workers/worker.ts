@@ -69,6 +69,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     name: 'millrace load',
     logger,
     queryTimeoutMs: 0,
+    plansKept: false,
   })
   const spool = createFileSpool(options.spoolFolder)
   const spoolId = await spool.id()
@@ -119,8 +120,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     limits: options.limits,
     logger,
   }
-  const unsubscribe = context.listener.subscribe(() => {
-    if (session.busy > 0) session.look()
+  const unsubscribe = context.listener.subscribe((change) => {
+    if (change.canceled) session.look()
   })
   // By now all that may slow them down is loaded.
   restoreFastStrings()

@@ -1,4 +1,4 @@
-import { createChangeListener, createChangeNotifier } from '../../src/catalog/change-feed.ts'
+import { createChangeListener, createChangeNotifier, notifyCanceled } from '../../src/catalog/change-feed.ts'
 import type { ListenerTimes } from '../../src/catalog/change-feed.ts'
 import { testLogger } from '../support/engine.ts'
 import { expect, onTestFinished, test, waitFor } from '../support/test.ts'
@@ -47,4 +47,20 @@ test('a listener whose server vanished without a word connects anew', async ({ d
   await waitFor(() => told() === 2, { what: 'the listener to connect anew', timeoutMs: 15_000 })
   await changed(database, 'mine')
   await waitFor(() => told() === 3, { what: 'the change' })
+})
+
+test('of a cancel everybody hears with the word that it is one, and of another change without', async ({ database }) => {
+  const listener = createChangeListener(database.url, testLogger)
+  onTestFinished(() => listener.close())
+  const heard: unknown[] = []
+  listener.subscribe((change) => heard.push(change))
+  await waitFor(() => heard.length === 1, { what: 'the listener to connect' })
+  await changed(database, 'mine')
+  await notifyCanceled(database.pool, 'mine')
+  await waitFor(() => heard.length === 3, { what: 'both' })
+  expect(heard).toEqual([
+    { runs: undefined, canceled: true },
+    { runs: ['mine'], canceled: false },
+    { runs: ['mine'], canceled: true },
+  ])
 })

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
+import { keepPlans } from './keep-plans.ts'
 
 /** A pool, or one of its clients inside a transaction. */
 export type Database = Pick<pg.Pool, 'query'>
@@ -14,6 +15,8 @@ export interface PoolOptions {
   readonly settings?: Readonly<Record<string, string>>
   /** How long a query may take before its connection is given up, in ms. Default 15,000, far above any of the catalogue; 0: as long as it takes. */
   readonly queryTimeoutMs?: number
+  /** Whether the server keeps the plans of queries with values. Default true; not for queries whose text is made up anew each time. */
+  readonly plansKept?: boolean
 }
 
 /** Between the last word of a connection's peer and the kernel's first question whether it is still there, in ms. */
@@ -22,14 +25,15 @@ export const keepAliveDelayMs = 10_000
 const isQueryTimeout = (error: unknown): error is Error => error instanceof Error && error.message === 'Query read timeout'
 
 /** A pool that outlives a restart of its server: a broken idle connection is dropped and the next query opens another. */
-export function createPool({ url, max, name, logger, settings = {}, queryTimeoutMs = 15_000 }: PoolOptions): pg.Pool {
+export function createPool({ url, max, name, logger, settings = {}, queryTimeoutMs = 15_000, plansKept = true }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
     application_name: name,
     // A peer that vanished without a word is given up after 10 s, so that its locks are free for the takeover; so is one that
-    // stands still in the middle of a transaction, whose end of the line the kernel keeps alive.
-    options: Object.entries({ tcp_user_timeout: '10000', idle_in_transaction_session_timeout: '10000', ...settings })
+    // stands still in the middle of a transaction, whose end of the line the kernel keeps alive. A plan is kept while its table grows, so
+    // it should take the index from the first pages on: as on any disk without a head to move.
+    options: Object.entries({ tcp_user_timeout: '10000', idle_in_transaction_session_timeout: '10000', random_page_cost: '1.1', ...settings })
       .map(([key, value]) => `-c ${key}=${value}`)
       .join(' '),
     keepAlive: true,
@@ -41,6 +45,7 @@ export function createPool({ url, max, name, logger, settings = {}, queryTimeout
   })
   pool.on('error', (error) => logger.debug({ err: error }, 'database connection'))
   // The pool listens to idle clients only: one that breaks while it is lent out would end the process. Its next query is told.
+  if (plansKept) pool.on('connect', keepPlans)
   pool.on('connect', (client) => client.on('error', (error) => logger.debug({ err: error }, 'database connection')))
   return pool
 }

@@ -31,3 +31,23 @@ test('a pool asks after silent peers early, and gives queries 15 s unless told o
   expect(poolOf(database.url).options).toMatchObject({ query_timeout: 15_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 })
   expect(poolOf(database.url, { queryTimeoutMs: 0 }).options).toMatchObject({ query_timeout: 0 })
 })
+
+test('a connection keeps the plan of a query with values, once, and of none without', async ({ database }) => {
+  const pool = poolOf(database.url)
+  for (const value of [1, 2, 3]) expect((await pool.query('SELECT $1::int AS value', [value])).rows).toEqual([{ value }])
+  await pool.query('SELECT 4')
+  const inside = await transaction(pool, (client) => client.query(`SELECT statement, generic_plans + custom_plans AS used FROM pg_prepared_statements`))
+  expect(inside.rows).toEqual([{ statement: 'SELECT $1::int AS value', used: '3' }])
+})
+
+test('a connection that was asked hundreds of different queries keeps a bounded number of plans, and answers all', async ({ database }) => {
+  const pool = poolOf(database.url)
+  for (let n = 0; n < 250; n += 1) expect((await pool.query(`SELECT $1::int + ${String(n)} AS sum`, [1])).rows).toEqual([{ sum: n + 1 }])
+  expect((await pool.query('SELECT count(*)::int AS kept FROM pg_prepared_statements')).rows).toEqual([{ kept: 200 }])
+})
+
+test('a pool told to keep no plans keeps none', async ({ database }) => {
+  const pool = poolOf(database.url, { plansKept: false })
+  await pool.query('SELECT $1::int', [1])
+  expect((await pool.query('SELECT count(*)::int AS kept FROM pg_prepared_statements')).rows).toEqual([{ kept: 0 }])
+})

@@ -12,7 +12,8 @@ export type PageFormat =
 
 /** A page as it came: bytes or text that the transform worker parses. */
 export interface RawPage {
-  readonly body: Uint8Array | string
+  /** In one piece or in several, in order: what a network hands over need not be put together first. */
+  readonly body: Uint8Array | readonly Uint8Array[] | string
   readonly format: PageFormat
   /** Handed to `transform` as `context.page`: what the page knows and its records do not (a tailnet's name, a file's date). */
   readonly extra?: Json

@@ -47,6 +47,9 @@ export interface HttpAnswer {
 }
 
 export interface HttpBytes extends HttpAnswer {
+  /** The body as it came, in order. */
+  readonly parts: readonly Uint8Array[]
+  /** The body in one piece; put together when first asked for. */
   readonly body: Buffer
 }
 
@@ -108,7 +111,14 @@ export function httpClient(options: HttpClientOptions = {}): HttpClient {
         })
       }
     }
-    return { ...answer, body: Buffer.concat(parts, length) }
+    let whole: Buffer | undefined
+    return {
+      ...answer,
+      parts,
+      get body() {
+        return (whole ??= Buffer.concat(parts, length))
+      },
+    }
   }
 
   return { fetchBytes, fetchStream }

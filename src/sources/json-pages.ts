@@ -43,10 +43,19 @@ export async function* jsonPages(options: JsonPagesOptions): AsyncGenerator<RawP
   const fetchPage = async (place: Place): Promise<FetchedPage> => {
     const url = urlOf(first, paging, place.next)
     const answer = await client.fetchBytes({ url, headers: { accept: 'application/json', ...options.headers }, signal })
-    refuseBroken(answer.body, url)
+    refuseBroken(answer.parts, url)
     let document: { readonly value: unknown } | undefined
     const json = (): unknown => (document ??= { value: parseDocument(answer.body, `The page ${redactUrl(url)}`) }).value
-    return { url: url.href, number: place.number, headers: answer.headers, body: answer.body, json }
+    return {
+      url: url.href,
+      number: place.number,
+      headers: answer.headers,
+      parts: answer.parts,
+      get body() {
+        return answer.body
+      },
+      json,
+    }
   }
 
   let place = placeOf(options.position, first)
@@ -62,7 +71,7 @@ export async function* jsonPages(options: JsonPagesOptions): AsyncGenerator<RawP
       // Its failure is told when its turn comes; until then it is not unhandled.
       ahead?.catch(() => undefined)
       yield {
-        body: page.body,
+        body: page.parts,
         format: { kind: 'json', path },
         position: { next: following?.next ?? null, number: place.number + 1 },
         ...(options.extra === undefined ? {} : { extra: options.extra }),
@@ -117,15 +126,16 @@ function checkedNext(next: string | number, page: FetchedPage, first: URL): stri
   })
 }
 
-function refuseBroken(body: Buffer, url: URL): void {
-  const { begins, ends } = bracketsOf(body)
+function refuseBroken(parts: readonly Uint8Array[], url: URL): void {
+  const { begins, ends } = bracketsOf(parts)
   if (begins && ends) return
   if (begins) {
-    throw new SourceError(`The page ${redactUrl(url)} is cut off: its JSON ends in the middle, at byte ${String(body.length)}`, {
+    throw new SourceError(`The page ${redactUrl(url)} is cut off: its JSON ends in the middle, at byte ${String(Buffer.concat(parts).length)}`, {
       code: 'PAGE_TRUNCATED',
       hint: 'The source sent less than a whole document; fetching it again may help. If not, look at the source.',
     })
   }
+  const body = Buffer.concat(parts)
   const beginning = body.length === 0 ? 'is empty' : `is not JSON: it begins with ${JSON.stringify(body.subarray(0, 40).toString('utf8'))}`
   throw new SourceError(`The page ${redactUrl(url)} ${beginning}`, {
     code: 'PAGE_NOT_JSON',

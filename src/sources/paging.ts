@@ -7,6 +7,9 @@ export interface FetchedPage {
   /** How many pages came before, plus one. */
   readonly number: number
   readonly headers: Headers
+  /** The body as it came, in order. */
+  readonly parts: readonly Uint8Array[]
+  /** The body in one piece; put together when first asked for. */
   readonly body: Buffer
   /** The page parsed, once, when asked for. Costs what it costs; where headers say enough, use them. */
   readonly json: () => unknown
@@ -43,7 +46,7 @@ export function nextPlace(paging: Paging, path: readonly string[], page: Fetched
   const step = paging.kind === 'number' ? 1 : paging.size.value
   const total = paging.total?.(page)
   if (total !== undefined) return here - first + step >= total ? undefined : here + step
-  const empty = isEmptyArrayAt(page.body, path)
+  const empty = isEmptyArrayAt(page.parts[0] ?? page.body, path) ?? isEmptyArrayAt(page.body, path)
   // No array there at all: the last page, for whoever parses it to say what is wrong.
   if (empty === undefined) return undefined
   return empty ? 'empty' : here + step

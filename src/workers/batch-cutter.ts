@@ -47,18 +47,26 @@ export function createBatchCutter(batchBytes: number, pool: BufferPool): BatchCu
   return {
     add(page) {
       const { raw, tagged } = rawPageOf(page)
-      const bodyBytes = typeof raw.body === 'string' ? Buffer.byteLength(raw.body) : raw.body.length
+      const parts = partsOf(raw.body)
+      const bodyBytes = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0)
       const header = frameHeader(raw, bodyBytes, tagged)
       const target = reserve(header.length + bodyBytes)
       target.set(header, length)
-      if (typeof raw.body === 'string') target.write(raw.body, length + header.length)
-      else target.set(raw.body, length + header.length)
-      length += header.length + bodyBytes
+      length += header.length
+      for (const part of parts) {
+        if (typeof part === 'string') target.write(part, length)
+        else target.set(part, length)
+        length += Buffer.byteLength(part)
+      }
       position = raw.position
       return length >= batchBytes ? take() : undefined
     },
     rest: () => (length === 0 ? undefined : take()),
   }
+}
+
+function partsOf(body: RawPage['body']): readonly (Uint8Array | string)[] {
+  return typeof body === 'string' || body instanceof Uint8Array ? [body] : body
 }
 
 function rawPageOf(page: Page): { raw: RawPage; tagged: boolean } {

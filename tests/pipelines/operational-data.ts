@@ -2,6 +2,7 @@ import * as z from 'zod'
 import retail from '../../pipelines/retail-kpis/definitions.ts'
 import { parsePage } from '../../src/sources/parse-page.ts'
 import type { RawPage } from '../../src/definitions/page.ts'
+import { bytesOf } from '../support/page-body.ts'
 
 const Row = z.looseObject({
   date: z.string().nullable(),
@@ -26,7 +27,7 @@ export async function operationalData(
   const context = { config, resources, signal, runStartedAt, runId: 'run', position: undefined, idempotencyKey: 'key', log: () => undefined }
   const rows: z.infer<typeof Row>[] = []
   for await (const page of asset.extract(context as never) as AsyncIterable<RawPage>) {
-    for (const record of parsePage({ ...page, body: Buffer.from(page.body) }).records) {
+    for (const record of parsePage({ ...page, body: bytesOf(page.body) }).records) {
       rows.push(Row.parse(asset.columns.parse(asset.transform?.(record as never, { config, runId: 'run', runStartedAt, page: page.extra } as never))))
     }
   }

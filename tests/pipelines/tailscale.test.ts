@@ -11,12 +11,13 @@ import { parsePage } from '../../src/sources/parse-page.ts'
 import { atFileEnd } from '../support/cleanup.ts'
 import { startHttpServer } from '../support/http-server.ts'
 import { collect, sourceErrorOf, thrownBy } from '../sources/failure.ts'
+import { bytesOf } from '../support/page-body.ts'
 
 const account = { tailnet: 'example.com', clientId: 'kClient', clientSecret: 'tskey-client-secret' }
 const { signal } = new AbortController()
 
 function parsed(pages: readonly RawPage[]): Device[] {
-  return pages.flatMap((page) => parsePage({ ...page, body: Buffer.from(page.body) }).records as Device[])
+  return pages.flatMap((page) => parsePage({ ...page, body: bytesOf(page.body) }).records as Device[])
 }
 
 function oauth(baseUrl: string) {

@@ -12,6 +12,7 @@ import { parsePage } from '../../src/sources/parse-page.ts'
 import { recordCutter } from '../../src/sources/record-cutter.ts'
 import { temporaryFolder } from '../support/cleanup.ts'
 import { startHttpServer } from '../support/http-server.ts'
+import { bytesOf } from '../support/page-body.ts'
 import { collect, failureOf, sourceErrorOf } from './failure.ts'
 
 const mebibyte = 1024 * 1024
@@ -22,8 +23,7 @@ async function served(body: string | Buffer): Promise<string> {
 }
 
 function parsed(page: RawPage) {
-  if (typeof page.body === 'string') throw new Error('a page of bytes was expected')
-  return parsePage({ ...page, body: page.body })
+  return parsePage({ ...page, body: bytesOf(page.body) })
 }
 
 const read = async (text: string | Buffer, options: Partial<CsvOptions> = {}) => {

@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../../src/definitions/json.ts'
 import type { RawPage } from '../../src/definitions/page.ts'
+import { httpClient } from '../../src/sources/http.ts'
+import type { HttpRequest } from '../../src/sources/http-exchange.ts'
+import type { HttpBytes, HttpClient } from '../../src/sources/http.ts'
 import { jsonPages } from '../../src/sources/json-pages.ts'
 import type { JsonPagesOptions } from '../../src/sources/json-pages.ts'
 import { nextLink } from '../../src/sources/link-header.ts'
 import { parsePage } from '../../src/sources/parse-page.ts'
 import { startHttpServer } from '../support/http-server.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { bytesOf } from '../support/page-body.ts'
 import { collect, dataErrorBy, sourceErrorOf } from './failure.ts'
 
 /** Serves the numbers from 1 to 7, by `page` and `size` or by `offset` and `limit`, with a Link header; `answer` may put something else in. */
@@ -29,11 +33,7 @@ async function numbers(answer?: (url: URL) => string | undefined) {
   return { url: server.url, requests }
 }
 
-const recordsOf = (pages: readonly RawPage[]) =>
-  pages.map((page) => {
-    if (typeof page.body === 'string') throw new Error('a page of bytes was expected')
-    return parsePage({ ...page, body: page.body }).records
-  })
+const recordsOf = (pages: readonly RawPage[]) => pages.map((page) => parsePage({ ...page, body: bytesOf(page.body) }).records)
 
 const meta = (document: unknown): { total: number; pages: number } => (document as { meta: { total: number; pages: number } }).meta
 
@@ -55,7 +55,7 @@ describe.each(pagings)('pages by %s', (_, options) => {
     const pages = await collect(jsonPages({ url: `${server.url}/list`, path: ['rows'], extra: { of: 'x' }, ...options }))
     expect(recordsOf(pages)).toEqual([[1, 2, 3], [4, 5, 6], [7]])
     expect(pages.map((page) => page.extra)).toEqual([{ of: 'x' }, { of: 'x' }, { of: 'x' }])
-    expect(pages[0]?.body.toString()).toBe('{"meta":{"total":7,"pages":3},"rows":[1,2,3]}')
+    expect(bytesOf(pages[0]?.body ?? '').toString()).toBe('{"meta":{"total":7,"pages":3},"rows":[1,2,3]}')
   })
 
   test('go on from any position, and from the last one there is nothing', async () => {
@@ -67,6 +67,22 @@ describe.each(pagings)('pages by %s', (_, options) => {
     expect(await collect(from(positions[2]))).toEqual([])
   })
 })
+
+const pageOfOne = '\ufeff {"rows": [ 1 ] } '
+test.each(Array.from({ length: Buffer.byteLength(pageOfOne) }, (_, cut) => cut))(
+  'a page that arrives in two pieces, cut at byte %i, is read alike',
+  async (cut) => {
+    const inTwo = (text: string): readonly Buffer[] => [Buffer.from(text).subarray(0, cut), Buffer.from(text).subarray(cut)]
+    const fetchBytes = (request: HttpRequest): Promise<HttpBytes> => {
+      const url = new URL(request.url)
+      const parts = inTwo(Number(url.searchParams.get('page')) < 3 ? pageOfOne : '\ufeff {"rows": [  ] }')
+      return Promise.resolve({ url: url.href, status: 200, headers: new Headers(), parts, body: Buffer.concat(parts) })
+    }
+    const client: HttpClient = { ...httpClient(), fetchBytes }
+    const pages = await collect(jsonPages({ url: 'http://127.0.0.1/', path: ['rows'], paging: { kind: 'number', parameter: 'page' }, client }))
+    expect(recordsOf(pages)).toEqual([[1], [1]])
+  },
+)
 
 test('a count that is known spares the empty page', async () => {
   const server = await numbers()

@@ -12,15 +12,16 @@ export function isEmptyArrayAt(body: Uint8Array, path: readonly string[]): boole
     at = value
   }
   if (body[at] !== 0x5b) return undefined
-  return body[skipSpace(body, at + 1)] === 0x5d
+  const next = body[skipSpace(body, at + 1)]
+  return next === undefined ? undefined : next === 0x5d
 }
 
+const byteOrderMark: readonly number[] = [0xef, 0xbb, 0xbf]
+
 /** What a JSON document may begin and end with when it holds records: a look at two bytes finds most pages that are no JSON or cut off. */
-export function bracketsOf(body: Uint8Array): { readonly begins: boolean; readonly ends: boolean } {
-  let end = body.length - 1
-  while (end >= 0 && isSpace(body[end])) end -= 1
-  const first = body[skipSpace(body, body[0] === 0xef ? 3 : 0)]
-  const last = body[end]
+export function bracketsOf(parts: readonly Uint8Array[]): { readonly begins: boolean; readonly ends: boolean } {
+  const first = parts.map((part) => part.find((byte) => !isSpace(byte) && !byteOrderMark.includes(byte))).find((byte) => byte !== undefined)
+  const last = parts.map((part) => part.findLast((byte) => !isSpace(byte))).findLast((byte) => byte !== undefined)
   return { begins: first === 0x7b || first === 0x5b, ends: last === 0x7d || last === 0x5d }
 }
 

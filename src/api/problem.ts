@@ -48,12 +48,13 @@ export class HttpError extends MillraceError {
   }
 }
 
-/** Errors of ours that the caller caused, by code. */
+/** Errors of ours that say to a caller what he needs, by code. */
 const statusOfCode: Readonly<Record<string, ProblemStatus>> = {
   UNKNOWN_ASSET: 404,
   CONFIG_INVALID: 422,
   LOCATION_NOT_LOADED: 409,
   LOCATION_AMBIGUOUS: 409,
+  QUEUE_UNAVAILABLE: 503,
 }
 
 // SQLSTATE classes 08, 57P and 53 and what the socket says while Postgres is away.
@@ -69,7 +70,7 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof MillraceError && known !== undefined) return problem(known, error.code, error.message, { hint: error.hint })
   if (
     (code !== undefined && databaseAway.test(code)) ||
-    (error instanceof Error && /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message))
+    (error instanceof Error && /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/.test(error.message))
   ) {
     return problem(503, 'DATABASE_UNAVAILABLE', 'The database does not answer.', { hint: 'See /readyz, and try again.' })
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { migrate } from '../../src/catalog/migrate.ts'
 import { createEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts'
-import { expect, spawnMillrace, temporaryFolder, test, waitFor } from '../support/test.ts'
+import { expect, freePort, spawnMillrace, temporaryFolder, test, waitFor } from '../support/test.ts'
 import { createProject, definitionsOf } from './project.ts'
 
 const good = definitionsOf('good', 'yield [{ id: 1 }, { id: 2 }]')
@@ -107,6 +107,16 @@ test('a function that never gives the event loop back ends its worker, which say
   expect(await launched.exited).toMatchObject({ code: 0 })
   expect(await worker.exited).toMatchObject({ signal: 'SIGKILL' })
   expect(worker.stderr()).toMatch(/Nothing else got a turn for 3 s: .* In hand: extract of looping\/rows\. Look for a loop/)
+})
+
+test('producers that are told to stop while Redis is not there end in order', async ({ database }) => {
+  const env = { DATABASE_URL: database.url, REDIS_URL: `redis://127.0.0.1:${String(await freePort())}`, MILLRACE_HOME: await temporaryFolder() }
+  await database.pool.query(`INSERT INTO millrace.location (name) VALUES ('queueless')`)
+  const producers = spawnMillrace(['producers'], env)
+  await producers.waitForOutput(/leading/)
+  producers.kill('SIGTERM')
+  expect(await producers.exited).toMatchObject({ code: 0 })
+  expect(producers.stderr()).not.toContain('not everything stopped in order')
 })
 
 test('a worker that is told to stop while its database is gone ends all the same', async () => {

@@ -36,6 +36,10 @@ async function start({ url }: TestDatabase): Promise<Started> {
     env: {},
     logger: createLogger({ level: 'warn', pretty: false, destination: lines }),
   })
+  onTestFinished(async () => {
+    const worker = await starting.catch(() => undefined)
+    await worker?.stop()
+  })
   const warned = (): string[] =>
     text
       .split('\n')
@@ -60,8 +64,7 @@ describe('a worker on the Postgres backend', () => {
 
   test('says once a minute for each queue that its connections break', async ({ database }) => {
     const { starting, warned, location } = await start(database)
-    const worker = await starting
-    onTestFinished(() => worker.stop())
+    await starting
     const listening = `FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '${location}.%'`
     const cut = async (): Promise<void> => {
       await waitFor(async () => (await database.pool.query(`SELECT ${listening}`)).rowCount === queueKinds.length, { what: 'all its workers to listen' })

@@ -24,6 +24,8 @@ export const TableSpec = z.object({
   primaryKey: z.array(z.string()),
   indexes: z.array(z.array(z.string()).min(1)),
   comment: z.string().optional(),
-  disposition: z.enum(['append', 'replace']),
+  disposition: z.enum(['append', 'replace', 'merge']),
+  /** Of a merge: the columns that say which of two records is the newer, and which are gone. */
+  merge: z.object({ newestBy: z.string().optional(), deletedBy: z.string().optional() }).optional(),
 })
 export type TableSpec = z.infer<typeof TableSpec>

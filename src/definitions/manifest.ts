@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { tableNameOf } from './asset-key.ts'
 import { CheckSpec } from './check.ts'
 import { TableSpec } from './column-spec.ts'
+import type { ColumnSpec } from './column-spec.ts'
 import { columnsOf } from './columns.ts'
 import { DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
@@ -67,6 +68,9 @@ function assetSpecOf(asset: Asset): AssetSpec {
   return asset.kind === 'table' ? tableAssetSpecOf(asset) : sqlAssetSpecOf(asset)
 }
 
+// Types of which a later value is a greater one.
+const growing = /^(timestamp|date|smallint|integer|bigint|numeric|real|double precision)/
+
 function commonOf(asset: Asset) {
   return {
     key: asset.key,
@@ -81,25 +85,25 @@ function commonOf(asset: Asset) {
 
 function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
   const columns = columnsOf(asset.columns)
-  const columnOf = (field: string, where: string): string => {
+  const columnOf: ColumnOf = (field, where) => {
     const column = columns.find((one) => one.field === field || one.name === field)
     if (column === undefined) {
       throw new DefinitionError(
         `${where} of ${asset.key} names ${JSON.stringify(field)}, which its columns do not have. They are: ${columns.map((one) => one.field).join(', ')}.`,
       )
     }
-    return column.name
+    return column
   }
   const table: TableSpec = {
     ...tableNameOf(asset.key),
     columns,
-    primaryKey: asset.primaryKey.map((field) => columnOf(field, 'The primary key')),
-    indexes: asset.indexes.map((fields) => fields.map((field) => columnOf(field, 'An index'))),
+    primaryKey: asset.primaryKey.map((field) => columnOf(field, 'The primary key').name),
+    indexes: asset.indexes.map((fields) => fields.map((field) => columnOf(field, 'An index').name)),
     ...(asset.description === undefined ? {} : { comment: asset.description }),
-    disposition: asset.write.disposition,
+    ...writeOf(asset, columnOf),
   }
   const checks = asset.checks.map((check) =>
-    check.kind === 'unique' ? { ...check, columns: check.columns.map((field) => columnOf(field, `The check ${check.name}`)) } : check,
+    check.kind === 'unique' ? { ...check, columns: check.columns.map((field) => columnOf(field, `The check ${check.name}`).name) } : check,
   )
   return {
     kind: 'table',
@@ -109,6 +113,30 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
     fingerprint: fingerprintOf(table),
     resumable: asset.resumable,
     ...(asset.config === undefined ? {} : { configSchema: jsonSchemaOf(asset.config) }),
+  }
+}
+
+type ColumnOf = (field: string, where: string) => ColumnSpec
+
+function writeOf(asset: TableAsset, columnOf: ColumnOf): Pick<TableSpec, 'disposition' | 'merge'> {
+  const { write } = asset
+  if (write.disposition !== 'merge') return { disposition: write.disposition }
+  if (asset.primaryKey.length === 0) throw new DefinitionError(`${asset.key} is written by merge and has no primary key to merge by.`)
+  const newest = write.newestBy === undefined ? undefined : columnOf(write.newestBy, 'newestBy')
+  const deleted = write.deletedBy === undefined ? undefined : columnOf(write.deletedBy, 'deletedBy')
+  if (newest !== undefined && (newest.array || !growing.test(newest.type))) {
+    throw new DefinitionError(
+      `newestBy of ${asset.key} names ${newest.field}, a column of type ${newest.type}${newest.array ? '[]' : ''}; it must be a time or a number.`,
+    )
+  }
+  if (deleted !== undefined && (deleted.array || deleted.type !== 'boolean')) {
+    throw new DefinitionError(
+      `deletedBy of ${asset.key} names ${deleted.field}, a column of type ${deleted.type}${deleted.array ? '[]' : ''}; it must be a boolean.`,
+    )
+  }
+  return {
+    disposition: 'merge',
+    merge: { ...(newest === undefined ? {} : { newestBy: newest.name }), ...(deleted === undefined ? {} : { deletedBy: deleted.name }) },
   }
 }
 

@@ -6,8 +6,21 @@ import type { Page } from './page.ts'
 import type { ClientsOf, Resources } from './resource.ts'
 import type { RetryOptions } from './retry.ts'
 
-/** How a load changes the target. */
-export type WriteOptions = { readonly disposition: 'append' } | { readonly disposition: 'replace' }
+/**
+ * How a load changes the target.
+ * `append`: its rows are added. `replace`: they are the table's rows, and no others.
+ * `merge`: by primary key; what is new is inserted, what differs is updated, what is alike is not touched.
+ */
+export type WriteOptions =
+  | { readonly disposition: 'append' }
+  | { readonly disposition: 'replace' }
+  | {
+      readonly disposition: 'merge'
+      /** The field by which the newer of two records with one key is known, within a load and against the table: a time or a number that grows. A record without it is the oldest. */
+      readonly newestBy?: string
+      /** A boolean field: where it is true, the row is deleted. */
+      readonly deletedBy?: string
+    }
 
 /** What an extractor is handed. */
 export interface ExtractContext<Config = JsonObject, Clients = Readonly<Record<string, unknown>>> {

@@ -4,6 +4,7 @@ import { DataError } from '../errors.ts'
 import { createIndexesSql, createPrimaryKeySql, createTableSql, planSchemaChange, readExistingColumns } from './ddl.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
 import { ensureSchema, lockTarget } from './locks.ts'
+import { requireKey } from './merge.ts'
 import { stagingSchema, stagingTable } from './staging.ts'
 
 export interface PrepareRequest {
@@ -72,6 +73,7 @@ async function prepareTarget(client: pg.ClientBase, table: TableSpec): Promise<s
       hint: 'Change the asset’s columns back, or alter the table by hand and run again.',
     })
   }
+  if (table.disposition === 'merge') await requireKey(client, table)
   if (plan.statements.length === 0) return []
   // Altering takes ACCESS EXCLUSIVE: give up soon rather than have readers queue behind us; the step tries again.
   await client.query(`SET LOCAL lock_timeout = '2s'`)

@@ -6,6 +6,8 @@ import { refuseFailed, runChecks } from './checks.ts'
 import type { CheckOutcome } from './checks.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
 import { lockTarget } from './locks.ts'
+import { mergeIntoTarget } from './merge.ts'
+import type { MergeCounts } from './merge.ts'
 import { replaceTarget } from './replace.ts'
 import { stagingTable } from './staging.ts'
 
@@ -23,7 +25,7 @@ export interface PublishRequest {
 }
 
 /** What a publish did, as it is stored with the fence, so that an attempt that comes later can answer the same. */
-export interface PublishResult {
+export interface PublishResult extends Partial<MergeCounts> {
   readonly rows: number
   readonly records: number
   readonly filtered: number
@@ -71,7 +73,8 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
   if (fence === undefined || fence.state !== 'open' || fence.generation !== generation) return { state: 'fenced' }
   const staging = stagingTable(stepId, generation)
   const counts = await countLedger(client, request, quoteTable(staging))
-  if (table.disposition === 'replace' && (await isSuperseded(client, table, fence.load_order))) {
+  // What an older run appends is missing all the same; of what it replaces or merges a newer one has the newer state.
+  if (table.disposition !== 'append' && (await isSuperseded(client, table, fence.load_order))) {
     await closeFence(client, stepId, 'superseded', null)
     await client.query(`DROP TABLE ${quoteTable(staging)}`)
     return { state: 'superseded' }
@@ -85,7 +88,7 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
     quoteTable(staging),
   )
   refuseFailed(asset, before)
-  const how = await apply(client, request)
+  const applied = await apply(client, request)
   const after = await runChecks(
     client,
     request.checks.filter((check) => !whole && check.kind !== 'not-empty'),
@@ -95,7 +98,7 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
   const result: PublishResult = {
     ...counts,
     disposition: table.disposition,
-    ...(how === undefined ? {} : { how }),
+    ...applied,
     preview: preview.map((one) => one.row),
     checks: [...before, ...after],
   }
@@ -154,12 +157,13 @@ async function closeFence(client: pg.ClientBase, stepId: string, state: 'publish
   ])
 }
 
-async function apply(client: pg.ClientBase, request: PublishRequest): Promise<string | undefined> {
-  const { table } = request
+async function apply(client: pg.ClientBase, request: PublishRequest): Promise<Partial<MergeCounts> & Pick<PublishResult, 'how'>> {
+  const { table, asset } = request
   const staging = stagingTable(request.stepId, request.generation)
-  if (table.disposition === 'replace') return replaceTarget(client, { stepId: request.stepId, table, staging, signal: request.signal })
+  if (table.disposition === 'replace') return { how: await replaceTarget(client, { stepId: request.stepId, table, staging, signal: request.signal }) }
+  if (table.disposition === 'merge') return mergeIntoTarget(client, { asset, table, staging })
   const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
   await client.query(`INSERT INTO ${quoteTable(table)} (${names}) SELECT ${names} FROM ${quoteTable(staging)}`)
   await client.query(`DROP TABLE ${quoteTable(staging)}`)
-  return undefined
+  return {}
 }

@@ -1,0 +1,118 @@
+import type pg from 'pg'
+import type { TableName } from '../definitions/asset-key.ts'
+import type { ColumnSpec, TableSpec } from '../definitions/column-spec.ts'
+import { DataError } from '../errors.ts'
+import { quoteIdentifier, quoteTable } from './identifier.ts'
+
+export interface MergeRequest {
+  readonly asset: string
+  readonly table: TableSpec
+  readonly staging: TableName
+}
+
+/** What became of a load's keys: each is counted once. */
+export interface MergeCounts {
+  readonly inserted: number
+  readonly updated: number
+  readonly deleted: number
+  /** Alike already, older than what was there, or to be deleted and not there. */
+  readonly unchanged: number
+}
+
+/**
+ * Merges staging into the target by primary key, inside the caller's transaction: only rows that differ are written. Of several
+ * records with one key the newest counts; without `newestBy` they must be alike.
+ * @throws DataError `MERGE_KEY_TWICE`
+ */
+export async function mergeIntoTarget(client: pg.ClientBase, { asset, table, staging }: MergeRequest): Promise<MergeCounts> {
+  const source = quoteTable(staging)
+  const twice = await hasKeysTwice(client, table, source)
+  if (twice && table.merge?.newestBy === undefined) await refuseDifferent(client, asset, table, source)
+  const { rows } = await client.query<Record<keyof MergeCounts, string>>(
+    mergeSql(table, twice ? `MATERIALIZED (${newestSql(table, source)})` : `NOT MATERIALIZED (TABLE ${source})`),
+  )
+  await client.query(`DROP TABLE ${source}`)
+  const { inserted = 0, updated = 0, deleted = 0, unchanged = 0 } = rows[0] ?? {}
+  return { inserted: Number(inserted), updated: Number(updated), deleted: Number(deleted), unchanged: Number(unchanged) }
+}
+
+/**
+ * A table that was there before its asset was written by merge may lack the key.
+ * @throws DataError `MERGE_KEY_MISSING`
+ */
+export async function requireKey(client: pg.ClientBase, table: TableSpec): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT 1 FROM pg_index i WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+       AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+         = (SELECT array_agg(name ORDER BY name) FROM unnest($2::text[]) name)`,
+    [quoteTable(table), table.primaryKey],
+  )
+  if (rows.length > 0) return
+  const key = table.primaryKey.map(quoteIdentifier).join(', ')
+  throw new DataError(`${table.schema}.${table.name} cannot be merged into: it has no primary key or unique index of ${table.primaryKey.join(', ')}.`, {
+    code: 'MERGE_KEY_MISSING',
+    hint: `The table is older than this definition. Give it its key: ALTER TABLE ${quoteTable(table)} ADD PRIMARY KEY (${key}).`,
+  })
+}
+
+async function hasKeysTwice(client: pg.ClientBase, table: TableSpec, source: string): Promise<boolean> {
+  const { rows } = await client.query(`SELECT 1 FROM ${source} GROUP BY ${keyOf(table).join(', ')} HAVING count(*) > 1 LIMIT 1`)
+  return rows.length > 0
+}
+
+async function refuseDifferent(client: pg.ClientBase, asset: string, table: TableSpec, source: string): Promise<void> {
+  const key = keyOf(table)
+  const all = table.columns.map((column) => comparable(column))
+  const { rows } = await client.query<{ value: unknown; n: string }>(
+    `SELECT jsonb_build_array(${key.map((name) => `${name}::text`).join(', ')}) AS value, count(*) AS n
+     FROM (SELECT DISTINCT ${[...key, ...all.map((one, index) => `${one} AS c${String(index)}`)].join(', ')} FROM ${source}) s
+     GROUP BY ${key.join(', ')} HAVING count(*) > 1 ORDER BY 1 LIMIT 3`,
+  )
+  if (rows.length === 0) return
+  throw new DataError(
+    `${asset} gives different records for one key (${table.primaryKey.join(', ')}): ${rows.map((row) => `${JSON.stringify(row.value)} ${row.n} times`).join(', ')}.`,
+    {
+      code: 'MERGE_KEY_TWICE',
+      hint: 'Say by `newestBy` which of them counts, or give each record once. Nothing of this run was published.',
+    },
+  )
+}
+
+const keyOf = (table: TableSpec): string[] => table.primaryKey.map(quoteIdentifier)
+
+// Types that Postgres itself cannot compare, or that only somebody's extension knows, are compared by how they are written.
+const comparableType =
+  /^(text|character varying|uuid|boolean|smallint|integer|bigint|real|double precision|numeric|timestamp|date|time|interval|jsonb|bytea|inet|cidr|citext)/
+
+function comparable(column: ColumnSpec, prefix = ''): string {
+  const name = `${prefix}${quoteIdentifier(column.name)}`
+  return comparableType.test(column.type) ? name : `${name}::text`
+}
+
+/** One row a key: the newest. Of rows of one age any is taken, since nothing says which came later. */
+function newestSql(table: TableSpec, source: string): string {
+  const key = keyOf(table)
+  const newest = table.merge?.newestBy
+  const order = newest === undefined ? key : [...key, `${quoteIdentifier(newest)} DESC NULLS LAST`]
+  return `SELECT DISTINCT ON (${key.join(', ')}) * FROM ${source} ORDER BY ${order.join(', ')}`
+}
+
+/** @param source how the CTE of the rows begins: they are read three times, and must be the same ones each time */
+function mergeSql(table: TableSpec, source: string): string {
+  const target = quoteTable(table)
+  const key = keyOf(table)
+  const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
+  const { newestBy, deletedBy } = table.merge ?? {}
+  const notOlder = (incoming: string): string =>
+    newestBy === undefined ? '' : ` AND (t.${quoteIdentifier(newestBy)} IS NULL OR ${incoming}.${quoteIdentifier(newestBy)} >= t.${quoteIdentifier(newestBy)})`
+  const others = table.columns.filter((column) => !table.primaryKey.includes(column.name))
+  const differs = others.map((column) => `${comparable(column, 't.')} IS DISTINCT FROM ${comparable(column, 'excluded.')}`).join(' OR ')
+  const sets = others.map(({ name }) => `${quoteIdentifier(name)} = excluded.${quoteIdentifier(name)}`).join(', ')
+  const action = others.length === 0 ? 'NOTHING' : `UPDATE SET ${sets} WHERE (${differs})${notOlder('excluded')}`
+  const gone = deletedBy === undefined ? 'false' : `coalesce(s.${quoteIdentifier(deletedBy)}, false)`
+  return `WITH source AS ${source},
+     gone AS (DELETE FROM ${target} t USING source s WHERE ${gone} AND ${key.map((name) => `t.${name} = s.${name}`).join(' AND ')}${notOlder('s')} RETURNING 1),
+     written AS (INSERT INTO ${target} AS t (${names}) SELECT ${names} FROM source s WHERE NOT ${gone} ON CONFLICT (${key.join(', ')}) DO ${action} RETURNING t.xmax = 0 AS fresh),
+     counts AS (SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated, (SELECT count(*) FROM gone) AS deleted FROM written)
+   SELECT inserted, updated, deleted, (SELECT count(*) FROM source) - inserted - updated - deleted AS unchanged FROM counts`
+}

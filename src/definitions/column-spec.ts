@@ -24,8 +24,12 @@ export const TableSpec = z.object({
   primaryKey: z.array(z.string()),
   indexes: z.array(z.array(z.string()).min(1)),
   comment: z.string().optional(),
-  disposition: z.enum(['append', 'replace', 'merge']),
+  disposition: z.enum(['append', 'replace', 'merge', 'snapshot', 'scd2']),
   /** Of a merge: the columns that say which of two records is the newer, and which are gone. */
   merge: z.object({ newestBy: z.string().optional(), deletedBy: z.string().optional() }).optional(),
+  /** Of a snapshot: the column that publishing adds, for the time of the load. */
+  snapshot: z.object({ at: z.string() }).optional(),
+  /** Of scd2: the columns that publishing adds, for the time from which and up to which a row holds. */
+  scd2: z.object({ from: z.string(), to: z.string(), missing: z.enum(['close', 'keep']), deletedBy: z.string().optional() }).optional(),
 })
 export type TableSpec = z.infer<typeof TableSpec>

@@ -12,7 +12,7 @@ export function fingerprintOf(spec: TableSpec): string {
     spec.columns.map((column) => [column.name, column.type, column.array, column.nullable, column.allowed?.toSorted() ?? null]),
     spec.primaryKey,
     spec.disposition,
-    ...(spec.merge === undefined ? [] : [spec.merge]),
+    ...[spec.merge, spec.snapshot, spec.scd2].filter((one) => one !== undefined),
   ]
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)
 }

@@ -2,7 +2,6 @@ import * as z from 'zod'
 import { tableNameOf } from './asset-key.ts'
 import { CheckSpec } from './check.ts'
 import { TableSpec } from './column-spec.ts'
-import type { ColumnSpec } from './column-spec.ts'
 import { columnsOf } from './columns.ts'
 import { DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
@@ -11,6 +10,8 @@ import { RetryPolicy } from './retry.ts'
 import { ScheduleSpec } from './schedule.ts'
 import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
+import { writeSpecOf } from './write-spec.ts'
+import type { ColumnOf } from './write-spec.ts'
 
 const common = {
   key: z.string(),
@@ -68,9 +69,6 @@ function assetSpecOf(asset: Asset): AssetSpec {
   return asset.kind === 'table' ? tableAssetSpecOf(asset) : sqlAssetSpecOf(asset)
 }
 
-// Types of which a later value is a greater one.
-const growing = /^(timestamp|date|smallint|integer|bigint|numeric|real|double precision)/
-
 function commonOf(asset: Asset) {
   return {
     key: asset.key,
@@ -100,7 +98,7 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
     primaryKey: asset.primaryKey.map((field) => columnOf(field, 'The primary key').name),
     indexes: asset.indexes.map((fields) => fields.map((field) => columnOf(field, 'An index').name)),
     ...(asset.description === undefined ? {} : { comment: asset.description }),
-    ...writeOf(asset, columnOf),
+    ...writeSpecOf(asset, columns, columnOf),
   }
   const checks = asset.checks.map((check) =>
     check.kind === 'unique' ? { ...check, columns: check.columns.map((field) => columnOf(field, `The check ${check.name}`).name) } : check,
@@ -113,30 +111,6 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
     fingerprint: fingerprintOf(table),
     resumable: asset.resumable,
     ...(asset.config === undefined ? {} : { configSchema: jsonSchemaOf(asset.config) }),
-  }
-}
-
-type ColumnOf = (field: string, where: string) => ColumnSpec
-
-function writeOf(asset: TableAsset, columnOf: ColumnOf): Pick<TableSpec, 'disposition' | 'merge'> {
-  const { write } = asset
-  if (write.disposition !== 'merge') return { disposition: write.disposition }
-  if (asset.primaryKey.length === 0) throw new DefinitionError(`${asset.key} is written by merge and has no primary key to merge by.`)
-  const newest = write.newestBy === undefined ? undefined : columnOf(write.newestBy, 'newestBy')
-  const deleted = write.deletedBy === undefined ? undefined : columnOf(write.deletedBy, 'deletedBy')
-  if (newest !== undefined && (newest.array || !growing.test(newest.type))) {
-    throw new DefinitionError(
-      `newestBy of ${asset.key} names ${newest.field}, a column of type ${newest.type}${newest.array ? '[]' : ''}; it must be a time or a number.`,
-    )
-  }
-  if (deleted !== undefined && (deleted.array || deleted.type !== 'boolean')) {
-    throw new DefinitionError(
-      `deletedBy of ${asset.key} names ${deleted.field}, a column of type ${deleted.type}${deleted.array ? '[]' : ''}; it must be a boolean.`,
-    )
-  }
-  return {
-    disposition: 'merge',
-    merge: { ...(newest === undefined ? {} : { newestBy: newest.name }), ...(deleted === undefined ? {} : { deletedBy: deleted.name }) },
   }
 }
 

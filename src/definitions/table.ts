@@ -10,6 +10,8 @@ import type { RetryOptions } from './retry.ts'
  * How a load changes the target.
  * `append`: its rows are added. `replace`: they are the table's rows, and no others.
  * `merge`: by primary key; what is new is inserted, what differs is updated, what is alike is not touched.
+ * `snapshot`: all rows are added, with the time of their run. `scd2`: a history (slowly changing dimension, type 2); by primary key, a row that
+ * differs is closed, and begins anew.
  */
 export type WriteOptions =
   | { readonly disposition: 'append' }
@@ -19,6 +21,22 @@ export type WriteOptions =
       /** The field by which the newer of two records with one key is known, within a load and against the table: a time or a number that grows. A record without it is the oldest. */
       readonly newestBy?: string
       /** A boolean field: where it is true, the row is deleted. */
+      readonly deletedBy?: string
+    }
+  | {
+      readonly disposition: 'snapshot'
+      /** The column for the time of the run, which is added. Default `snapshot_at`. */
+      readonly at?: string
+    }
+  | {
+      readonly disposition: 'scd2'
+      /** The added column for the time from which a row holds. Default `valid_from`. */
+      readonly from?: string
+      /** The added column for the time up to which it held; NULL while it does. Default `valid_to`. */
+      readonly to?: string
+      /** What becomes of rows that a load does not have. `close`, the default, for sources that give all of them each time; `keep` for those that give what changed. */
+      readonly missing?: 'close' | 'keep'
+      /** A boolean field: where it is true, the row is closed. */
       readonly deletedBy?: string
     }
 

@@ -1,8 +1,9 @@
 import type pg from 'pg'
 import type { TableName } from '../definitions/asset-key.ts'
-import type { ColumnSpec, TableSpec } from '../definitions/column-spec.ts'
+import type { TableSpec } from '../definitions/column-spec.ts'
 import { DataError } from '../errors.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
+import { comparable, hasKeysTwice, keyOf, refuseDifferent } from './keys.ts'
 
 export interface MergeRequest {
   readonly asset: string
@@ -22,7 +23,7 @@ export interface MergeCounts {
 /**
  * Merges staging into the target by primary key, inside the caller's transaction: only rows that differ are written. Of several
  * records with one key the newest counts; without `newestBy` they must be alike.
- * @throws DataError `MERGE_KEY_TWICE`
+ * @throws DataError `KEY_TWICE`
  */
 export async function mergeIntoTarget(client: pg.ClientBase, { asset, table, staging }: MergeRequest): Promise<MergeCounts> {
   const source = quoteTable(staging)
@@ -53,40 +54,6 @@ export async function requireKey(client: pg.ClientBase, table: TableSpec): Promi
     code: 'MERGE_KEY_MISSING',
     hint: `The table is older than this definition. Give it its key: ALTER TABLE ${quoteTable(table)} ADD PRIMARY KEY (${key}).`,
   })
-}
-
-async function hasKeysTwice(client: pg.ClientBase, table: TableSpec, source: string): Promise<boolean> {
-  const { rows } = await client.query(`SELECT 1 FROM ${source} GROUP BY ${keyOf(table).join(', ')} HAVING count(*) > 1 LIMIT 1`)
-  return rows.length > 0
-}
-
-async function refuseDifferent(client: pg.ClientBase, asset: string, table: TableSpec, source: string): Promise<void> {
-  const key = keyOf(table)
-  const all = table.columns.map((column) => comparable(column))
-  const { rows } = await client.query<{ value: unknown; n: string }>(
-    `SELECT jsonb_build_array(${key.map((name) => `${name}::text`).join(', ')}) AS value, count(*) AS n
-     FROM (SELECT DISTINCT ${[...key, ...all.map((one, index) => `${one} AS c${String(index)}`)].join(', ')} FROM ${source}) s
-     GROUP BY ${key.join(', ')} HAVING count(*) > 1 ORDER BY 1 LIMIT 3`,
-  )
-  if (rows.length === 0) return
-  throw new DataError(
-    `${asset} gives different records for one key (${table.primaryKey.join(', ')}): ${rows.map((row) => `${JSON.stringify(row.value)} ${row.n} times`).join(', ')}.`,
-    {
-      code: 'MERGE_KEY_TWICE',
-      hint: 'Say by `newestBy` which of them counts, or give each record once. Nothing of this run was published.',
-    },
-  )
-}
-
-const keyOf = (table: TableSpec): string[] => table.primaryKey.map(quoteIdentifier)
-
-// Types that Postgres itself cannot compare, or that only somebody's extension knows, are compared by how they are written.
-const comparableType =
-  /^(text|character varying|uuid|boolean|smallint|integer|bigint|real|double precision|numeric|timestamp|date|time|interval|jsonb|bytea|inet|cidr|citext)/
-
-function comparable(column: ColumnSpec, prefix = ''): string {
-  const name = `${prefix}${quoteIdentifier(column.name)}`
-  return comparableType.test(column.type) ? name : `${name}::text`
 }
 
 /** One row a key: the newest. Of rows of one age any is taken, since nothing says which came later. */

@@ -6,6 +6,7 @@ import { quoteIdentifier, quoteTable } from './identifier.ts'
 import { ensureSchema, lockTarget } from './locks.ts'
 import { requireKey } from './merge.ts'
 import { stagingSchema, stagingTable } from './staging.ts'
+import { targetOf } from './target.ts'
 
 export interface PrepareRequest {
   readonly stepId: string
@@ -33,7 +34,7 @@ export async function prepareLoad(client: pg.ClientBase, request: PrepareRequest
   await lockTarget(client, table)
   const fence = await openFence(client, request)
   if (fence !== 'open') return { state: fence, ddl: [] }
-  const ddl = await prepareTarget(client, table)
+  const ddl = await prepareTarget(client, targetOf(table))
   await dropStagingBelow(client, stepId, generation)
   const staging = stagingTable(stepId, generation)
   const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [quoteTable(staging)])

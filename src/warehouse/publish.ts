@@ -9,6 +9,7 @@ import { lockTarget } from './locks.ts'
 import { mergeIntoTarget } from './merge.ts'
 import type { MergeCounts } from './merge.ts'
 import { replaceTarget } from './replace.ts'
+import { addToHistory } from './scd2.ts'
 import { stagingTable } from './staging.ts'
 
 export interface PublishRequest {
@@ -17,6 +18,8 @@ export interface PublishRequest {
   readonly asset: string
   readonly table: TableSpec
   readonly checks: readonly CheckSpec[]
+  /** When the run began, ISO 8601. */
+  readonly runStartedAt: string
   /** Recorded batches of the generation, from the sealed step: all of them must be in the ledger. */
   readonly batches: number
   readonly signal: AbortSignal
@@ -80,8 +83,9 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
     return { state: 'superseded' }
   }
   const { rows: preview } = await client.query<{ row: unknown }>(previewSql(quoteTable(staging)))
-  const whole = table.disposition === 'replace'
-  // What concerns the load alone, and everything of a replace, is asked of staging, before anything is locked that readers need.
+  // What a load says of its own rows is all there is to say where it is the table, or stands in it beside others of its kind.
+  const whole = table.disposition === 'replace' || table.disposition === 'snapshot' || table.disposition === 'scd2'
+  // What concerns the load alone is asked of staging, before anything is locked that readers need.
   const before = await runChecks(
     client,
     request.checks.filter((check) => whole || check.kind === 'not-empty'),
@@ -162,8 +166,11 @@ async function apply(client: pg.ClientBase, request: PublishRequest): Promise<Pa
   const staging = stagingTable(request.stepId, request.generation)
   if (table.disposition === 'replace') return { how: await replaceTarget(client, { stepId: request.stepId, table, staging, signal: request.signal }) }
   if (table.disposition === 'merge') return mergeIntoTarget(client, { asset, table, staging })
+  if (table.disposition === 'scd2') return addToHistory(client, { asset, table, staging, at: request.runStartedAt })
   const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
-  await client.query(`INSERT INTO ${quoteTable(table)} (${names}) SELECT ${names} FROM ${quoteTable(staging)}`)
+  const insert =
+    table.snapshot === undefined ? `(${names}) SELECT ${names}` : `(${names}, ${quoteIdentifier(table.snapshot.at)}) SELECT ${names}, $1::timestamptz`
+  await client.query(`INSERT INTO ${quoteTable(table)} ${insert} FROM ${quoteTable(staging)}`, table.snapshot === undefined ? [] : [request.runStartedAt])
   await client.query(`DROP TABLE ${quoteTable(staging)}`)
   return {}
 }

@@ -29,6 +29,7 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
         asset: claimed.asset,
         table: spec.table,
         checks: spec.checks,
+        runStartedAt: claimed.runStartedAt,
         batches: claimed.batches,
         signal,
         onApplied: () => faultPoint('publish.applied'),

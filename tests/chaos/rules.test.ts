@@ -72,7 +72,16 @@ function loadOf(client: pg.PoolClient, table: TableSpec): Load {
         bytes: Buffer.from(ids.map((id) => `${String(id)}\tname ${String(id)}\n`).join('')),
       }),
     publish: (batches, generation = 1) =>
-      publish(client, { stepId, generation, asset: 'rules/asset', table, checks: [], batches, signal: new AbortController().signal }),
+      publish(client, {
+        stepId,
+        generation,
+        asset: 'rules/asset',
+        table,
+        checks: [],
+        batches,
+        runStartedAt: '2026-01-01T00:00:00Z',
+        signal: new AbortController().signal,
+      }),
   }
 }
 

@@ -21,8 +21,16 @@ test('a merge names columns by their fields, and another merge is another table 
   expect(specOf({ disposition: 'merge', newestBy: 'count' })?.table.merge).toEqual({ newestBy: 'count' })
 })
 
+test('a snapshot and a history name the columns that publishing adds', () => {
+  expect(specOf({ disposition: 'snapshot' }, [])?.table.snapshot).toEqual({ at: 'snapshot_at' })
+  expect(specOf({ disposition: 'snapshot', at: 'taken_at' })?.table.snapshot).toEqual({ at: 'taken_at' })
+  expect(specOf({ disposition: 'scd2' })?.table.scd2).toEqual({ from: 'valid_from', to: 'valid_to', missing: 'close' })
+  const changes = specOf({ disposition: 'scd2', from: 'since', to: 'until', missing: 'keep', deletedBy: 'isGone' })
+  expect(changes?.table.scd2).toEqual({ from: 'since', to: 'until', missing: 'keep', deletedBy: 'is_gone' })
+})
+
 test.each<[string, WriteOptions, string[], string]>([
-  ['has no key', { disposition: 'merge' }, [], 'writes/rows is written by merge and has no primary key to merge by.'],
+  ['is a merge without a key', { disposition: 'merge' }, [], 'writes/rows is written by merge and has no primary key to go by.'],
   [
     'goes by a text',
     { disposition: 'merge', newestBy: 'label' },
@@ -42,6 +50,10 @@ test.each<[string, WriteOptions, string[], string]>([
     'deletedBy of writes/rows names count, a column of type bigint; it must be a boolean.',
   ],
   ['names no field', { disposition: 'merge', newestBy: 'seen' }, ['id'], 'newestBy of writes/rows names "seen", which its columns do not have.'],
-])('a merge that %s is refused when it loads', (_, write, primaryKey, message) => {
+  ['is a history without a key', { disposition: 'scd2' }, [], 'writes/rows is written by scd2 and has no primary key to go by.'],
+  ['adds a column it has', { disposition: 'snapshot', at: 'seen_at' }, [], 'writes/rows has a column seen_at itself, which publishing would add'],
+  ['adds one column for both', { disposition: 'scd2', from: 'at', to: 'at' }, ['id'], 'writes/rows names one column, at, for both ends of a row’s time.'],
+  ['adds no snake_case', { disposition: 'scd2', from: 'validFrom' }, ['id'], 'The column "validFrom" that writes/rows names by `from` is not in snake_case'],
+])('a write that %s is refused when it loads', (_, write, primaryKey, message) => {
   expect(() => specOf(write, primaryKey)).toThrow(message)
 })

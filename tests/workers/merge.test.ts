@@ -119,7 +119,7 @@ describeBackends('merge', (backend) => {
     const asset = await define('merge/twice')
     expect(await asset.load({ id: 1, name: 'a' }, { id: 1, name: 'a' })).toMatchObject({ rows: 2, inserted: 1 })
     const error = await asset.fail({ id: 1, name: 'b' }, { id: 2, name: 'x' }, { id: 2, name: 'y' }, { id: 3, name: 'z' })
-    expect(error).toMatchObject({ code: 'MERGE_KEY_TWICE', message: 'merge/twice gives different records for one key (id): ["2"] 2 times.' })
+    expect(error).toMatchObject({ code: 'KEY_TWICE', message: 'merge/twice gives different records for one key (id): ["2"] 2 times.' })
     expect(await asset.rows()).toEqual([{ id: 1, name: 'a' }])
   })
 

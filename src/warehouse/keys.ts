@@ -1,0 +1,42 @@
+import type pg from 'pg'
+import type { ColumnSpec, TableSpec } from '../definitions/column-spec.ts'
+import { DataError } from '../errors.ts'
+import { quoteIdentifier } from './identifier.ts'
+
+/** Whether a load has several records with one key. */
+export async function hasKeysTwice(client: pg.ClientBase, table: TableSpec, source: string): Promise<boolean> {
+  const { rows } = await client.query(`SELECT 1 FROM ${source} GROUP BY ${keyOf(table).join(', ')} HAVING count(*) > 1 LIMIT 1`)
+  return rows.length > 0
+}
+
+/** @throws DataError `KEY_TWICE` where records with one key differ */
+export async function refuseDifferent(client: pg.ClientBase, asset: string, table: TableSpec, source: string): Promise<void> {
+  const key = keyOf(table)
+  const all = table.columns.map((column) => comparable(column))
+  const { rows } = await client.query<{ value: unknown; n: string }>(
+    `SELECT jsonb_build_array(${key.map((name) => `${name}::text`).join(', ')}) AS value, count(*) AS n
+     FROM (SELECT DISTINCT ${[...key, ...all.map((one, index) => `${one} AS c${String(index)}`)].join(', ')} FROM ${source}) s
+     GROUP BY ${key.join(', ')} HAVING count(*) > 1 ORDER BY 1 LIMIT 3`,
+  )
+  if (rows.length === 0) return
+  throw new DataError(
+    `${asset} gives different records for one key (${table.primaryKey.join(', ')}): ${rows.map((row) => `${JSON.stringify(row.value)} ${row.n} times`).join(', ')}.`,
+    {
+      code: 'KEY_TWICE',
+      hint: 'Give each key once, or write by merge and say by `newestBy` which record counts. Nothing of this run was published.',
+    },
+  )
+}
+
+/** The key's columns, quoted. */
+export const keyOf = (table: TableSpec): string[] => table.primaryKey.map(quoteIdentifier)
+
+// Types that Postgres itself cannot compare, or that only somebody's extension knows, are compared by how they are written.
+const comparableType =
+  /^(text|character varying|uuid|boolean|smallint|integer|bigint|real|double precision|numeric|timestamp|date|time|interval|jsonb|bytea|inet|cidr|citext)/
+
+/** A column as it is compared. */
+export function comparable(column: ColumnSpec, prefix = ''): string {
+  const name = `${prefix}${quoteIdentifier(column.name)}`
+  return comparableType.test(column.type) ? name : `${name}::text`
+}

@@ -42,17 +42,19 @@ export interface EncodedBatch {
   readonly records: number
   readonly filtered: number
   readonly rows: number
+  /** Of its records. */
+  readonly quarantined: number
 }
 
 /** Hands a batch on to load. Undefined when the claim is no longer the current one; then the encoded bytes are nobody's. */
 export async function markEncoded(database: Database, batch: EncodedBatch): Promise<BatchPointer | undefined> {
   const { rows } = await database.query<{ enqueued: number }>(
     `WITH done AS (UPDATE millrace.batch SET status = 'encoded', claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp(),
-        encoded = $3, records = $4, filtered = $5, rows = $6, encoded_at = clock_timestamp()
+        encoded = $3, records = $4, filtered = $5, rows = $6, quarantined = $7, encoded_at = clock_timestamp()
      WHERE id = $1 AND claim = $2 AND status = 'recorded' RETURNING step_id, enqueued),
      moved AS (UPDATE millrace.step SET lost_claims = 0 WHERE id = (SELECT step_id FROM done) AND lost_claims > 0)
      SELECT enqueued FROM done`,
-    [batch.batchId, batch.claim, JSON.stringify(batch.encoded), batch.records, batch.filtered, batch.rows],
+    [batch.batchId, batch.claim, JSON.stringify(batch.encoded), batch.records, batch.filtered, batch.rows, batch.quarantined],
   )
   return rows[0] === undefined ? undefined : { batchId: batch.batchId, enqueued: rows[0].enqueued }
 }

@@ -82,6 +82,7 @@ export async function restartStep(
     const row = rows[0]
     if (row === undefined) return undefined
     await client.query(`DELETE FROM millrace.batch WHERE step_id = $1 AND generation < $2`, [row.id, row.generation])
+    await client.query(`DELETE FROM millrace.quarantine WHERE step_id = $1 AND generation < $2`, [row.id, row.generation])
     await insertEvents(client, [
       { runId: row.run_id, stepId: row.id, asset: row.asset, kind: reason.kind, level: 'warn', message: reason.message, data: { generation: row.generation } },
     ])

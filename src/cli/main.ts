@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>>> = {
   materialize: async () => (await import('./commands/materialize.ts')).materializeCommand(),
   runs: async () => (await import('./commands/runs.ts')).runsCommand(),
   assets: async () => (await import('./commands/assets.ts')).assetsCommand(),
+  quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand(),
   sql: async () => (await import('./commands/sql.ts')).sqlCommand(),
   url: async () => (await import('./commands/url.ts')).urlCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),

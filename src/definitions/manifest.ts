@@ -6,6 +6,7 @@ import { columnsOf } from './columns.ts'
 import { DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Asset, Location } from './location.ts'
+import { QuarantineContract } from './quarantine.ts'
 import { RetryPolicy } from './retry.ts'
 import { ScheduleSpec } from './schedule.ts'
 import type { SqlAsset } from './sql-asset.ts'
@@ -31,6 +32,8 @@ export const TableAssetSpec = z.object({
   /** Two tables with the same fingerprint take the same encoded rows. */
   fingerprint: z.string(),
   resumable: z.boolean(),
+  /** Absent: the first record that does not fit fails the step. */
+  quarantine: QuarantineContract.optional(),
   /** JSON Schema of the run configuration. */
   configSchema: z.json().optional(),
 })
@@ -110,8 +113,15 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
     table,
     fingerprint: fingerprintOf(table),
     resumable: asset.resumable,
+    ...(asset.quarantine === undefined ? {} : { quarantine: contractOf(asset.key, asset.quarantine) }),
     ...(asset.config === undefined ? {} : { configSchema: jsonSchemaOf(asset.config) }),
   }
+}
+
+function contractOf(key: string, contract: QuarantineContract): QuarantineContract {
+  const parsed = QuarantineContract.safeParse(contract)
+  if (parsed.success) return parsed.data
+  throw new DefinitionError(`The quarantine of ${key} cannot be: ${z.prettifyError(parsed.error)}.`)
 }
 
 function sqlAssetSpecOf(asset: SqlAsset): SqlAssetSpec {

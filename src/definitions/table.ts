@@ -3,6 +3,7 @@ import { checkAssetKey } from './asset-key.ts'
 import type { CheckSpec } from './check.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Page } from './page.ts'
+import type { QuarantineContract } from './quarantine.ts'
 import type { ClientsOf, Resources } from './resource.ts'
 import type { RetryOptions } from './retry.ts'
 
@@ -97,6 +98,11 @@ export interface TableOptions<
   /** One record in, 0 to n rows out. Default: the record is the row. */
   readonly transform?: (record: Record, context: TransformContext<z.output<ConfigSchema>>) => z.input<Columns> | readonly z.input<Columns>[] | null | undefined
   readonly checks?: readonly CheckSpec[]
+  /**
+   * What becomes of records that do not fit, or that the transform throws at. By default the first one fails the step. `true`: they go to
+   * quarantine and the others are loaded; with `atMost` or `atMostPercent`, as long as they are no more.
+   */
+  readonly quarantine?: true | QuarantineContract
   readonly retry?: RetryOptions
   /** The longest that an attempt's extraction may take. Default one hour. */
   readonly timeoutMs?: number
@@ -120,6 +126,8 @@ export interface TableAsset {
   readonly resumable: boolean
   readonly transform: ((record: never, context: TransformContext<never>) => unknown) | undefined
   readonly checks: readonly CheckSpec[]
+  /** Undefined: the first record that does not fit fails the step. */
+  readonly quarantine: QuarantineContract | undefined
   readonly retry: RetryOptions
   readonly timeoutMs: number
 }
@@ -161,6 +169,7 @@ export function table<
     resumable: options.resumable ?? false,
     transform: options.transform,
     checks: options.checks ?? [],
+    quarantine: options.quarantine === true ? {} : options.quarantine,
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
   }

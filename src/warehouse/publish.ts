@@ -22,6 +22,8 @@ export interface PublishRequest {
   readonly runStartedAt: string
   /** Recorded batches of the generation, from the sealed step: all of them must be in the ledger. */
   readonly batches: number
+  /** How many of its records went to quarantine. */
+  readonly quarantined?: number
   readonly signal: AbortSignal
   /** Called inside the transaction when the rows are in the target, before the commit. */
   readonly onApplied?: () => void
@@ -32,6 +34,8 @@ export interface PublishResult extends Partial<MergeCounts> {
   readonly rows: number
   readonly records: number
   readonly filtered: number
+  /** Records that did not fit. */
+  readonly quarantined?: number
   readonly disposition: string
   /** How `replace` was done, and why. */
   readonly how?: string
@@ -101,6 +105,7 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
   refuseFailed(asset, [...before, ...after])
   const result: PublishResult = {
     ...counts,
+    ...((request.quarantined ?? 0) === 0 ? {} : { quarantined: request.quarantined }),
     disposition: table.disposition,
     ...applied,
     preview: preview.map((one) => one.row),

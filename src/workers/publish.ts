@@ -10,6 +10,7 @@ import { publish as publishRows } from '../warehouse/publish.ts'
 import type { PublishOutcome, PublishResult } from '../warehouse/publish.ts'
 import type { WorkerContext } from './context.ts'
 import { withDestination } from './destination.ts'
+import { judgeQuarantine } from './quarantine.ts'
 import { tableSpecOf } from './table-spec.ts'
 import { doWork } from './work.ts'
 
@@ -23,6 +24,7 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
       await destination.takeOver(claimed.previousBackend)
       destination.endOnAbort(signal)
       const spec = await tableSpecOf(context, claimed)
+      const quarantined = await judgeQuarantine(context, claimed, spec)
       const outcome = await publishRows(destination.client, {
         stepId: claimed.stepId,
         generation: claimed.generation,
@@ -31,6 +33,7 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
         checks: spec.checks,
         runStartedAt: claimed.runStartedAt,
         batches: claimed.batches,
+        quarantined,
         signal,
         onApplied: () => faultPoint('publish.applied'),
       })
@@ -52,7 +55,10 @@ async function settleOutcome(context: WorkerContext, claimed: ClaimedStep, outco
 /** A publish's result as a step's: what is shown of a materialization. */
 export function stepResultOf(result: PublishResult) {
   const { checks, preview, ...counts } = result
-  return { metadata: { ...counts, preview: JSON.parse(JSON.stringify(preview)) as [] }, checks }
+  const { quarantined = 0, records } = counts
+  const message = `${String(quarantined)} of ${String(records)} records do not fit and are in quarantine: \`millrace quarantine list\` shows them.`
+  const events = quarantined === 0 ? [] : [{ kind: 'quarantine', level: 'warn' as const, message, data: { quarantined, records } }]
+  return { metadata: { ...counts, preview: JSON.parse(JSON.stringify(preview)) as [] }, checks, events }
 }
 
 /** Enqueues what a step's end made due, and has its leavings removed. */

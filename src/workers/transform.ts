@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as z from 'zod'
 import { markEncoded } from '../catalog/batches.ts'
+import type { BadRecord } from '../catalog/quarantine.ts'
 import { claimBatch } from '../catalog/claims.ts'
 import type { ClaimedBatch } from '../catalog/claims.ts'
 import { restartStep } from '../catalog/steps.ts'
 import type { TransformContext } from '../definitions/table.ts'
-import { DataError, FencedError } from '../errors.ts'
+import { DataError, FencedError, storableText } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
@@ -19,6 +20,7 @@ import type { WorkerContext } from './context.ts'
 import { borrowEncoder, returnEncoder } from './encoders.ts'
 import { UserCodeError } from './failure.ts'
 import { parseConfig } from './parse-config.ts'
+import { quarantine } from './quarantine.ts'
 import { judgeVersion } from './versions.ts'
 import type { OwnAsset } from './versions.ts'
 import { doWork, giveBack } from './work.ts'
@@ -63,14 +65,16 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
   const encoder = borrowEncoder(own)
   const counts = { records: 0, filtered: 0, rows: 0 }
   const chunks: Uint8Array[] = []
+  const bad: BadRecord[] = []
   const reference = Reference.parse(claimed.raw)
   const buffer = context.buffers.take(reference.bytes)
   try {
     const raw = await context.spool.read(reference, buffer)
-    await encodeFrames(raw, { context, claimed, own, encoder, counts, signal, chunks })
+    await encodeFrames(raw, { context, claimed, own, encoder, counts, bad, signal, chunks })
   } finally {
     context.buffers.give(buffer)
   }
+  await quarantine(context, claimed, own, bad)
   counts.rows = encoder.rows
   chunks.push(encoder.finish())
   faultPoint('transform.middle')
@@ -78,7 +82,7 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
   // Only now: its last bytes lie in its own buffer. One that threw is dropped with its half a stream.
   returnEncoder(own, encoder)
   faultPoint('transform.spooled')
-  const pointer = await markEncoded(context.pool, { batchId: claimed.batchId, claim: claimed.claim, encoded, ...counts })
+  const pointer = await markEncoded(context.pool, { batchId: claimed.batchId, claim: claimed.claim, encoded, ...counts, quarantined: bad.length })
   if (pointer === undefined) {
     await context.spool.remove(encoded.name)
     throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
@@ -98,19 +102,22 @@ async function store(
   return { ...(await context.spool.write(name, chunks, { durable: false })), format }
 }
 
+type UserTransform = (record: unknown, context: TransformContext<unknown>) => unknown
+
 interface Encoding {
   readonly context: WorkerContext
   readonly claimed: ClaimedBatch
   readonly own: OwnAsset
   readonly encoder: RowEncoder
   readonly counts: { records: number; filtered: number }
+  readonly bad: BadRecord[]
   readonly signal: AbortSignal
   readonly chunks: Uint8Array[]
 }
 
 async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
-  const { context, claimed, own, encoder, counts, signal } = encoding
-  const transformOne = own.asset.transform as ((record: unknown, context: TransformContext<unknown>) => unknown) | undefined
+  const { context, claimed, own, encoder, counts, bad, signal } = encoding
+  const transformOne = own.asset.transform as UserTransform | undefined
   const config = parseConfig(own.asset, claimed.config)
   let pageNumber = 0
   let sliceEnd = performance.now() + sliceMs
@@ -125,11 +132,15 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
     for (let index = 0; index < parsed.records.length; index += 1) {
       const before = encoder.rows
       const record = frame.tagged ? untag(parsed.records[index]) : parsed.records[index]
-      const output = transformOne === undefined ? record : callTransform(transformOne, record, transformContext)
-      const issues = Array.isArray(output) ? encodeAll(encoder, output) : output === null || output === undefined ? null : encoder.encode(output)
-      if (issues !== null) throw doesNotFit(`${parsed.locate(index)} of ${name}`, own, issues)
+      const issues = encodeRecord(encoding, transformOne, record, transformContext)
+      if (issues !== null) {
+        const place = `${parsed.locate(index)} of ${name}`
+        if (own.spec.quarantine === undefined) throw doesNotFit(place, own, issues)
+        bad.push({ index: counts.records, place, record: JSON.stringify(parsed.records[index]), tagged: frame.tagged, page: frame.extra, issues })
+      } else if (encoder.rows === before) {
+        counts.filtered += 1
+      }
       counts.records += 1
-      if (encoder.rows === before) counts.filtered += 1
       // The clock is looked at every 64 records: reading it costs as much as encoding a column.
       if ((index & 63) === 63 && performance.now() > sliceEnd) {
         if (encoder.bufferedBytes > largestSink) encoding.chunks.push(encoder.take())
@@ -141,24 +152,23 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
   }
 }
 
-function callTransform(
-  transformOne: (record: unknown, context: TransformContext<unknown>) => unknown,
+/** The record's rows, encoded; what is wrong with it where it goes to quarantine rather than fail its step. */
+function encodeRecord(
+  { encoder, own }: Encoding,
+  transformOne: UserTransform | undefined,
   record: unknown,
-  context: TransformContext<unknown>,
-): unknown {
+  transformContext: TransformContext<unknown>,
+): readonly ColumnIssue[] | null {
+  if (transformOne === undefined) return encoder.encode(record)
+  let output: unknown
   try {
-    return transformOne(record, context)
+    output = transformOne(record, transformContext)
   } catch (error) {
-    throw new UserCodeError(error)
+    if (own.spec.quarantine === undefined) throw new UserCodeError(error)
+    return [{ column: '(transform)', message: storableText(error instanceof Error ? error.message : String(error)), value: '' }]
   }
-}
-
-function encodeAll(encoder: RowEncoder, rows: readonly unknown[]): readonly ColumnIssue[] | null {
-  for (const row of rows) {
-    const issues = encoder.encode(row)
-    if (issues !== null) return issues
-  }
-  return null
+  if (output === null || output === undefined) return null
+  return Array.isArray(output) ? encoder.encodeAll(output) : encoder.encode(output)
 }
 
 function doesNotFit(where: string, own: OwnAsset, issues: readonly ColumnIssue[]): DataError {

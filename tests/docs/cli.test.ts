@@ -9,6 +9,7 @@ import { initCommand } from '../../src/cli/commands/init.ts'
 import { materializeCommand } from '../../src/cli/commands/materialize.ts'
 import { migrateCommand } from '../../src/cli/commands/migrate.ts'
 import { producersCommand } from '../../src/cli/commands/producers.ts'
+import { quarantineCommand } from '../../src/cli/commands/quarantine.ts'
 import { runsCommand } from '../../src/cli/commands/runs.ts'
 import { sqlCommand } from '../../src/cli/commands/sql.ts'
 import { urlCommand } from '../../src/cli/commands/url.ts'
@@ -25,6 +26,7 @@ const commands: readonly CommandUnknownOpts[] = [
   materializeCommand(),
   migrateCommand(),
   producersCommand(),
+  quarantineCommand(),
   runsCommand(),
   sqlCommand(),
   urlCommand(),

@@ -157,6 +157,23 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
     return given
   }
 
+  function encode(row: unknown): readonly ColumnIssue[] | null {
+    if (typeof row !== 'object' || row === null || Array.isArray(row)) {
+      return [issueOf('(row)', `is not an object but ${row === null ? 'null' : Array.isArray(row) ? 'an array' : typeof row}`, row)]
+    }
+    begin()
+    const start = sink.at
+    format.beginRow(sink)
+    const issues = writeRow(sink, row as Row)
+    if (issues !== null) {
+      sink.at = start
+      return issues
+    }
+    format.endRow(sink)
+    rows++
+    return null
+  }
+
   return {
     format: kind,
     get rows() {
@@ -165,20 +182,17 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
     get bufferedBytes() {
       return sink.at
     },
-    encode(row) {
-      if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-        return [issueOf('(row)', `is not an object but ${row === null ? 'null' : Array.isArray(row) ? 'an array' : typeof row}`, row)]
-      }
+    encode,
+    encodeAll(all) {
       begin()
-      const start = sink.at
-      format.beginRow(sink)
-      const issues = writeRow(sink, row as Row)
-      if (issues !== null) {
-        sink.at = start
+      const before = { at: sink.at, rows }
+      for (const row of all) {
+        const issues = encode(row)
+        if (issues === null) continue
+        sink.at = before.at
+        rows = before.rows
         return issues
       }
-      format.endRow(sink)
-      rows++
       return null
     },
     take,

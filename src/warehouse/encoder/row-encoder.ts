@@ -14,6 +14,8 @@ export interface RowEncoder {
   readonly format: 'binary' | 'text'
   /** Checks a row and adds it. When there are issues nothing of the row is written, and every wrong column is named. */
   encode(row: unknown): readonly ColumnIssue[] | null
+  /** The same for the rows of one record: all of them or none. */
+  encodeAll(rows: readonly unknown[]): readonly ColumnIssue[] | null
   /** Rows in the stream so far, those already taken included. */
   readonly rows: number
   /** Bytes that `take` would give. */

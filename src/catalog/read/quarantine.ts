@@ -1,0 +1,60 @@
+import * as z from 'zod'
+import { json, readRows, time } from './row.ts'
+import type { Queryable } from './row.ts'
+
+const QuarantineRow = z.object({
+  /** Counts up over the whole installation. */
+  id: z.string(),
+  at: time,
+  location: z.string(),
+  asset: z.string(),
+  runId: z.uuid(),
+  /** `kept`, or `discarded` by somebody. */
+  state: z.enum(['kept', 'discarded']),
+  /** Where in its source the record came. */
+  place: z.string(),
+  issues: z.array(z.object({ column: z.string(), message: z.string(), value: z.string() })),
+  /** What its page handed to the transform. */
+  page: json.nullable(),
+  /** The record as it came, as JSON text. */
+  record: z.string(),
+})
+export type QuarantineRead = z.output<typeof QuarantineRow>
+
+export interface QuarantineFilter {
+  readonly asset?: string | undefined
+  readonly location?: string | undefined
+  readonly runId?: string | undefined
+  readonly state: QuarantineRead['state']
+}
+
+/** Conditions on `millrace.quarantine`, whose parameters are the first four. */
+export const quarantineMatches = `($1::text IS NULL OR asset = $1) AND ($2::text IS NULL OR location = $2) AND ($3::uuid IS NULL OR run_id = $3) AND state = $4`
+export const quarantineValues = ({ asset, location, runId, state }: QuarantineFilter): readonly (string | null)[] => [
+  asset ?? null,
+  location ?? null,
+  runId ?? null,
+  state,
+]
+
+/** Records in quarantine after one of them, the oldest first. */
+export function readQuarantine(db: Queryable, filter: QuarantineFilter, after: string, limit: number): Promise<QuarantineRead[]> {
+  return readRows(
+    db,
+    QuarantineRow,
+    `SELECT id::text AS id, at, location, asset, run_id AS "runId", state, place, issues, page, record
+     FROM millrace.quarantine WHERE ${quarantineMatches} AND id > $5::bigint ORDER BY quarantine.id LIMIT $6`,
+    [...quarantineValues(filter), after, limit],
+  )
+}
+
+/** How many there are. */
+export async function sizeOfQuarantine(db: Queryable, filter: QuarantineFilter): Promise<number> {
+  const [row] = await readRows(
+    db,
+    z.object({ n: z.coerce.number() }),
+    `SELECT count(*) AS n FROM millrace.quarantine WHERE ${quarantineMatches}`,
+    quarantineValues(filter),
+  )
+  return row?.n ?? 0
+}

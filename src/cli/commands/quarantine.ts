@@ -1,0 +1,116 @@
+import { Command } from '@commander-js/extra-typings'
+import { moveQuarantine } from '../../catalog/quarantine.ts'
+import { readQuarantine, sizeOfQuarantine } from '../../catalog/read/quarantine.ts'
+import type { QuarantineFilter, QuarantineRead } from '../../catalog/read/quarantine.ts'
+import type { Queryable } from '../../catalog/read/row.ts'
+import { harmless, moment, wholeNumber } from '../argument.ts'
+import { readEnvironment } from '../environment.ts'
+import { findRun } from '../runs/find-run.ts'
+import { createStandardOutput } from '../standard-output.ts'
+import { formatTable } from '../table-output.ts'
+import { withCatalog } from '../with-client.ts'
+
+const examples = `
+Examples:
+  millrace quarantine list retail/operational_data
+  millrace quarantine export --run 3f2a > bad.jsonl
+  millrace quarantine discard retail/operational_data --run 3f2a`
+
+const pageSize = 500
+
+export function quarantineCommand() {
+  return new Command('quarantine')
+    .description('Look at records that did not fit their table, export them, discard them.')
+    .addHelpText('after', examples)
+    .addCommand(listCommand().exitOverride())
+    .addCommand(exportCommand().exitOverride())
+    .addCommand(discardCommand().exitOverride())
+}
+
+interface Which {
+  readonly location?: string | undefined
+  readonly run?: string | undefined
+  readonly discarded?: true | undefined
+}
+
+async function filterOf(client: Queryable, asset: string | undefined, { location, run, discarded }: Which): Promise<QuarantineFilter> {
+  return { asset, location, runId: run === undefined ? undefined : await findRun(client, run), state: discarded === true ? 'discarded' : 'kept' }
+}
+
+function listCommand() {
+  return new Command('list')
+    .description('The records in quarantine and what is wrong with each, the oldest first.')
+    .argument('[asset]', 'only those of this asset')
+    .option('--location <name>', 'only those of this code location')
+    .option('--run <id>', 'only those of this run')
+    .option('--discarded', 'those that were discarded instead')
+    .option('--limit <records>', 'how many', wholeNumber, 50)
+    .option('--json', 'print an array of objects')
+    .action(async (asset, { limit, json, ...which }) => {
+      await withCatalog(readEnvironment().config, 'quarantine', async (client) => {
+        const filter = await filterOf(client, asset, which)
+        const found = await readQuarantine(client, filter, '0', limit)
+        const output = createStandardOutput()
+        if (json === true) return output.write(`${JSON.stringify(found.map(publicRecord), null, 2)}\n`)
+        if (found.length === 0) return output.write('There are no such records in quarantine.\n')
+        const all = await sizeOfQuarantine(client, filter)
+        const more = all > found.length ? `${String(all - found.length)} more: --limit, or \`millrace quarantine export\`.\n` : ''
+        return output.write(`${tableOf(found)}${more}`)
+      })
+    })
+}
+
+function tableOf(found: readonly QuarantineRead[]): string {
+  const columns = [{ name: 'id', align: 'right' as const }, { name: 'since' }, { name: 'asset' }, { name: 'run' }, { name: 'where' }, { name: 'what is wrong' }]
+  return formatTable(
+    columns,
+    found.map((one) => [one.id, moment(one.at), one.asset, one.runId.slice(0, 8), one.place, harmless(issuesOf(one))]),
+  )
+}
+
+function issuesOf({ issues }: QuarantineRead): string {
+  return issues.map((issue) => `${issue.column}: ${issue.message}${issue.value === '' ? '' : ` (it is ${issue.value})`}`).join('; ')
+}
+
+function exportCommand() {
+  return new Command('export')
+    .description('All of them as JSON, one a line, each with its record as it came.')
+    .argument('[asset]', 'only those of this asset')
+    .option('--location <name>', 'only those of this code location')
+    .option('--run <id>', 'only those of this run')
+    .option('--discarded', 'those that were discarded instead')
+    .action(async (asset, which) => {
+      await withCatalog(readEnvironment().config, 'quarantine', async (client) => {
+        const filter = await filterOf(client, asset, which)
+        const output = createStandardOutput()
+        for (let after = '0'; ;) {
+          const page = await readQuarantine(client, filter, after, pageSize)
+          await output.write(page.map((one) => `${JSON.stringify(publicRecord(one))}\n`).join(''))
+          const last = page.at(-1)
+          if (last === undefined || page.length < pageSize) return
+          after = last.id
+        }
+      })
+    })
+}
+
+/** With the record as the JSON it is. */
+function publicRecord(one: QuarantineRead): Omit<QuarantineRead, 'record'> & { readonly record: unknown } {
+  return { ...one, record: JSON.parse(one.record) as unknown }
+}
+
+function discardCommand() {
+  return new Command('discard')
+    .description('Give up an asset’s records in quarantine. They stay readable, and --undo keeps them again.')
+    .argument('<asset>', 'its key')
+    .option('--location <name>', 'only those of this code location')
+    .option('--run <id>', 'only those of this run')
+    .option('--undo', 'keep again what was discarded')
+    .action(async (asset, { undo, ...which }) => {
+      await withCatalog(readEnvironment().config, 'quarantine', async (client) => {
+        const filter = await filterOf(client, asset, { ...which, ...(undo === true ? { discarded: true as const } : {}) })
+        const moved = await moveQuarantine(client, filter, undo === true ? 'kept' : 'discarded')
+        process.stdout.write(`${String(moved)} ${moved === 1 ? 'record' : 'records'} of ${asset} ${undo === true ? 'kept again' : 'discarded'}.\n`)
+      })
+    })
+}

@@ -1,0 +1,39 @@
+import { countQuarantined, keepBadRecords } from '../catalog/quarantine.ts'
+import type { BadRecord } from '../catalog/quarantine.ts'
+import type { ClaimedBatch, ClaimedStep } from '../catalog/claims.ts'
+import type { TableAssetSpec } from '../definitions/manifest.ts'
+import { DataError, FencedError } from '../errors.ts'
+import type { WorkerContext } from './context.ts'
+import type { OwnAsset } from './versions.ts'
+
+/** Keeps a batch's bad records. @throws DataError `TOO_MANY_BAD_RECORDS` when its step has more of them than its asset allows */
+export async function quarantine(context: WorkerContext, claimed: ClaimedBatch, { spec }: OwnAsset, records: readonly BadRecord[]): Promise<void> {
+  if (spec.quarantine === undefined) return
+  // Where there are none, an attempt before, of other code, may have kept some.
+  if (records.length === 0 && claimed.claim === 1) return
+  const total = await keepBadRecords(context.pool, { ...claimed, records })
+  if (total === undefined) throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
+  const { atMost } = spec.quarantine
+  if (atMost !== undefined && total > atMost) throw tooMany(claimed.asset, `${String(total)} so far`, `at most ${String(atMost)}`, records)
+}
+
+/** How many of a sealed step's records are in quarantine. @throws DataError `TOO_MANY_BAD_RECORDS` when they are more than its asset allows */
+export async function judgeQuarantine({ pool }: WorkerContext, claimed: ClaimedStep, { quarantine: contract }: TableAssetSpec): Promise<number> {
+  if (contract === undefined) return 0
+  const { records, quarantined } = await countQuarantined(pool, claimed.stepId, claimed.generation)
+  const { atMost, atMostPercent } = contract
+  const of = `${String(quarantined)} of ${String(records)}`
+  if (atMost !== undefined && quarantined > atMost) throw tooMany(claimed.asset, of, `at most ${String(atMost)}`)
+  if (atMostPercent !== undefined && quarantined * 100 > records * atMostPercent) throw tooMany(claimed.asset, of, `at most ${String(atMostPercent)} %`)
+  return quarantined
+}
+
+function tooMany(asset: string, found: string, allowed: string, records: readonly BadRecord[] = []): DataError {
+  const [first] = records
+  const example =
+    first === undefined ? '' : ` The last batch’s first: ${first.place}: ${first.issues.map((issue) => `${issue.column}: ${issue.message}`).join('; ')}.`
+  return new DataError(`Too many records of ${asset} do not fit: ${found}, and its quarantine takes ${allowed}.${example}`, {
+    code: 'TOO_MANY_BAD_RECORDS',
+    hint: `\`millrace quarantine list ${asset}\` shows them. Mend the source or the asset; nothing of this run was published.`,
+  })
+}

@@ -1,0 +1,67 @@
+import { countQuarantined, keepBadRecords } from '../../src/catalog/quarantine.ts'
+import type { BadRecord } from '../../src/catalog/quarantine.ts'
+import { describe, expect, spawnMillrace, test } from '../support/test.ts'
+import type { TestDatabase } from '../support/test.ts'
+import { insertLocation, insertRun } from './catalog-rows.ts'
+
+const runId = '33333333-0000-4000-8000-000000000001'
+
+const bad = (index: number, record: unknown): BadRecord => ({
+  index,
+  place: `record ${String(index)} of page 1 of batch 0 of shop/orders`,
+  record: JSON.stringify(record),
+  tagged: false,
+  page: { file: 'a.csv' },
+  issues: [{ column: 'id', message: 'Invalid input\u001b[31m', value: JSON.stringify(record) }],
+})
+
+/** A batch that a transform holds; answers how to keep bad records of it. */
+async function startBatch({ pool }: TestDatabase) {
+  await insertLocation(pool)
+  await insertRun(pool, runId, 'started')
+  const { rows } = await pool.query<{ step: string; batch: string }>(
+    `WITH s AS (SELECT id FROM millrace.step WHERE run_id = $1)
+     INSERT INTO millrace.batch (step_id, generation, ordinal, raw, claim) SELECT id, 1, 0, '{}', 2 FROM s RETURNING step_id AS step, id::text AS batch`,
+    [runId],
+  )
+  const { step = '', batch = '' } = rows[0] ?? {}
+  const held = { stepId: step, runId, location: 'shop', asset: 'shop/orders', version: 'v1', generation: 1, batchId: batch, ordinal: 0 }
+  return { step, keep: (claim: number, ...records: readonly BadRecord[]) => keepBadRecords(pool, { ...held, claim, records }) }
+}
+
+describe('millrace quarantine', () => {
+  test('holds a batch’s records once, whoever transforms it again, and nothing of one whose claim is gone', async ({ database }) => {
+    const { step, keep } = await startBatch(database)
+    expect(await keep(1, bad(0, 'stale'))).toBeUndefined()
+    expect(await keep(2, bad(0, 'a'), bad(1, 'b'), bad(2, 'c'))).toBe(3)
+    expect(await keep(2, bad(1, 'b'), bad(7, { id: 'x\0' }))).toBe(2)
+    expect(await countQuarantined(database.pool, step, 1)).toEqual({ records: 0, quarantined: 0 })
+    const { rows } = await database.pool.query('SELECT record FROM millrace.quarantine ORDER BY record_index')
+    expect(rows).toEqual([{ record: '"b"' }, { record: '{"id":"x\\u0000"}' }])
+  })
+
+  test('lists, exports and discards them, and keeps them again', async ({ database }) => {
+    const call = async (...args: string[]) => {
+      const process = spawnMillrace(['quarantine', ...args], { DATABASE_URL: database.url })
+      const { code } = await process.exited
+      return { code, stdout: process.stdout(), stderr: process.stderr() }
+    }
+    const listed = await call('list', 'shop/orders', '--limit', '1')
+    expect(listed.code).toBe(0)
+    expect(listed.stdout).toContain('record 1 of page 1 of batch 0 of shop/orders')
+    expect(listed.stdout).toContain('id: Invalid input\\u001b[31m (it is "b")')
+    expect(listed.stdout).toContain('1 more: --limit, or `millrace quarantine export`.')
+    expect(JSON.parse((await call('list', '--run', '3333', '--json')).stdout)).toMatchObject([
+      { record: 'b', page: { file: 'a.csv' }, runId },
+      { record: { id: 'x\0' }, state: 'kept' },
+    ])
+    const lines = (await call('export', 'shop/orders')).stdout.trimEnd().split('\n')
+    expect(lines.map((line) => (JSON.parse(line) as { record: unknown }).record)).toEqual(['b', { id: 'x\0' }])
+    expect((await call('list', 'shop/other')).stdout).toBe('There are no such records in quarantine.\n')
+    expect((await call('list', '--run', 'ffff')).stderr).toContain('There is no run ffff.')
+    expect((await call('discard', 'shop/orders')).stdout).toBe('2 records of shop/orders discarded.\n')
+    expect((await call('export', 'shop/orders')).stdout).toBe('')
+    expect((await call('export', 'shop/orders', '--discarded')).stdout.trimEnd().split('\n')).toHaveLength(2)
+    expect((await call('discard', 'shop/orders', '--undo', '--run', '3333')).stdout).toBe('2 records of shop/orders kept again.\n')
+  })
+})

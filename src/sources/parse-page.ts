@@ -2,6 +2,7 @@ import type { PageFormat } from '../definitions/page.ts'
 import { parseCsv } from './formats/csv.ts'
 import { parseJson } from './formats/json.ts'
 import { parseJsonl } from './formats/jsonl.ts'
+import type { KeepFault } from './formats/record-fault.ts'
 import { defaultMaxRecordBytes } from './formats/record-too-large.ts'
 
 /** A page's bytes, as the spool kept them. */
@@ -17,6 +18,8 @@ export interface ParsePageOptions {
   readonly name?: string
   /** Default 16 MiB. */
   readonly maxRecordBytes?: number
+  /** Takes the lines or rows that are no records. Without it the first one is thrown. */
+  readonly keepFault?: KeepFault
 }
 
 export interface ParsedPage {
@@ -35,10 +38,11 @@ export function parsePage(page: EncodedPage, options: ParsePageOptions = {}): Pa
   const maxRecordBytes = options.maxRecordBytes ?? defaultMaxRecordBytes
   const firstLine = page.firstLine ?? 1
   const { format, body } = page
+  const { keepFault } = options
   if (format.kind === 'json') {
     return { records: parseJson(body, format.path ?? [], name, maxRecordBytes), locate: (index) => `record ${String(index)}` }
   }
   const { records, lineOf } =
-    format.kind === 'jsonl' ? parseJsonl(body, firstLine, name, maxRecordBytes) : parseCsv(body, format, firstLine, name, maxRecordBytes)
+    format.kind === 'jsonl' ? parseJsonl(body, firstLine, name, maxRecordBytes, keepFault) : parseCsv(body, format, firstLine, name, maxRecordBytes, keepFault)
   return { records, locate: (index) => `record ${String(index)} (line ${String(firstLine + lineOf(index))})` }
 }

@@ -11,11 +11,13 @@ import { DataError, FencedError, storableText } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
+import type { RecordFault } from '../sources/formats/record-fault.ts'
 import { parsePage } from '../sources/parse-page.ts'
 import type { SpoolReference } from '../spool/spool.ts'
 import { SpoolLostError } from '../spool/spool-lost-error.ts'
 import type { ColumnIssue, RowEncoder } from '../warehouse/encoder/row-encoder.ts'
 import { readFrames, untag } from './batch-file.ts'
+import type { PageFrame } from './batch-file.ts'
 import type { WorkerContext } from './context.ts'
 import { borrowEncoder, returnEncoder } from './encoders.ts'
 import { UserCodeError } from './failure.ts'
@@ -126,7 +128,11 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
     const name = `page ${String(pageNumber)} of batch ${String(claimed.ordinal)} of ${claimed.asset}`
     const parsed = parsePage(
       { format: frame.format, body: frame.body, ...(frame.firstLine === undefined ? {} : { firstLine: frame.firstLine }) },
-      { name, maxRecordBytes: context.limits.maxRecordBytes },
+      {
+        name,
+        maxRecordBytes: context.limits.maxRecordBytes,
+        ...(own.spec.quarantine === undefined ? {} : { keepFault: (fault) => bad.push(badLine(fault, frame, counts, name)) }),
+      },
     )
     const transformContext: TransformContext<unknown> = { config, runId: claimed.runId, runStartedAt: claimed.runStartedAt, page: frame.extra }
     for (let index = 0; index < parsed.records.length; index += 1) {
@@ -149,6 +155,20 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
         sliceEnd = performance.now() + sliceMs
       }
     }
+  }
+}
+
+/** A line that is no record, counted as one. */
+function badLine({ line, error, text }: RecordFault, { extra, firstLine = 1 }: PageFrame, counts: { records: number }, name: string): BadRecord {
+  counts.records += 1
+  const place = `line ${String(firstLine + line)} of ${name}`
+  return {
+    index: counts.records - 1,
+    place,
+    record: JSON.stringify(text),
+    tagged: false,
+    page: extra,
+    issues: [{ column: '(line)', message: storableText(error.message), value: '' }],
   }
 }
 

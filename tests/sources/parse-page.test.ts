@@ -100,6 +100,63 @@ describe('JSON', () => {
   })
 })
 
+/** A page's records, and its lines that are none. */
+function withFaults(page: Parameters<typeof parsePage>[0], maxRecordBytes = 1000) {
+  const faults: (readonly [number, string, string])[] = []
+  const { records, locate } = parsePage(page, { name: 'the file', maxRecordBytes, keepFault: ({ line, error, text }) => faults.push([line, error.code, text]) })
+  return { records, faults, places: records.map((_, index) => locate(index)) }
+}
+
+describe('what is no record and may be kept', () => {
+  test('is passed over in JSON lines, but for the last one that is cut off', () => {
+    const { records, faults, places } = withFaults(jsonl('{"a":1}\nnot\n\n{"a":2}\r\n{"a"}\r\n', 5))
+    expect(records).toEqual([{ a: 1 }, { a: 2 }])
+    expect(faults).toEqual([
+      [1, 'RECORD_NOT_JSON', 'not'],
+      [4, 'RECORD_NOT_JSON', '{"a"}'],
+    ])
+    expect(places).toEqual(['record 0 (line 5)', 'record 1 (line 8)'])
+    expect(thrownBy(() => withFaults(jsonl('nothing\n{"a":')))).toMatchObject({ code: 'PAGE_TRUNCATED' })
+  })
+
+  test('is passed over in CSV, each row once however often it is wrong, and the rest keeps its lines', () => {
+    const { records, faults, places } = withFaults(csv('1,2\n3\n"x\ny",4\r\n5,6,7\r\n8"a,"9"b\n\n10,11\n12"c,13\n14"d,15\n'))
+    expect(records).toEqual([
+      { a: '1', b: '2' },
+      { a: 'x\ny', b: '4' },
+      { a: '10', b: '11' },
+    ])
+    expect(faults).toEqual([
+      [1, 'CSV_FIELD_COUNT', '3'],
+      [4, 'CSV_FIELD_COUNT', '5,6,7'],
+      [5, 'CSV_QUOTE', '8"a,"9"b'],
+      [8, 'CSV_QUOTE', '12"c,13'],
+      [9, 'CSV_QUOTE', '14"d,15'],
+    ])
+    expect(places).toEqual(['record 0 (line 2)', 'record 1 (line 4)', 'record 2 (line 9)'])
+  })
+
+  test('never takes a good row of CSV with it, wherever it stands', () => {
+    const good = fc
+      .tuple(fc.nat(), fc.stringMatching(/^[a-z ]{0,5}$/))
+      .map(([id, text]) => ({ line: `${String(id)},"${text}"`, record: { a: String(id), b: text } }))
+    // A quote after a letter opens nothing, so none of these is the beginning of a longer row.
+    const wrong = fc.constantFrom('1', '1,2,3', 'x"y,1', 'x"y"z,1', 'x"', '1,"y"z').map((line) => ({ line, record: undefined }))
+    fc.assert(
+      fc.property(fc.array(fc.oneof(good, wrong), { maxLength: 40 }), fc.constantFrom('\n', '\r\n'), (rows, lineBreak) => {
+        const { records, faults } = withFaults(csv(rows.map((row) => row.line).join(lineBreak)), 100_000)
+        expect(records).toEqual(rows.flatMap((row) => row.record ?? []))
+        expect(faults.map(([line, , text]) => [line, text])).toEqual(rows.flatMap((row, line) => (row.record === undefined ? [[line, row.line]] : [])))
+      }),
+    )
+  })
+
+  test('is told of as ever where it is too large to be kept', () => {
+    expect(dataErrorBy(() => withFaults(csv(`1\n3,${'x'.repeat(2000)}\n`)))).toMatchObject({ code: 'RECORD_TOO_LARGE' })
+    expect(dataErrorBy(() => withFaults(jsonl(`x\n"${'x'.repeat(2000)}"\n`)))).toMatchObject({ code: 'RECORD_TOO_LARGE' })
+  })
+})
+
 describe('JSON lines', () => {
   test('are a record each, blank ones passed over, and each knows its line', () => {
     const page = parsePage(jsonl('{"a":1}\r\n\n{"a":2}\n', 11))

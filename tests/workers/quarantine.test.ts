@@ -3,9 +3,10 @@ import { table } from '../../src/definitions/table.ts'
 import type { QuarantineContract } from '../../src/definitions/quarantine.ts'
 import type { TableOptions } from '../../src/definitions/table.ts'
 import { SourceError } from '../../src/errors.ts'
+import { csv } from '../../src/sources/index.ts'
 import { startEngine } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
-import { beforeAll, describeBackends, expect, test } from '../support/test.ts'
+import { beforeAll, describeBackends, expect, startHttpServer, test } from '../support/test.ts'
 
 const Row = z.object({ id: z.int(), name: z.string() })
 type Options = Partial<TableOptions<typeof Row, unknown>>
@@ -101,6 +102,36 @@ describeBackends('quarantine', (backend) => {
     const run = await load('bad/strict', [[{ id: 'x', name: 'a' }]])
     expect(run.step.error).toMatchObject({ code: 'RECORD_INVALID' })
     expect(await kept(run.id)).toEqual([])
+  })
+
+  test('takes lines of a file that are no records', async () => {
+    const lines = ['id,name', ...good(20).map(({ id, name }) => `${String(id)},"${name}"`)]
+    const damaged = lines.with(3, '2,"row" 2"').with(9, '8').with(15, 'x,row 14')
+    const server = await startHttpServer((_request, response) => response.end(damaged.join('\r\n')))
+    const asset = table({
+      key: 'bad/file',
+      columns: Row.extend({ id: z.coerce.number().pipe(z.int()) }),
+      quarantine: { atMost: 3 },
+      extract: ({ signal }) => csv({ url: `${server.url}/rows.csv`, columns: ['id', 'name'], signal }),
+    })
+    await engine.define([asset])
+    const run = await engine.succeed('bad/file')
+    expect(run.step.result).toMatchObject({ rows: 17, records: 20, filtered: 0, quarantined: 3 })
+    expect(await kept(run.id)).toMatchObject([
+      {
+        index: 0,
+        place: expect.stringMatching(/^line 4 of /),
+        record: '"2,\\"row\\" 2\\""',
+        issues: [{ column: '(line)', message: expect.stringContaining('has a quote in the wrong place') }],
+      },
+      {
+        index: 1,
+        place: expect.stringMatching(/^line 10 of /),
+        record: '"8"',
+        issues: [{ column: '(line)', message: expect.stringContaining('has 1 fields; its header has 2') }],
+      },
+      { record: '{"id":"x","name":"row 14"}', issues: [{ column: 'id' }] },
+    ])
   })
 
   test('holds each record once when a source that cannot resume begins again', async () => {

@@ -1,6 +1,8 @@
 import { CsvError, parse } from 'csv-parse/sync'
 import { DataError } from '../../errors.ts'
 import { textOf } from './json.ts'
+import { parseAround } from './csv-around.ts'
+import type { KeepFault } from './record-fault.ts'
 import { recordTooLarge } from './record-too-large.ts'
 
 export interface CsvFormat {
@@ -16,9 +18,10 @@ export interface CsvRecords {
 
 /**
  * The records of CSV rows (RFC 4180, LF or CRLF, no header line) as objects by column; every value is text. Blank lines are passed over.
+ * `keepFault` takes the rows that are no records; without it the first one is thrown.
  * @throws DataError `CSV_FIELD_COUNT`, `CSV_QUOTE` and `RECORD_TOO_LARGE`, naming the line.
  */
-export function parseCsv(body: Uint8Array, format: CsvFormat, firstLine: number, page: string, maxRecordBytes: number): CsvRecords {
+export function parseCsv(body: Uint8Array, format: CsvFormat, firstLine: number, page: string, maxRecordBytes: number, keepFault?: KeepFault): CsvRecords {
   const text = textOf(body, page)
   const options = {
     columns: [...format.columns],
@@ -30,12 +33,30 @@ export function parseCsv(body: Uint8Array, format: CsvFormat, firstLine: number,
   try {
     return { records: parse<Record<string, string>>(text, options), lineOf: (index) => startLine(text, options, index) }
   } catch (cause) {
-    throw cause instanceof CsvError ? faultOf(cause, format.columns, firstLine, page, maxRecordBytes) : cause
+    if (!(cause instanceof CsvError)) throw cause
+    const explain = (fault: CsvError, line: number): DataError => faultOf(fault, format.columns, firstLine + line, page, maxRecordBytes)
+    if (keepFault === undefined) throw explain(cause, 0)
+    const parseRows = (rows: string) => parse<Record<string, string>>(rows, options)
+    return parseAround(text, parseRows, (fault, row) => {
+      if (!(fault instanceof CsvError)) throw fault
+      const error = explain(fault, row.line)
+      if (error.code === 'RECORD_TOO_LARGE') throw error
+      keepFault({ ...row, error })
+    })
   }
 }
 
+interface CsvOptions {
+  readonly columns: string[]
+  readonly delimiter: string
+  readonly record_delimiter: string[]
+  readonly skip_empty_lines: boolean
+}
+
+const numberIn = (fault: CsvError, name: string): number => (typeof fault[name] === 'number' ? fault[name] : 0)
+
 function faultOf(cause: CsvError, columns: readonly string[], firstLine: number, page: string, maxRecordBytes: number): DataError {
-  const number = (name: string): number => (typeof cause[name] === 'number' ? cause[name] : 0)
+  const number = (name: string): number => numberIn(cause, name)
   const line = String(firstLine + Math.max(0, number('lines') - 1))
   if (cause.code === 'CSV_MAX_RECORD_SIZE') return recordTooLarge(`record ${String(number('records'))} of ${page} (line ${line})`, undefined, maxRecordBytes)
   if (cause.code === 'CSV_RECORD_INCONSISTENT_COLUMNS' || cause.code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH') {
@@ -60,11 +81,7 @@ function withoutValue(cause: CsvError): Error {
   return new Error(cause.code, { cause: undefined })
 }
 
-function startLine(
-  text: string,
-  options: { readonly columns: string[]; readonly delimiter: string; readonly record_delimiter: string[]; readonly skip_empty_lines: boolean },
-  index: number,
-): number {
+function startLine(text: string, options: CsvOptions, index: number): number {
   const rows: unknown = parse(text, { ...options, info: true, raw: true, to: index + 1 })
   const row: unknown = Array.isArray(rows) ? rows.at(-1) : undefined
   if (typeof row !== 'object' || row === null || !('info' in row) || !('raw' in row)) return 0

@@ -1,6 +1,7 @@
 import { DataError, SourceError } from '../../errors.ts'
 import { textOf } from './json.ts'
 import { findJsonFault } from './json-fault.ts'
+import type { KeepFault } from './record-fault.ts'
 import { recordTooLarge } from './record-too-large.ts'
 
 export interface JsonlRecords {
@@ -10,10 +11,10 @@ export interface JsonlRecords {
 }
 
 /**
- * The records of JSON lines; blank lines are passed over.
+ * The records of JSON lines; blank lines are passed over. `keepFault` takes the lines that are not JSON; without it the first one is thrown.
  * @throws DataError `RECORD_NOT_JSON` and `RECORD_TOO_LARGE`; SourceError `PAGE_TRUNCATED` where the last line ends in the middle. Each names the line.
  */
-export function parseJsonl(body: Uint8Array, firstLine: number, page: string, maxRecordBytes: number): JsonlRecords {
+export function parseJsonl(body: Uint8Array, firstLine: number, page: string, maxRecordBytes: number, keepFault?: KeepFault): JsonlRecords {
   const lines = textOf(body, page).split('\n')
   const records: unknown[] = []
   const numbers: number[] = []
@@ -26,7 +27,10 @@ export function parseJsonl(body: Uint8Array, firstLine: number, page: string, ma
       numbers.push(number)
     } catch (cause) {
       if (line.trim() === '') continue
-      throw faultOf(line, firstLine + number, number === lines.length - 1, page, cause)
+      const fault = faultOf(line, firstLine + number, number === lines.length - 1, page, cause)
+      // What was cut off comes whole when it is fetched again.
+      if (keepFault === undefined || fault instanceof SourceError) throw fault
+      keepFault({ line: number, error: fault, text: line.replace(/\r$/, '') })
     }
   }
   return { records, lineOf: (index) => numbers[index] ?? lines.length - 1 }

@@ -17,6 +17,8 @@ export interface ClaimedStep {
   readonly generation: number
   readonly batches: number
   readonly position: Json | undefined
+  /** Whether its records come from quarantine. */
+  readonly redrive: boolean
   readonly config: JsonObject
   readonly runStartedAt: string
   /** The destination session of the holder before, if one was written down. */
@@ -38,6 +40,8 @@ export interface ClaimedBatch {
   readonly records: string | null
   readonly filtered: string | null
   readonly rows: string | null
+  /** Whether its records come from quarantine. */
+  readonly redrive: boolean
   readonly config: JsonObject
   readonly runStartedAt: string
   readonly previousBackend: Backend | undefined
@@ -77,6 +81,7 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     generation: number
     batches: number
     position: Json | null
+    redrive: boolean
     config: JsonObject
     created_at: Date
   }
@@ -85,7 +90,7 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
         started_at = coalesce(s.started_at, clock_timestamp()), backend_pid = $5, backend_start = $6
      FROM (SELECT id, backend_pid, backend_start FROM millrace.step WHERE id = $1 FOR UPDATE) old, millrace.run r
      WHERE s.id = old.id AND r.id = s.run_id AND s.enqueued = $2 AND s.status = $3 AND ${claimable('s', '$4')}
-     RETURNING s.run_id, s.location, s.asset, s.version, s.attempt, s.claim, s.generation, s.batches, s.position, r.config, r.created_at,
+     RETURNING s.run_id, s.location, s.asset, s.version, s.attempt, s.claim, s.generation, s.batches, s.position, s.redrive, r.config, r.created_at,
        old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
     [request.stepId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
   )
@@ -103,6 +108,7 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     generation: row.generation,
     batches: row.batches,
     position: row.position ?? undefined,
+    redrive: row.redrive,
     config: row.config,
     runStartedAt: row.created_at.toISOString(),
     previousBackend: backendOf(row),
@@ -133,6 +139,7 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
     records: string | null
     filtered: string | null
     rows: string | null
+    redrive: boolean
     config: JsonObject
     created_at: Date
   }
@@ -141,7 +148,7 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
      FROM (SELECT id, backend_pid, backend_start FROM millrace.batch WHERE id = $1 FOR UPDATE) old, millrace.step s, millrace.run r
      WHERE b.id = old.id AND s.id = b.step_id AND r.id = s.run_id AND b.enqueued = $2 AND b.status = $3
        AND b.generation = s.generation AND s.status IN ('extracting', 'loading') AND ${claimable('b', '$4')}
-     RETURNING b.step_id, s.run_id, s.location, s.asset, s.version, b.claim, b.generation, b.ordinal, b.raw, b.encoded, b.records, b.filtered, b.rows,
+     RETURNING b.step_id, s.run_id, s.location, s.asset, s.version, b.claim, b.generation, b.ordinal, b.raw, b.encoded, b.records, b.filtered, b.rows, s.redrive,
        r.config, r.created_at, old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
     [request.batchId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
   )
@@ -162,6 +169,7 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
     records: row.records,
     filtered: row.filtered,
     rows: row.rows,
+    redrive: row.redrive,
     config: row.config,
     runStartedAt: row.created_at.toISOString(),
     previousBackend: backendOf(row),

@@ -1,10 +1,14 @@
 import type pg from 'pg'
 import type { Json } from '../definitions/json.ts'
+import type { PageFormat } from '../definitions/page.ts'
 import { storableJson } from './events.ts'
 import { quarantineMatches, quarantineValues } from './read/quarantine.ts'
 import type { QuarantineFilter } from './read/quarantine.ts'
 import { transaction } from './database.ts'
 import type { Database } from './database.ts'
+
+/** Whether a record of `quarantine q` is not being redriven. */
+const nobodyHas = `(q.redriven_by IS NULL OR EXISTS (SELECT FROM millrace.step s WHERE s.id = q.redriven_by AND s.status IN ('failed', 'canceled', 'skipped', 'superseded')))`
 
 /** A record that does not fit its table. */
 export interface BadRecord {
@@ -16,6 +20,8 @@ export interface BadRecord {
   readonly record: string
   /** Whether it holds values that JSON has not, as tags. */
   readonly tagged: boolean
+  /** Of a line that is no record: how its file is read. */
+  readonly format?: PageFormat
   /** What its page handed to the transform. */
   readonly page: Json | undefined
   readonly issues: readonly { readonly column: string; readonly message: string; readonly value: string }[]
@@ -48,8 +54,8 @@ export async function keepBadRecords(pool: pg.Pool, batch: BadBatch): Promise<nu
     const where = [batch.stepId, batch.generation]
     await client.query(`DELETE FROM millrace.quarantine WHERE step_id = $1 AND generation = $2 AND ordinal = $3`, [...where, batch.ordinal])
     await client.query(
-      `INSERT INTO millrace.quarantine (step_id, generation, ordinal, run_id, location, asset, version, record_index, place, record, tagged, page, issues)
-       SELECT $1, $2, $3, $4, $5, $6, $7, * FROM unnest($8::bigint[], $9::text[], $10::text[], $11::boolean[], $12::jsonb[], $13::jsonb[])`,
+      `INSERT INTO millrace.quarantine (step_id, generation, ordinal, run_id, location, asset, version, record_index, place, record, tagged, format, page, issues)
+       SELECT $1, $2, $3, $4, $5, $6, $7, * FROM unnest($8::bigint[], $9::text[], $10::text[], $11::boolean[], $12::jsonb[], $13::jsonb[], $14::jsonb[])`,
       [
         ...where,
         batch.ordinal,
@@ -61,6 +67,7 @@ export async function keepBadRecords(pool: pg.Pool, batch: BadBatch): Promise<nu
         batch.records.map((one) => one.place),
         batch.records.map((one) => one.record),
         batch.records.map((one) => one.tagged),
+        batch.records.map((one) => (one.format === undefined ? null : JSON.stringify(one.format))),
         batch.records.map((one) => (one.page === undefined ? null : storableJson(one.page))),
         batch.records.map((one) => storableJson(one.issues)),
       ],
@@ -81,6 +88,53 @@ export async function countQuarantined(database: Database, stepId: string, gener
 
 /** Marks kept records as discarded, or discarded ones as kept again. Answers how many. */
 export async function moveQuarantine(database: Database, filter: QuarantineFilter, to: QuarantineFilter['state']): Promise<number> {
-  const { rowCount } = await database.query(`UPDATE millrace.quarantine SET state = $5 WHERE ${quarantineMatches}`, [...quarantineValues(filter), to])
+  const { rowCount } = await database.query(`UPDATE millrace.quarantine q SET state = $5 WHERE ${quarantineMatches} AND ${nobodyHas}`, [
+    ...quarantineValues(filter),
+    to,
+  ])
   return rowCount ?? 0
+}
+
+/** Which of an asset's records a redriving takes: all that are kept, or those of the run that its table is of. */
+export interface RedriveChoice {
+  readonly stepId: string
+  readonly location: string
+  readonly asset: string
+  readonly newestRunOnly: boolean
+}
+
+/** Takes records for a step, besides those it has taken before. What another step has taken is left to it, unless that one was given up. */
+export async function takeForRedriving(database: Database, { stepId, location, asset, newestRunOnly }: RedriveChoice): Promise<void> {
+  await database.query(
+    `UPDATE millrace.quarantine q SET redriven_by = $1 WHERE location = $2 AND asset = $3 AND state = 'kept' AND ${nobodyHas}
+       -- Of a load that failed, nothing is in the table; its records come again with the next one.
+       AND EXISTS (SELECT FROM millrace.step s WHERE s.id = q.step_id AND s.status = 'succeeded')
+       AND (NOT $4 OR run_id = (SELECT a.run_id FROM millrace.asset a WHERE a.location = q.location AND a.key = q.asset))`,
+    [stepId, location, asset, newestRunOnly],
+  )
+}
+
+export interface TakenRecord {
+  readonly id: string
+  readonly record: string
+  readonly tagged: boolean
+  readonly format: PageFormat | null
+  readonly page: Json | null
+}
+
+/** Records that a step has taken, after one of them, in the order in which they came. */
+export async function takenRecords(database: Database, stepId: string, after: string, limit: number): Promise<TakenRecord[]> {
+  const { rows } = await database.query<TakenRecord>(
+    `SELECT id::text AS id, record, tagged, format, page FROM millrace.quarantine WHERE redriven_by = $1 AND state = 'kept' AND id > $2::bigint ORDER BY quarantine.id LIMIT $3`,
+    [stepId, after, limit],
+  )
+  return rows
+}
+
+/** How many records a step has taken and still has. */
+export async function countTaken(database: Database, stepId: string): Promise<number> {
+  const { rows } = await database.query<{ n: number }>(`SELECT count(*)::float8 AS n FROM millrace.quarantine WHERE redriven_by = $1 AND state = 'kept'`, [
+    stepId,
+  ])
+  return rows[0]?.n ?? 0
 }

@@ -127,6 +127,7 @@ export async function succeedStep(
     const where = { runId: step.run_id, stepId, asset: step.asset }
     await recordChecks(client, step, result)
     if (as === 'succeeded') {
+      await client.query(`UPDATE millrace.quarantine SET state = 'redriven' WHERE redriven_by = $1 AND state = 'kept'`, [stepId])
       await client.query(
         `INSERT INTO millrace.asset (location, key, run_id, materialized_at, metadata) VALUES ($1, $2, $3, clock_timestamp(), $4)
          ON CONFLICT (location, key) DO UPDATE SET run_id = excluded.run_id, materialized_at = excluded.materialized_at, metadata = excluded.metadata`,

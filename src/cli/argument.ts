@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings'
+import * as z from 'zod'
+import type { JsonObject } from '../definitions/json.ts'
 
 /** Parses a count on the command line. */
 export function wholeNumber(value: string): number {
@@ -15,4 +17,13 @@ export function moment(iso: string): string {
 export function harmless(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (one) => JSON.stringify(one).slice(1, -1))
+}
+
+/** Parses a run configuration. */
+export function parseConfig(text: string): JsonObject {
+  try {
+    return z.record(z.string(), z.json()).parse(JSON.parse(text))
+  } catch (error) {
+    throw new InvalidArgumentError(`It must be a JSON object: ${error instanceof Error ? error.message.split('\n')[0] : ''}`)
+  }
 }

@@ -15,6 +15,7 @@ import { createBatchCutter } from './batch-cutter.ts'
 import type { CutBatch } from './batch-cutter.ts'
 import { callUserCode } from './failure.ts'
 import { parseConfig } from './parse-config.ts'
+import { quarantinedPages } from './redrive.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
 import { judgeVersion } from './versions.ts'
@@ -35,7 +36,7 @@ export async function extract(context: WorkerContext, payload: Payload<'extract'
     if (verdict.kind === 'hand back') return giveBack(context, 'extract', claimed, 250)
     const { asset } = verdict.own
     // A last batch without a position leaves nothing to go on from: from the beginning, in the same generation, would double its rows.
-    if (claimed.batches > 0 && (!asset.resumable || claimed.position === undefined)) {
+    if (claimed.batches > 0 && (!asset.resumable || claimed.redrive || claimed.position === undefined)) {
       const due = await restartStep(context.pool, claimed, {
         kind: 'generation',
         message: `${claimed.asset} cannot go on in the middle of its source: extraction begins afresh.`,
@@ -62,9 +63,9 @@ async function pull(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset,
   }
 }
 
-async function pullUntil(context: WorkerContext, claimed: ClaimedStep, { asset }: OwnAsset, stop: StepSignal): Promise<void> {
-  const { signal, until } = stop
-  const pages = await callUserCode(async () => {
+function pagesOf(context: WorkerContext, claimed: ClaimedStep, { asset, spec }: OwnAsset, { signal, until }: StepSignal) {
+  if (claimed.redrive) return quarantinedPages(context, claimed, spec)
+  return callUserCode(async () => {
     const resources = await until(() => context.resources.of(claimed.location, asset.resources))
     return asset.extract({
       config: parseConfig(asset, claimed.config),
@@ -77,6 +78,11 @@ async function pullUntil(context: WorkerContext, claimed: ClaimedStep, { asset }
       log: (message: string, fields: JsonObject = {}) => log(context, claimed, message, fields),
     } as Parameters<typeof asset.extract>[0])
   })
+}
+
+async function pullUntil(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset, stop: StepSignal): Promise<void> {
+  const { signal, until } = stop
+  const pages = await pagesOf(context, claimed, own, stop)
   const cutter = createBatchCutter(context.limits.batchBytes, context.buffers)
   // One batch is written while the pages of the next are pulled; never more, so that memory stays flat.
   let writing: Promise<void> = Promise.resolve()

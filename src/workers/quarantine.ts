@@ -1,19 +1,24 @@
-import { countQuarantined, keepBadRecords } from '../catalog/quarantine.ts'
+import { countQuarantined, countTaken, keepBadRecords } from '../catalog/quarantine.ts'
 import type { BadRecord } from '../catalog/quarantine.ts'
 import type { ClaimedBatch, ClaimedStep } from '../catalog/claims.ts'
 import type { TableAssetSpec } from '../definitions/manifest.ts'
+import type { QuarantineContract } from '../definitions/quarantine.ts'
 import { DataError, FencedError } from '../errors.ts'
 import type { WorkerContext } from './context.ts'
-import type { OwnAsset } from './versions.ts'
 
 /** Keeps a batch's bad records. @throws DataError `TOO_MANY_BAD_RECORDS` when its step has more of them than its asset allows */
-export async function quarantine(context: WorkerContext, claimed: ClaimedBatch, { spec }: OwnAsset, records: readonly BadRecord[]): Promise<void> {
-  if (spec.quarantine === undefined) return
+export async function quarantine(
+  context: WorkerContext,
+  claimed: ClaimedBatch,
+  contract: QuarantineContract | undefined,
+  records: readonly BadRecord[],
+): Promise<void> {
+  if (contract === undefined) return
   // Where there are none, an attempt before, of other code, may have kept some.
   if (records.length === 0 && claimed.claim === 1) return
   const total = await keepBadRecords(context.pool, { ...claimed, records })
   if (total === undefined) throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
-  const { atMost } = spec.quarantine
+  const { atMost } = contract
   if (atMost !== undefined && total > atMost) throw tooMany(claimed.asset, `${String(total)} so far`, `at most ${String(atMost)}`, records)
 }
 
@@ -21,11 +26,20 @@ export async function quarantine(context: WorkerContext, claimed: ClaimedBatch, 
 export async function judgeQuarantine({ pool }: WorkerContext, claimed: ClaimedStep, { quarantine: contract }: TableAssetSpec): Promise<number> {
   if (contract === undefined) return 0
   const { records, quarantined } = await countQuarantined(pool, claimed.stepId, claimed.generation)
+  if (claimed.redrive && (await countTaken(pool, claimed.stepId)) !== records) throw takenElsewhere(claimed.asset)
   const { atMost, atMostPercent } = contract
   const of = `${String(quarantined)} of ${String(records)}`
   if (atMost !== undefined && quarantined > atMost) throw tooMany(claimed.asset, of, `at most ${String(atMost)}`)
   if (atMostPercent !== undefined && quarantined * 100 > records * atMostPercent) throw tooMany(claimed.asset, of, `at most ${String(atMostPercent)} %`)
   return quarantined
+}
+
+/** A redriving that failed and was tried again by a person, after another had taken its records. */
+function takenElsewhere(asset: string): DataError {
+  return new DataError(`Records of ${asset} that this run took from quarantine were discarded or redriven by another meanwhile.`, {
+    code: 'REDRIVE_TAKEN',
+    hint: 'Nothing of this run was published. `millrace quarantine redrive` takes what is left.',
+  })
 }
 
 function tooMany(asset: string, found: string, allowed: string, records: readonly BadRecord[] = []): DataError {

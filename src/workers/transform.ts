@@ -68,15 +68,16 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
   const counts = { records: 0, filtered: 0, rows: 0 }
   const chunks: Uint8Array[] = []
   const bad: BadRecord[] = []
+  const contract = claimed.redrive ? {} : own.spec.quarantine
   const reference = Reference.parse(claimed.raw)
   const buffer = context.buffers.take(reference.bytes)
   try {
     const raw = await context.spool.read(reference, buffer)
-    await encodeFrames(raw, { context, claimed, own, encoder, counts, bad, signal, chunks })
+    await encodeFrames(raw, { context, claimed, own, encoder, counts, tolerant: contract !== undefined, bad, signal, chunks })
   } finally {
     context.buffers.give(buffer)
   }
-  await quarantine(context, claimed, own, bad)
+  await quarantine(context, claimed, contract, bad)
   counts.rows = encoder.rows
   chunks.push(encoder.finish())
   faultPoint('transform.middle')
@@ -112,13 +113,15 @@ interface Encoding {
   readonly own: OwnAsset
   readonly encoder: RowEncoder
   readonly counts: { records: number; filtered: number }
+  /** Whether records that do not fit are kept, rather than fail their step. */
+  readonly tolerant: boolean
   readonly bad: BadRecord[]
   readonly signal: AbortSignal
   readonly chunks: Uint8Array[]
 }
 
 async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
-  const { context, claimed, own, encoder, counts, bad, signal } = encoding
+  const { context, claimed, own, encoder, counts, tolerant, bad, signal } = encoding
   const transformOne = own.asset.transform as UserTransform | undefined
   const config = parseConfig(own.asset, claimed.config)
   let pageNumber = 0
@@ -131,7 +134,7 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
       {
         name,
         maxRecordBytes: context.limits.maxRecordBytes,
-        ...(own.spec.quarantine === undefined ? {} : { keepFault: (fault) => bad.push(badLine(fault, frame, counts, name)) }),
+        ...(tolerant ? { keepFault: (fault) => bad.push(badLine(fault, frame, counts, name)) } : {}),
       },
     )
     const transformContext: TransformContext<unknown> = { config, runId: claimed.runId, runStartedAt: claimed.runStartedAt, page: frame.extra }
@@ -141,7 +144,7 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
       const issues = encodeRecord(encoding, transformOne, record, transformContext)
       if (issues !== null) {
         const place = `${parsed.locate(index)} of ${name}`
-        if (own.spec.quarantine === undefined) throw doesNotFit(place, own, issues)
+        if (!tolerant) throw doesNotFit(place, own, issues)
         bad.push({ index: counts.records, place, record: JSON.stringify(parsed.records[index]), tagged: frame.tagged, page: frame.extra, issues })
       } else if (encoder.rows === before) {
         counts.filtered += 1
@@ -159,7 +162,7 @@ async function encodeFrames(raw: Buffer, encoding: Encoding): Promise<void> {
 }
 
 /** A line that is no record, counted as one. */
-function badLine({ line, error, text }: RecordFault, { extra, firstLine = 1 }: PageFrame, counts: { records: number }, name: string): BadRecord {
+function badLine({ line, error, text }: RecordFault, { extra, format, firstLine = 1 }: PageFrame, counts: { records: number }, name: string): BadRecord {
   counts.records += 1
   const place = `line ${String(firstLine + line)} of ${name}`
   return {
@@ -167,6 +170,7 @@ function badLine({ line, error, text }: RecordFault, { extra, firstLine = 1 }: P
     place,
     record: JSON.stringify(text),
     tagged: false,
+    format,
     page: extra,
     issues: [{ column: '(line)', message: storableText(error.message), value: '' }],
   }
@@ -174,7 +178,7 @@ function badLine({ line, error, text }: RecordFault, { extra, firstLine = 1 }: P
 
 /** The record's rows, encoded; what is wrong with it where it goes to quarantine rather than fail its step. */
 function encodeRecord(
-  { encoder, own }: Encoding,
+  { encoder, tolerant }: Encoding,
   transformOne: UserTransform | undefined,
   record: unknown,
   transformContext: TransformContext<unknown>,
@@ -184,7 +188,7 @@ function encodeRecord(
   try {
     output = transformOne(record, transformContext)
   } catch (error) {
-    if (own.spec.quarantine === undefined) throw new UserCodeError(error)
+    if (!tolerant) throw new UserCodeError(error)
     return [{ column: '(transform)', message: storableText(error instanceof Error ? error.message : String(error)), value: '' }]
   }
   if (output === null || output === undefined) return null

@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { countQuarantined, keepBadRecords } from '../../src/catalog/quarantine.ts'
 import type { BadRecord } from '../../src/catalog/quarantine.ts'
 import { describe, expect, spawnMillrace, test } from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
 import { insertLocation, insertRun } from './catalog-rows.ts'
+import { createProject } from './project.ts'
 
 const runId = '33333333-0000-4000-8000-000000000001'
 
@@ -38,6 +41,34 @@ describe('millrace quarantine', () => {
     expect(await countQuarantined(database.pool, step, 1)).toEqual({ records: 0, quarantined: 0 })
     const { rows } = await database.pool.query('SELECT record FROM millrace.quarantine ORDER BY record_index')
     expect(rows).toEqual([{ record: '"b"' }, { record: '{"id":"x\\u0000"}' }])
+  })
+
+  test('redrive takes them through the code as it is now, with nothing else running', async ({ database }) => {
+    const definitions = (mend: string) => `import { defineLocation, table } from 'millrace'
+import * as z from 'zod'
+
+const rows = table({
+  key: 'mended/rows',
+  columns: z.object({ id: z.int() }),
+  quarantine: true,
+  extract: () => [[{ id: 1 }, { id: '2' }, { id: 'x' }]],
+  transform: ({ id }: { id: unknown }) => ({ id: ${mend} as number }),
+})
+export default defineLocation({ name: 'mended', assets: [rows] })
+`
+    const { folder, pipelines } = await createProject({ mended: definitions('id') })
+    const env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder }
+    const call = async (...args: string[]) => {
+      const process = spawnMillrace(args, env)
+      const { code } = await process.exited
+      return { code, text: process.stdout() + process.stderr() }
+    }
+    expect(await call('materialize', 'mended/rows')).toMatchObject({ code: 0 })
+    await writeFile(join(pipelines, 'mended/definitions.ts'), definitions('Number(id)'))
+    expect(await call('quarantine', 'redrive', 'mended/rows')).toMatchObject({ code: 0, text: expect.stringContaining('succeeded after') })
+    expect((await database.pool.query('SELECT id::int FROM mended.rows ORDER BY id')).rows).toEqual([{ id: 1 }, { id: 2 }])
+    expect((await call('quarantine', 'list', 'mended/rows')).text).toMatch(/record 1 of page 1 of batch 0 of mended\/rows +id: .*NaN/)
+    expect(await call('quarantine', 'redrive', 'mended/other')).toMatchObject({ code: 2, text: expect.stringContaining('There is no asset mended/other.') })
   })
 
   test('lists, exports and discards them, and keeps them again', async ({ database }) => {

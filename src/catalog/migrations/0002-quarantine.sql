@@ -17,15 +17,22 @@ CREATE TABLE quarantine (
   record       text NOT NULL,
   -- whether it holds values that JSON has not, such as times, as tags
   tagged       boolean NOT NULL,
+  -- of a line that is no record: how its file is read
+  format       jsonb,
   -- what its page handed to the transform
   page         jsonb,
   -- [{"column", "message", "value"}]
   issues       jsonb NOT NULL,
-  state        text NOT NULL DEFAULT 'kept' CHECK (state IN ('kept', 'discarded')),
+  state        text NOT NULL DEFAULT 'kept' CHECK (state IN ('kept', 'discarded', 'redriven')),
+  -- the step that takes it through the code once more; no other one does while that may still publish
+  redriven_by  uuid,
   at           timestamptz NOT NULL DEFAULT clock_timestamp(),
   UNIQUE (step_id, generation, ordinal, record_index)
 );
 CREATE INDEX quarantine_asset ON quarantine (location, asset, id) WHERE state = 'kept';
 CREATE INDEX quarantine_run ON quarantine (run_id);
+CREATE INDEX quarantine_redriven ON quarantine (redriven_by) WHERE redriven_by IS NOT NULL;
 
+-- It takes its records from quarantine, and not from its source.
+ALTER TABLE step ADD redrive boolean NOT NULL DEFAULT false;
 ALTER TABLE batch ADD quarantined bigint NOT NULL DEFAULT 0;

@@ -9,8 +9,8 @@ const QuarantineRow = z.object({
   location: z.string(),
   asset: z.string(),
   runId: z.uuid(),
-  /** `kept`, or `discarded` by somebody. */
-  state: z.enum(['kept', 'discarded']),
+  /** `kept`; `discarded` by somebody; `redriven`: taken through the code once more, and loaded, or kept anew under the run that did. */
+  state: z.enum(['kept', 'discarded', 'redriven']),
   /** Where in its source the record came. */
   place: z.string(),
   issues: z.array(z.object({ column: z.string(), message: z.string(), value: z.string() })),

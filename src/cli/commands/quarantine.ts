@@ -3,8 +3,9 @@ import { moveQuarantine } from '../../catalog/quarantine.ts'
 import { readQuarantine, sizeOfQuarantine } from '../../catalog/read/quarantine.ts'
 import type { QuarantineFilter, QuarantineRead } from '../../catalog/read/quarantine.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
-import { harmless, moment, wholeNumber } from '../argument.ts'
+import { harmless, moment, parseConfig, wholeNumber } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
+import { runOnce } from '../run-once.ts'
 import { findRun } from '../runs/find-run.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
@@ -14,16 +15,18 @@ const examples = `
 Examples:
   millrace quarantine list retail/operational_data
   millrace quarantine export --run 3f2a > bad.jsonl
+  millrace quarantine redrive retail/operational_data
   millrace quarantine discard retail/operational_data --run 3f2a`
 
 const pageSize = 500
 
 export function quarantineCommand() {
   return new Command('quarantine')
-    .description('Look at records that did not fit their table, export them, discard them.')
+    .description('Look at records that did not fit their table, export them, take them through the mended code, discard them.')
     .addHelpText('after', examples)
     .addCommand(listCommand().exitOverride())
     .addCommand(exportCommand().exitOverride())
+    .addCommand(redriveCommand().exitOverride())
     .addCommand(discardCommand().exitOverride())
 }
 
@@ -97,6 +100,20 @@ function exportCommand() {
 /** With the record as the JSON it is. */
 function publicRecord(one: QuarantineRead): Omit<QuarantineRead, 'record'> & { readonly record: unknown } {
   return { ...one, record: JSON.parse(one.record) as unknown }
+}
+
+function redriveCommand() {
+  return new Command('redrive')
+    .description('Take an asset’s records in quarantine through its present code: those that fit now are loaded, once, and the others kept anew.')
+    .argument('<asset>', 'its key')
+    .option('-c, --config <json>', 'run configuration', parseConfig)
+    .option('-l, --location <name>', 'the code location, where several have the asset')
+    .option('--no-follow', 'launch and do not wait for the end (needs a running installation)')
+    .option('--json', 'print the end as JSON, and no progress')
+    .addHelpText('after', '\nOf a table that is replaced, only records of the run that it shows are taken: the others are older than its rows.')
+    .action(async (asset, { config, location, follow, json }) => {
+      await runOnce({ assets: [asset], location, runConfig: config, follow, json: json === true, redrive: true })
+    })
 }
 
 function discardCommand() {

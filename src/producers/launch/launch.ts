@@ -25,6 +25,8 @@ export interface LaunchRequest {
   readonly tags?: Readonly<Record<string, string>>
   /** `api`, `page`, `cli`, or `schedule NAME`. */
   readonly launchedBy: string
+  /** The records come from quarantine, and not from their source. */
+  readonly redrive?: boolean
   /** A second launch with the same key answers with the first one's run. */
   readonly idempotencyKey?: string | undefined
   /** Set by the leader: the launch is refused when it no longer leads. */
@@ -52,6 +54,7 @@ export type LaunchCompanion = (client: pg.PoolClient, runId: string) => Promise<
  */
 export async function launch(deps: LaunchDeps, request: LaunchRequest, companion?: LaunchCompanion): Promise<Launched> {
   const { version, manifest, keys } = await choose(deps.pool, request)
+  if (request.redrive === true) refuseRedriving(manifest.assets.filter((one) => keys.includes(one.key)))
   const config = checkRunConfig(
     manifest.assets.filter((one) => keys.includes(one.key)),
     request.config ?? {},
@@ -67,7 +70,7 @@ export async function launch(deps: LaunchDeps, request: LaunchRequest, companion
     if (runId === undefined) return { known: await runWithKey(client, request.idempotencyKey ?? '') }
     if (companion !== undefined && !(await companion(client, runId))) throw new NotWantedError()
     const specs = manifest.assets.filter((one) => keys.includes(one.key))
-    const due = await insertSteps(client, runId, manifest.location, version, specs)
+    const due = await insertSteps(client, { runId, location: manifest.location, version, redrive: request.redrive ?? false }, specs)
     await insertEvents(client, [{ runId, kind: 'run started', message: `A run of ${keys.join(', ')} was started by ${request.launchedBy}.`, data: { config } }])
     faultPoint('launch.middle')
     return { runId, due }
@@ -83,12 +86,25 @@ export async function launch(deps: LaunchDeps, request: LaunchRequest, companion
 
 class NotWantedError extends Error {}
 
+function refuseRedriving(specs: readonly AssetSpec[]): void {
+  const other = specs.find((one) => one.kind !== 'table')
+  if (other === undefined) return
+  throw new MillraceError(`${other.key} has no records that could be redriven: it is no table that is loaded.`, { code: 'REDRIVE_NO_TABLE' })
+}
+
 async function runWithKey(client: Database, key: string): Promise<string> {
   const { rows } = await client.query<{ id: string }>(`SELECT id FROM millrace.run WHERE idempotency_key = $1`, [key])
   return rows[0]?.id ?? ''
 }
 
-async function insertSteps(client: pg.PoolClient, runId: string, location: string, version: string, specs: readonly AssetSpec[]) {
+interface PlannedRun {
+  readonly runId: string
+  readonly location: string
+  readonly version: string
+  readonly redrive: boolean
+}
+
+async function insertSteps(client: pg.PoolClient, { runId, location, version, redrive }: PlannedRun, specs: readonly AssetSpec[]) {
   const keys = new Set(specs.map((one) => one.key))
   const rows = specs.map((spec) => {
     const upstream = spec.deps.filter((dep) => keys.has(dep))
@@ -102,11 +118,11 @@ async function insertSteps(client: pg.PoolClient, runId: string, location: strin
     }
   })
   const inserted = await client.query<{ id: string; status: 'preparing' | 'computing' | 'waiting'; enqueued: number }>(
-    `INSERT INTO millrace.step (run_id, location, version, asset, kind, upstream, status, enqueued, enqueued_at)
-     SELECT $1, $2, $3, s.asset, s.kind, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END
+    `INSERT INTO millrace.step (run_id, location, version, asset, kind, upstream, status, enqueued, redrive, enqueued_at)
+     SELECT $1, $2, $3, s.asset, s.kind, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, $5, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END
      FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, upstream jsonb, status text, enqueued int)
      RETURNING id, status, enqueued`,
-    [runId, location, version, JSON.stringify(rows)],
+    [runId, location, version, JSON.stringify(rows), redrive],
   )
   return inserted.rows.filter((row) => row.status !== 'waiting').map((row) => ({ stepId: row.id, location, status: row.status, enqueued: row.enqueued }))
 }

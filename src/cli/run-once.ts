@@ -1,0 +1,66 @@
+import { createChangeListener } from '../catalog/change-feed.ts'
+import { createPool } from '../catalog/database.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import { launch } from '../producers/launch/launch.ts'
+import { createQueues } from '../queues/queues.ts'
+import { readEnvironment } from './environment.ts'
+import { exitCode } from './exit-code.ts'
+import { followRun } from './follow-run.ts'
+import type { RunProgress } from './follow-run.ts'
+import { commandName, openForOneRun } from './one-run.ts'
+import { createProgressOutput } from './progress-output.ts'
+import { describeError } from './report-error.ts'
+import { stopSignal } from './stop-signals.ts'
+
+export interface OnceOptions {
+  readonly assets: readonly string[]
+  readonly location: string | undefined
+  readonly runConfig: JsonObject | undefined
+  readonly tags?: Readonly<Record<string, string>>
+  /** Whether to wait for the end. */
+  readonly follow: boolean
+  /** Whether the end is printed as JSON, and no progress. */
+  readonly json: boolean
+  /** Whether the records come from quarantine. */
+  readonly redrive?: boolean
+}
+
+/** Launches a run, shows its progress, and sets the exit code by its end. With no installation running, starts what it needs and stops it again. */
+export async function runOnce({ assets, location, runConfig, tags = {}, follow, json, redrive = false }: OnceOptions): Promise<void> {
+  // What a worker in this process would log about the run, the command itself shows.
+  const { config, logger } = readEnvironment(process.env['LOG_LEVEL'] === undefined ? { LOG_LEVEL: 'fatal' } : {})
+  const interrupted = stopSignal()
+  const open = await openForOneRun({ config, logger, assets, location, follow, say: (line) => !json && process.stderr.write(`${line}\n`) })
+  const { databaseUrl } = open.installation
+  const pool = createPool({ url: databaseUrl, max: 3, name: commandName, logger })
+  const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
+  const listener = createChangeListener(databaseUrl, logger)
+  try {
+    const { runId } = await launch(
+      { pool, queues, logger },
+      { assets, location, tags, redrive, launchedBy: 'cli', ...(runConfig === undefined ? {} : { config: runConfig }) },
+    )
+    if (!follow) {
+      process.stdout.write(json ? `${JSON.stringify({ runId })}\n` : `Run ${runId} was launched.\n`)
+      return
+    }
+    const output = createProgressOutput(process.stdout, process.stdout.isTTY && !json)
+    const end = await followRun({ pool, listener, runId, interrupted, onProgress: (progress) => !json && output.show(progress) })
+    report(end, json)
+  } finally {
+    await listener.close()
+    await queues.close()
+    await pool.end()
+    await open.close()
+  }
+}
+
+function report(end: RunProgress, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(end)}\n`)
+  } else {
+    for (const step of end.steps) if (step.error !== null && step.status === 'failed') process.stderr.write(`${describeError(step.error)}\n`)
+    process.stdout.write(`Run ${end.runId} ${end.status === 'canceled' ? 'was canceled' : end.status} after ${end.seconds.toFixed(1)} s.\n`)
+  }
+  process.exitCode = end.status === 'succeeded' ? exitCode.done : end.status === 'canceled' ? exitCode.interrupted : exitCode.failed
+}

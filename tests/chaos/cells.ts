@@ -35,9 +35,14 @@ export const points: Readonly<Record<FaultPoint, { readonly role: Role; readonly
   'launch.committed': { role: 'ticks', assets: [] },
 }
 
-/** Strikes one process at one point in the middle of a run, and sees the run end exactly. */
-export async function runCell(cluster: Cluster, point: FaultPoint, action: FaultAction): Promise<Outcome> {
-  const { role, assets } = points[point]
+/** What the other ways of writing, and quarantine, add to the points: where their own code stands. */
+export const writePoints: readonly FaultPoint[] = ['load.copying', 'load.committed', 'publish.claimed', 'publish.applied', 'publish.committed']
+export const writeAssets = ['chaos/merged', 'chaos/snapshots', 'chaos/history'] as const
+
+/** Strikes one process at one point in the middle of a run, and sees the run end exactly. @param chosen other assets than the point's own */
+export async function runCell(cluster: Cluster, point: FaultPoint, action: FaultAction, chosen?: readonly string[]): Promise<Outcome> {
+  const { role, assets: usual } = points[point]
+  const assets = chosen ?? usual
   const victim = await cluster.replace(role, { fault: { point, action } })
   const runId = role === 'ticks' ? undefined : (await cluster.launch(assets)).runId
   const scheduledAt = role === 'ticks' ? await cluster.tick() : undefined
@@ -78,6 +83,7 @@ async function fingerprint({ pool }: Cluster): Promise<unknown> {
        (SELECT json_agg(json_build_array(id, status, ended_at) ORDER BY id) FROM millrace.run) AS runs,
        (SELECT json_agg(json_build_array(id, status, generation, ordinal, claim, encoded) ORDER BY id) FROM millrace.batch) AS batches,
        (SELECT json_agg(json_build_array(step_id, generation, state, result) ORDER BY step_id) FROM millrace_load.step) AS fences,
+       (SELECT json_agg(json_build_array(id, state) ORDER BY id) FROM millrace.quarantine) AS quarantine,
        (SELECT json_agg(json_build_array(target_name, load_order) ORDER BY target_name) FROM millrace_load.target) AS targets`,
   )
   return rows[0]

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { expect, waitFor } from '../support/test.ts'
 import type { Cluster } from './cluster.ts'
-import { fillingsOf, wrongIn } from './readers.ts'
+import { fillingsOf, growing, single, wrongIn } from './readers.ts'
 
 export type RunStatus = 'started' | 'canceling' | 'succeeded' | 'failed' | 'canceled'
 
@@ -37,32 +37,44 @@ export async function runSucceeds(cluster: Cluster, runId: string, timeoutMs = 6
 export async function expectExact(cluster: Cluster): Promise<void> {
   const { pool, source } = cluster
   const { rows: done } = await pool.query<{ asset: string; edition: number; rows: number; order: string; state: string | null }>(
-    `SELECT s.asset, (r.config->>'edition')::int AS edition, (s.result->>'rows')::int AS rows, f.load_order AS "order", f.state
+    `SELECT s.asset, (r.config->>'edition')::int AS edition, (s.result->>'rows')::int + coalesce((s.result->>'quarantined')::int, 0) AS rows, f.load_order AS "order", f.state
      FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id LEFT JOIN millrace_load.step f ON f.step_id = s.id
      WHERE s.kind = 'table' AND s.status = 'succeeded' ORDER BY f.load_order`,
   )
   for (const one of done) expect(one, `the ledger and the catalogue on ${one.asset}`).toMatchObject({ rows: source.rows, state: 'published' })
-  const appended = await existing(() => fillingsOf(pool, 'chaos.appended'))
-  expect(wrongIn('chaos.appended', appended, source)).toBeUndefined()
-  const editions = done.filter((one) => one.asset === 'chaos/appended').map((one) => one.edition)
+  const editionsOf = (table: string): number[] => done.filter((one) => one.asset === table.replace('.', '/')).map((one) => one.edition)
   const ascending = (a: number, b: number): number => a - b
-  expect(appended.map((one) => one.edition).toSorted(ascending), 'editions appended').toEqual(editions.toSorted(ascending))
-  const replaced = await existing(() => fillingsOf(pool, 'chaos.replaced'))
-  expect(wrongIn('chaos.replaced', replaced, source)).toBeUndefined()
-  expect(
-    replaced.map((one) => one.edition),
-    'the newest edition',
-  ).toEqual(
-    done
-      .filter((one) => one.asset === 'chaos/replaced')
-      .map((one) => one.edition)
-      .slice(-1),
-  )
+  for (const table of growing) {
+    const held = await existing(() => fillingsOf(pool, table))
+    expect(wrongIn(table, held, source)).toBeUndefined()
+    expect(held.map((one) => one.edition).toSorted(ascending), `editions in ${table}`).toEqual(editionsOf(table).toSorted(ascending))
+  }
+  for (const table of single) {
+    const held = await existing(() => fillingsOf(pool, table))
+    expect(wrongIn(table, held, source)).toBeUndefined()
+    expect(
+      held.map((one) => one.edition),
+      `the newest edition in ${table}`,
+    ).toEqual(editionsOf(table).slice(-1))
+  }
+  await expectQuarantine(cluster, editionsOf('chaos/strained').length)
   const { rows: published } = await pool.query(
     `SELECT s.id FROM millrace_load.step f JOIN millrace.step s ON s.id = f.step_id WHERE f.state = 'published' AND s.status NOT IN ('succeeded')`,
   )
   expect(published, 'published in the ledger, and not in the catalogue').toEqual([])
   expect(cluster.readers.violations()).toEqual([])
+}
+
+/** Each record of each run is in the table or in quarantine, once. */
+async function expectQuarantine({ pool, source }: Cluster, runs: number): Promise<void> {
+  if (runs === 0) return
+  const { rows } = await pool.query<{ records: number; ids: number }>(
+    `SELECT count(*)::int AS records, count(DISTINCT one.id)::int AS ids FROM millrace.run r, LATERAL (
+       SELECT t.id FROM chaos.strained t WHERE t.run_at = date_trunc('milliseconds', r.created_at)
+       UNION ALL SELECT (q.record::jsonb->>'id')::int FROM millrace.quarantine q WHERE q.run_id = r.id AND q.asset = 'chaos/strained') one
+     WHERE EXISTS (SELECT FROM millrace.step s WHERE s.run_id = r.id AND s.asset = 'chaos/strained' AND s.status = 'succeeded') GROUP BY r.id`,
+  )
+  expect(rows, 'records of each run in table and quarantine').toEqual(Array.from({ length: runs }, () => ({ records: source.rows, ids: source.rows })))
 }
 
 /** The SQL asset downstream counts what its last run found upstream. */

@@ -11,7 +11,7 @@ describeBackends('a process struck in the middle of a run', (backend) => {
     cluster = await startCluster({ backend })
   })
 
-  for (const [point, action] of [
+  for (const [point, action, asset] of [
     ['extract.spooled', 'kill'],
     ['transform.middle', 'stop'],
     ['load.copying', 'stop'],
@@ -20,9 +20,13 @@ describeBackends('a process struck in the middle of a run', (backend) => {
     ['publish.committed', 'kill'],
     ['compute.committed', 'kill'],
     ['launch.committed', 'kill'],
+    ['publish.applied', 'kill', 'chaos/merged'],
+    ['load.committed', 'kill', 'chaos/snapshots'],
+    ['publish.committed', 'kill', 'chaos/history'],
+    ['transform.spooled', 'kill', 'chaos/strained'],
   ] as const) {
-    test(`${point}, ${action}: no row is lost or doubled`, { timeout: 120_000 }, async () => {
-      const { seconds } = await runCell(cluster, point, action)
+    test(`${point}${asset === undefined ? '' : ` of ${asset}`}, ${action}: no row is lost or doubled`, { timeout: 120_000 }, async () => {
+      const { seconds } = await runCell(cluster, point, action, asset === undefined ? undefined : [asset])
       expect(seconds).toBeLessThan(60)
     })
   }

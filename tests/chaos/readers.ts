@@ -19,8 +19,12 @@ export interface SeenFilling {
   readonly sum: number
 }
 
-const tables = ['chaos.replaced', 'chaos.appended'] as const
+/** Tables that hold the filling of one run, and those that hold one of each. */
+export const single = ['chaos.replaced', 'chaos.merged'] as const
+export const growing = ['chaos.appended', 'chaos.snapshots', 'chaos.history'] as const
+const tables = [...single, ...growing]
 type Table = (typeof tables)[number]
+const isSingle = (table: Table): boolean => single.some((one) => one === table)
 /** How long a reader's transaction stays open between its looks, in ms; longer when a look takes long, so that the readers leave the machine to the rest. */
 const transactionMs = 40
 
@@ -40,7 +44,7 @@ export function wrongIn(table: Table, fillings: readonly SeenFilling[], source: 
       return `${table} holds ${String(one.rows)} rows (checksum ${String(one.sum)}) of edition ${String(one.edition)} instead of ${String(expected.rows)} (${String(expected.sum)})`
     }
   }
-  return table === 'chaos.replaced' && fillings.length > 1 ? `${table} holds ${String(fillings.length)} fillings at once` : undefined
+  return isSingle(table) && fillings.length > 1 ? `${table} holds ${String(fillings.length)} fillings at once` : undefined
 }
 
 /** Starts a reader in READ COMMITTED and one in REPEATABLE READ. */
@@ -54,6 +58,8 @@ export function startReaders(url: string, source: ChaosSource): Readers {
     const look = async (client: pg.Client, when: string): Promise<void> => {
       const begun = performance.now()
       for (const table of tables) {
+        const there = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [table])
+        if (there.rows[0]?.there !== true) continue
         const fillings = await fillingsOf(client, table)
         looks += 1
         const wrong = wrongIn(table, fillings, source) ?? (fillings.length < (before.get(table) ?? 0) ? `${table} has lost fillings` : undefined)

@@ -63,8 +63,9 @@ async function stepsOf(cluster: Cluster, runId: string): Promise<{ asset: string
 }
 
 /** The database server is killed while a process stands at a point; server and process go on. */
-export async function postgresKilledAt(cluster: Cluster, point: FaultPoint): Promise<Outcome> {
-  const { role, assets } = points[point]
+export async function postgresKilledAt(cluster: Cluster, point: FaultPoint, chosen?: readonly string[]): Promise<Outcome> {
+  const { role, assets: usual } = points[point]
+  const assets = chosen ?? usual
   const victim = await cluster.replace(role, { fault: { point, action: 'stop' } })
   const runId = role === 'ticks' ? undefined : (await cluster.launch(assets)).runId
   const scheduledAt = role === 'ticks' ? await cluster.tick() : undefined

@@ -1,6 +1,6 @@
 import type { FaultPoint } from '../../../src/fault-point.ts'
 import { afterAll, describeBackends, test } from '../../support/test.ts'
-import { points, runCell } from '../cells.ts'
+import { points, runCell, writeAssets, writePoints } from '../cells.ts'
 import type { Outcome } from '../cells.ts'
 import { startCluster } from '../cluster.ts'
 import type { Cluster } from '../cluster.ts'
@@ -46,6 +46,17 @@ describeBackends('every point and every fault', (backend) => {
   for (const point of allPoints) {
     cell(point, 'SIGKILL', () => runCell(cluster, point, 'kill'))
     cell(point, 'SIGSTOP, SIGCONT', () => runCell(cluster, point, 'stop'))
+  }
+  for (const asset of writeAssets) {
+    for (const point of writePoints) {
+      cell(`${point} of ${asset}`, 'SIGKILL', () => runCell(cluster, point, 'kill', [asset]))
+      cell(`${point} of ${asset}`, 'SIGSTOP, SIGCONT', () => runCell(cluster, point, 'stop', [asset]))
+    }
+    cell(`publish.applied of ${asset}`, 'SIGKILL of Postgres', () => scenarios.postgresKilledAt(cluster, 'publish.applied', [asset]))
+  }
+  for (const point of ['transform.claimed', 'transform.spooled', 'transform.encoded', 'publish.applied'] as const) {
+    cell(`${point} of chaos/strained`, 'SIGKILL', () => runCell(cluster, point, 'kill', ['chaos/strained']))
+    cell(`${point} of chaos/strained`, 'SIGSTOP, SIGCONT', () => runCell(cluster, point, 'stop', ['chaos/strained']))
   }
   for (const point of databasePoints) cell(point, 'SIGKILL of Postgres', () => scenarios.postgresKilledAt(cluster, point))
   cell('middle of a run', 'Postgres away for 20 s', () => scenarios.databaseAway(cluster))

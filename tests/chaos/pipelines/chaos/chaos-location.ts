@@ -1,5 +1,5 @@
 import { decimal, defineLocation, resource, schedule, sqlAsset, table } from 'millrace'
-import type { Location } from 'millrace'
+import type { Location, WriteOptions } from 'millrace'
 import * as z from 'zod'
 
 /** A record of the source, as its pages carry it. */
@@ -83,6 +83,32 @@ export function chaosLocation(wide: boolean): Location {
     transform,
     retry: { retries: 5, delayMs: 100 },
   })
+  const whole = (key: string, write: WriteOptions) =>
+    table({
+      key,
+      columns,
+      write,
+      primaryKey: ['id'],
+      config,
+      resources: { source },
+      extract: ({ config: { edition }, resources, signal }) => resources.source.pages(edition, 0, signal),
+      transform,
+      retry: { retries: 5, delayMs: 100 },
+    })
+  // Some of its records do not fit.
+  const strained = table({
+    key: 'chaos/strained',
+    columns,
+    quarantine: true,
+    config,
+    resources: { source },
+    extract: ({ config: { edition }, resources, signal }) => resources.source.pages(edition, 0, signal),
+    transform: (record: ChaosRecord, context) => {
+      if (record.id % 7 === 0) throw new Error('no record whose id divides by seven')
+      return transform(record, context)
+    },
+    retry: { retries: 5, delayMs: 100 },
+  })
   const summary = sqlAsset({
     key: 'chaos/summary',
     select: `SELECT id, count(*) AS copies, sum(amount) AS amount FROM chaos.appended GROUP BY id`,
@@ -91,7 +117,15 @@ export function chaosLocation(wide: boolean): Location {
   })
   return defineLocation({
     name: 'chaos',
-    assets: [appended, replaced, summary],
+    assets: [
+      appended,
+      replaced,
+      whole('chaos/merged', { disposition: 'merge' }),
+      whole('chaos/snapshots', { disposition: 'snapshot' }),
+      whole('chaos/history', { disposition: 'scd2' }),
+      strained,
+      summary,
+    ],
     // Never due by the clock: its ticks are handed out by the tests.
     schedules: [schedule({ name: 'yearly', cron: '0 0 1 1 *', timeZone: 'UTC', assets: ['chaos/replaced'], config: { edition: 0 } })],
   })

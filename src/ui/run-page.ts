@@ -97,7 +97,9 @@ function stepRow(step: Step, now: number): Html {
         }
       </td>
       <td data-label="Batches">${step.kind === 'sql' ? '–' : stages(step)}</td>
-      <td data-label="Rows" class="number">${count(step.rows)}</td>
+      <td data-label="Rows" class="number">
+        ${count(step.rows)}${step.quarantined === 0 ? null : html`<p class="quiet">${count(step.quarantined)} in quarantine</p>`}
+      </td>
       <td data-label="Bytes" class="number">${step.kind === 'sql' ? '–' : bytes(step.bytes)}</td>
       <td data-label="Duration">${duration(step.startedAt, step.endedAt, now)}</td>
     </tr>

@@ -110,12 +110,14 @@ describe('the page of a run', () => {
       nextAttemptAt: '2030-01-01T00:00:00Z',
     })
     await seedBatches(pool, stepId, ['loaded', 'encoded', 'recorded'])
+    await pool.query(`UPDATE millrace.batch SET quarantined = 1200 WHERE step_id = $1 AND status <> 'recorded'`, [stepId])
     await pool.query(`INSERT INTO millrace.event (run_id, kind, level, message) VALUES ($1, 'log', 'warn', 'Trying again')`, [runId])
     const page = await text(`${board.url}/runs/${runId}`)
     for (const part of [
       'extracted <b>3</b>',
       'transformed <b>2</b>',
       'loaded <b>1</b>',
+      '2,400 in quarantine',
       '2.9 KiB',
       'The source answered 500.',
       'Look at its log.',

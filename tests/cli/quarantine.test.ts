@@ -64,6 +64,8 @@ export default defineLocation({ name: 'mended', assets: [rows] })
       return { code, text: process.stdout() + process.stderr() }
     }
     expect(await call('materialize', 'mended/rows')).toMatchObject({ code: 0 })
+    const { rows: runs } = await database.pool.query<{ id: string }>(`SELECT id FROM millrace.run WHERE location = 'mended'`)
+    expect((await call('runs', 'show', runs[0]?.id ?? '')).text).toContain('1, 2 in quarantine')
     await writeFile(join(pipelines, 'mended/definitions.ts'), definitions('Number(id)'))
     expect(await call('quarantine', 'redrive', 'mended/rows')).toMatchObject({ code: 0, text: expect.stringContaining('succeeded after') })
     expect((await database.pool.query('SELECT id::int FROM mended.rows ORDER BY id')).rows).toEqual([{ id: 1 }, { id: 2 }])

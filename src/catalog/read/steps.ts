@@ -28,6 +28,8 @@ const StepRow = z.object({
   bytes: count,
   records: count,
   rows: count,
+  /** Records that do not fit. */
+  quarantined: count,
 })
 export type StepRead = z.output<typeof StepRow>
 
@@ -44,11 +46,13 @@ export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
             CASE WHEN step.status = 'succeeded' THEN GREATEST(stages.recorded, step.batches) ELSE stages.encoded END AS encoded,
             CASE WHEN step.status = 'succeeded' THEN GREATEST(stages.recorded, step.batches) ELSE stages.loaded END AS loaded,
             stages.bytes, stages.records,
-            CASE WHEN jsonb_typeof(step.result -> 'rows') = 'number' THEN (step.result ->> 'rows')::bigint ELSE stages.rows END AS rows
+            CASE WHEN jsonb_typeof(step.result -> 'rows') = 'number' THEN (step.result ->> 'rows')::bigint ELSE stages.rows END AS rows,
+            CASE WHEN jsonb_typeof(step.result -> 'quarantined') = 'number' THEN (step.result ->> 'quarantined')::bigint ELSE stages.quarantined END AS quarantined
      FROM millrace.step
      CROSS JOIN LATERAL (
        SELECT count(*) AS recorded, count(*) FILTER (WHERE status IN ('encoded', 'loaded')) AS encoded, count(*) FILTER (WHERE status = 'loaded') AS loaded,
               COALESCE(sum((raw ->> 'bytes')::bigint), 0) AS bytes, COALESCE(sum(batch.records), 0) AS records,
+              COALESCE(sum(batch.quarantined), 0) AS quarantined,
               COALESCE(sum(batch.rows) FILTER (WHERE status = 'loaded'), 0) AS rows
        FROM millrace.batch WHERE batch.step_id = step.id AND batch.generation = step.generation
      ) stages

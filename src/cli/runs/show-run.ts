@@ -50,7 +50,7 @@ function stepTable(steps: readonly StepRead[], now: number): string {
       step.asset,
       step.status,
       String(step.attempt),
-      step.startedAt === null ? '' : count(step.rows),
+      step.startedAt === null ? '' : `${count(step.rows)}${step.quarantined === 0 ? '' : `, ${count(step.quarantined)} in quarantine`}`,
       step.recorded === 0 ? '' : `${count(step.loaded)}/${count(step.recorded)}`,
       duration(step.startedAt, step.endedAt, now),
     ]),

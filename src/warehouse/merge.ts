@@ -70,16 +70,19 @@ function mergeSql(table: TableSpec, source: string): string {
   const key = keyOf(table)
   const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
   const { newestBy, deletedBy } = table.merge ?? {}
-  const notOlder = (incoming: string): string =>
-    newestBy === undefined ? '' : ` AND (t.${quoteIdentifier(newestBy)} IS NULL OR ${incoming}.${quoteIdentifier(newestBy)} >= t.${quoteIdentifier(newestBy)})`
+  const same = key.map((name) => `t.${name} = s.${name}`).join(' AND ')
+  const newest = newestBy === undefined ? undefined : quoteIdentifier(newestBy)
+  const notOlder = newest === undefined ? '' : ` AND (t.${newest} IS NULL OR s.${newest} >= t.${newest})`
   const others = table.columns.filter((column) => !table.primaryKey.includes(column.name))
-  const differs = others.map((column) => `${comparable(column, 't.')} IS DISTINCT FROM ${comparable(column, 'excluded.')}`).join(' OR ')
+  const differs = others.map((column) => `${comparable(column, 't.')} IS DISTINCT FROM ${comparable(column, 's.')}`).join(' OR ')
   const sets = others.map(({ name }) => `${quoteIdentifier(name)} = excluded.${quoteIdentifier(name)}`).join(', ')
-  const action = others.length === 0 ? 'NOTHING' : `UPDATE SET ${sets} WHERE (${differs})${notOlder('excluded')}`
+  const action = others.length === 0 ? 'NOTHING' : `UPDATE SET ${sets}`
+  // Joined first: a row that ON CONFLICT leaves alone is locked all the same, which writes it.
+  const standing = `EXISTS (SELECT FROM ${target} t WHERE ${same}${others.length === 0 ? '' : ` AND ((${differs})${notOlder}) IS NOT TRUE`})`
   const gone = deletedBy === undefined ? 'false' : `coalesce(s.${quoteIdentifier(deletedBy)}, false)`
   return `WITH source AS ${source},
-     gone AS (DELETE FROM ${target} t USING source s WHERE ${gone} AND ${key.map((name) => `t.${name} = s.${name}`).join(' AND ')}${notOlder('s')} RETURNING 1),
-     written AS (INSERT INTO ${target} AS t (${names}) SELECT ${names} FROM source s WHERE NOT ${gone} ON CONFLICT (${key.join(', ')}) DO ${action} RETURNING t.xmax = 0 AS fresh),
+     gone AS (DELETE FROM ${target} t USING source s WHERE ${gone} AND ${same}${notOlder} RETURNING 1),
+     written AS (INSERT INTO ${target} AS t (${names}) SELECT ${names} FROM source s WHERE NOT ${gone} AND NOT ${standing} ON CONFLICT (${key.join(', ')}) DO ${action} RETURNING t.xmax = 0 AS fresh),
      counts AS (SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated, (SELECT count(*) FROM gone) AS deleted FROM written)
    SELECT inserted, updated, deleted, (SELECT count(*) FROM source) - inserted - updated - deleted AS unchanged FROM counts`
 }

@@ -20,15 +20,17 @@ const columns = z.object({
 const base = process.env['BENCH_SOURCE_URL'] ?? ''
 const config = z.object({ rows: z.int().positive() })
 
-const loaded = (name: string, disposition: 'append' | 'replace') =>
+const loaded = (name: string, disposition: 'append' | 'replace' | 'merge') =>
   table({
     key: `bench/${name}`,
     columns,
     config,
     resumable: true,
     write: { disposition },
+    // Its index is a part of what a merge costs.
+    primaryKey: disposition === 'merge' ? ['id'] : [],
     extract: ({ config: { rows }, signal, position }) =>
       jsonPages({ url: `${base}/?rows=${String(rows)}`, paging: { kind: 'number', parameter: 'page', first: 0 }, signal, position }),
   })
 
-export default defineLocation({ name: 'bench', assets: [loaded('replaced', 'replace'), loaded('appended', 'append')] })
+export default defineLocation({ name: 'bench', assets: [loaded('replaced', 'replace'), loaded('appended', 'append'), loaded('merged', 'merge')] })

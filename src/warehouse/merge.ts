@@ -1,14 +1,15 @@
 import type pg from 'pg'
-import type { TableName } from '../definitions/asset-key.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import { DataError } from '../errors.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
 import { comparable, hasKeysTwice, keyOf, refuseDifferent } from './keys.ts'
+import { replaceTarget } from './replace.ts'
+import type { ReplaceRequest } from './replace.ts'
 
-export interface MergeRequest {
+export interface MergeRequest extends ReplaceRequest {
   readonly asset: string
-  readonly table: TableSpec
-  readonly staging: TableName
+  /** How many rows staging holds. */
+  readonly rows: number
 }
 
 /** What became of a load's keys: each is counted once. */
@@ -25,16 +26,47 @@ export interface MergeCounts {
  * records with one key the newest counts; without `newestBy` they must be alike.
  * @throws DataError `KEY_TWICE`
  */
-export async function mergeIntoTarget(client: pg.ClientBase, { asset, table, staging }: MergeRequest): Promise<MergeCounts> {
-  const source = quoteTable(staging)
+export async function mergeIntoTarget(client: pg.ClientBase, request: MergeRequest): Promise<MergeCounts & { readonly how?: string }> {
+  const { asset, table } = request
+  const source = quoteTable(request.staging)
   const twice = await hasKeysTwice(client, table, source)
   if (twice && table.merge?.newestBy === undefined) await refuseDifferent(client, asset, table, source)
+  // Into an empty table there is nothing to merge with: the load becomes the table, and its index is built at once.
+  if (!twice && !(await hasFlagged(client, table, source)) && (await holdsNothing(client, table))) {
+    return { inserted: request.rows, updated: 0, deleted: 0, unchanged: 0, how: await replaceTarget(client, request) }
+  }
   const { rows } = await client.query<Record<keyof MergeCounts, string>>(
     mergeSql(table, twice ? `MATERIALIZED (${newestSql(table, source)})` : `NOT MATERIALIZED (TABLE ${source})`),
   )
   await client.query(`DROP TABLE ${source}`)
   const { inserted = 0, updated = 0, deleted = 0, unchanged = 0 } = rows[0] ?? {}
   return { inserted: Number(inserted), updated: Number(updated), deleted: Number(deleted), unchanged: Number(unchanged) }
+}
+
+async function hasFlagged(client: pg.ClientBase, { merge }: TableSpec, source: string): Promise<boolean> {
+  if (merge?.deletedBy === undefined) return false
+  const { rows } = await client.query<{ found: boolean }>(`SELECT EXISTS (SELECT FROM ${source} WHERE ${quoteIdentifier(merge.deletedBy)}) AS found`)
+  return rows[0]?.found ?? true
+}
+
+/** Whether the target is empty, and stays so until this transaction ends: nobody else may write to it then. */
+async function holdsNothing(client: pg.ClientBase, table: TableSpec): Promise<boolean> {
+  const empty = async (): Promise<boolean> => {
+    const { rows } = await client.query<{ empty: boolean }>(`SELECT NOT EXISTS (SELECT FROM ${quoteTable(table)}) AS empty`)
+    return rows[0]?.empty ?? false
+  }
+  if (!(await empty())) return false
+  await client.query('SAVEPOINT before_lock')
+  try {
+    await client.query(`SET LOCAL lock_timeout = '200ms'`)
+    await client.query(`LOCK TABLE ${quoteTable(table)} IN SHARE ROW EXCLUSIVE MODE`)
+    await client.query(`SET LOCAL lock_timeout = 0`)
+    return await empty()
+  } catch (error) {
+    await client.query('ROLLBACK TO SAVEPOINT before_lock')
+    if (!(error instanceof Error && 'code' in error && error.code === '55P03')) throw error
+    return false
+  }
 }
 
 /**

@@ -96,7 +96,7 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
     quoteTable(staging),
   )
   refuseFailed(asset, before)
-  const applied = await apply(client, request)
+  const applied = await apply(client, request, counts.rows)
   const after = await runChecks(
     client,
     request.checks.filter((check) => !whole && check.kind !== 'not-empty'),
@@ -166,11 +166,12 @@ async function closeFence(client: pg.ClientBase, stepId: string, state: 'publish
   ])
 }
 
-async function apply(client: pg.ClientBase, request: PublishRequest): Promise<Partial<MergeCounts> & Pick<PublishResult, 'how'>> {
+async function apply(client: pg.ClientBase, request: PublishRequest, rows: number): Promise<Partial<MergeCounts> & Pick<PublishResult, 'how'>> {
   const { table, asset } = request
   const staging = stagingTable(request.stepId, request.generation)
-  if (table.disposition === 'replace') return { how: await replaceTarget(client, { stepId: request.stepId, table, staging, signal: request.signal }) }
-  if (table.disposition === 'merge') return mergeIntoTarget(client, { asset, table, staging })
+  const swappable = { stepId: request.stepId, table, staging, signal: request.signal }
+  if (table.disposition === 'replace') return { how: await replaceTarget(client, swappable) }
+  if (table.disposition === 'merge') return mergeIntoTarget(client, { ...swappable, asset, rows })
   if (table.disposition === 'scd2') return addToHistory(client, { asset, table, staging, at: request.runStartedAt })
   const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
   const insert =

@@ -58,6 +58,7 @@ describeBackends('merge', (backend) => {
     expect(await asset.load({ id: 1, name: 'a' }, { id: 2, name: 'b', more: { deep: [1, { x: 2 }] } }, { id: 3, name: null })).toMatchObject({
       rows: 3,
       disposition: 'merge',
+      how: 'swapped',
       inserted: 3,
       updated: 0,
       deleted: 0,

@@ -72,17 +72,6 @@ export function chaosLocation(wide: boolean): Location {
     transform,
     retry: { retries: 5, delayMs: 100 },
   })
-  const replaced = table({
-    key: 'chaos/replaced',
-    columns,
-    write: { disposition: 'replace' },
-    primaryKey: ['id'],
-    config,
-    resources: { source },
-    extract: ({ config: { edition }, resources, signal }) => resources.source.pages(edition, 0, signal),
-    transform,
-    retry: { retries: 5, delayMs: 100 },
-  })
   const whole = (key: string, write: WriteOptions) =>
     table({
       key,
@@ -119,7 +108,7 @@ export function chaosLocation(wide: boolean): Location {
     name: 'chaos',
     assets: [
       appended,
-      replaced,
+      whole('chaos/replaced', { disposition: 'replace' }),
       whole('chaos/merged', { disposition: 'merge' }),
       whole('chaos/snapshots', { disposition: 'snapshot' }),
       whole('chaos/history', { disposition: 'scd2' }),

@@ -93,9 +93,11 @@ async function pullUntil(context: WorkerContext, claimed: ClaimedStep, own: OwnA
     writing.catch(() => undefined)
   }
   const iterator = iteratorOf(pages)
+  // What is read from quarantine is ours: a lost catalogue gives the work back, and is no failed attempt of the user's function.
+  const nextPage = async () => (claimed.redrive ? iterator.next() : callUserCode(() => iterator.next()))
   try {
     for (;;) {
-      const next = await until(() => callUserCode(() => iterator.next()))
+      const next = await until(nextPage)
       if (next.done === true) break
       const full = cutter.add(next.value)
       if (full !== undefined) await flush(full)

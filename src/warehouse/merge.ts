@@ -35,11 +35,16 @@ export async function mergeIntoTarget(client: pg.ClientBase, request: MergeReque
   if (!twice && !(await hasFlagged(client, table, source)) && (await holdsNothing(client, table))) {
     return { inserted: request.rows, updated: 0, deleted: 0, unchanged: 0, how: await replaceTarget(client, request) }
   }
-  const { rows } = await client.query<Record<keyof MergeCounts, string>>(
-    mergeSql(table, twice ? `MATERIALIZED (${newestSql(table, source)})` : `NOT MATERIALIZED (TABLE ${source})`),
-  )
+  const { rows } = await client.query<CountsRow>(mergeSql(table, twice ? `MATERIALIZED (${newestSql(table, source)})` : `NOT MATERIALIZED (TABLE ${source})`))
   await client.query(`DROP TABLE ${source}`)
-  const { inserted = 0, updated = 0, deleted = 0, unchanged = 0 } = rows[0] ?? {}
+  return countsOf(rows[0])
+}
+
+/** Counts as Postgres answers them, in bigint. */
+export type CountsRow = Readonly<Record<keyof MergeCounts, string>>
+
+export function countsOf(row: CountsRow | undefined): MergeCounts {
+  const { inserted = 0, updated = 0, deleted = 0, unchanged = 0 } = row ?? {}
   return { inserted: Number(inserted), updated: Number(updated), deleted: Number(deleted), unchanged: Number(unchanged) }
 }
 

@@ -3,7 +3,8 @@ import type { TableName } from '../definitions/asset-key.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
 import { comparable, hasKeysTwice, keyOf, refuseDifferent } from './keys.ts'
-import type { MergeCounts } from './merge.ts'
+import { countsOf } from './merge.ts'
+import type { CountsRow, MergeCounts } from './merge.ts'
 
 export interface HistoryRequest {
   readonly asset: string
@@ -23,13 +24,12 @@ export async function addToHistory(client: pg.ClientBase, { asset, table, stagin
   const twice = await hasKeysTwice(client, table, source)
   if (twice) await refuseDifferent(client, asset, table, source)
   const key = keyOf(table).join(', ')
-  const { rows } = await client.query<Record<keyof MergeCounts, string>>(
+  const { rows } = await client.query<CountsRow>(
     historySql(table, twice ? `MATERIALIZED (SELECT DISTINCT ON (${key}) * FROM ${source} ORDER BY ${key})` : `NOT MATERIALIZED (TABLE ${source})`),
     [at],
   )
   await client.query(`DROP TABLE ${source}`)
-  const { inserted = 0, updated = 0, deleted = 0, unchanged = 0 } = rows[0] ?? {}
-  return { inserted: Number(inserted), updated: Number(updated), deleted: Number(deleted), unchanged: Number(unchanged) }
+  return countsOf(rows[0])
 }
 
 /** @param source how the CTE of the rows begins */

@@ -53,10 +53,8 @@ interface CsvOptions {
   readonly skip_empty_lines: boolean
 }
 
-const numberIn = (fault: CsvError, name: string): number => (typeof fault[name] === 'number' ? fault[name] : 0)
-
 function faultOf(cause: CsvError, columns: readonly string[], firstLine: number, page: string, maxRecordBytes: number): DataError {
-  const number = (name: string): number => numberIn(cause, name)
+  const number = (name: string): number => (typeof cause[name] === 'number' ? cause[name] : 0)
   const line = String(firstLine + Math.max(0, number('lines') - 1))
   if (cause.code === 'CSV_MAX_RECORD_SIZE') return recordTooLarge(`record ${String(number('records'))} of ${page} (line ${line})`, undefined, maxRecordBytes)
   if (cause.code === 'CSV_RECORD_INCONSISTENT_COLUMNS' || cause.code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH') {

@@ -91,6 +91,8 @@ describeBackends('merge', (backend) => {
 
   test('deletes what is flagged, counts each key once, and takes it back when it comes again', async () => {
     const asset = await define('merge/flagged', { deletedBy: 'gone', newestBy: 'seen' })
+    expect(await asset.load({ id: 8, name: null, seen: day(1), gone: true })).toMatchObject({ inserted: 0, deleted: 0, unchanged: 1 })
+    expect(await asset.rows()).toEqual([])
     await asset.load({ id: 1, name: 'a', seen: day(2) }, { id: 2, name: 'b', seen: day(2) }, { id: 3, name: 'c', seen: day(2) })
     const flagged = await asset.load(
       { id: 1, name: null, seen: day(3), gone: true },

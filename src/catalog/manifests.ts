@@ -35,6 +35,15 @@ export async function recordLocationError(database: Database, location: string, 
   )
 }
 
+/** Locations whose definitions did not load the last time, and why; of all, or one. */
+export async function brokenLocations(database: Database, location?: string): Promise<{ readonly name: string; readonly message: string }[]> {
+  const { rows } = await database.query<{ name: string; message: string }>(
+    `SELECT name, error->>'message' AS message FROM millrace.location WHERE error IS NOT NULL AND ($1::text IS NULL OR name = $1) ORDER BY name`,
+    [location ?? null],
+  )
+  return rows
+}
+
 export interface CurrentManifest {
   readonly version: string
   readonly manifest: Manifest

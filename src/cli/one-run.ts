@@ -6,12 +6,13 @@ import { currentManifests } from '../catalog/manifests.ts'
 import type { Config } from '../config.ts'
 import { selectAssets } from '../definitions/selection.ts'
 import { createEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { startSweeper } from '../producers/producers.ts'
 import { embeddedFolder, findInstallation, waitForDatabase } from './installation.ts'
 import type { Installation } from './installation.ts'
 import { startWorkerHere } from './start-worker.ts'
+import type { WorkerHere } from './start-worker.ts'
 
 export interface OneRunOptions {
   readonly config: Config
@@ -69,6 +70,7 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
         hint: 'Or start a worker for these assets where the others run.',
       })
     }
+    refuseBroken(worker, options)
     for (const notice of worker.notices) say(`Note: ${notice}`)
     const sweeper = await startSweeper({
       databaseUrl: installation.databaseUrl,
@@ -83,6 +85,14 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
     await close()
     throw error
   }
+}
+
+/** Nothing that this worker loaded has the assets, and a definitions file that may have them did not load: that is what is wrong. */
+function refuseBroken({ locations }: WorkerHere, { assets }: OneRunOptions): void {
+  const [first] = locations.broken
+  if (first === undefined || locations.loaded.some((one) => matches(one.manifest.assets, assets))) return
+  const { message, code, hint } = first.error
+  throw new MillraceError(`The location ${first.name} does not load: ${message}`, { code, ...(hint === undefined ? {} : { hint }), cause: first.error })
 }
 
 async function startDatabase(config: Config, logger: Logger, say: (line: string) => void, stops: (() => Promise<unknown>)[]): Promise<Installation> {

@@ -4,6 +4,7 @@ import type { Logger } from '../logger.ts'
 import { queueKinds } from '../queues/jobs.ts'
 import type { QueueKind } from '../queues/jobs.ts'
 import { loadLocations } from '../workers/load-locations.ts'
+import type { LoadedLocations } from '../workers/load-locations.ts'
 import { startWatchdog } from '../workers/watchdog.ts'
 import { startWorker } from '../workers/worker.ts'
 import type { RunningWorker } from '../workers/worker.ts'
@@ -22,8 +23,13 @@ export interface StartWorkerOptions {
   readonly temporary?: boolean
 }
 
+/** A worker of this process, and what it was started with. */
+export interface WorkerHere extends RunningWorker {
+  readonly locations: LoadedLocations
+}
+
 /** Loads code locations and starts a worker for them in this process. */
-export async function startWorkerHere({ config, installation, logger, locations, queues, temporary = false }: StartWorkerOptions): Promise<RunningWorker> {
+export async function startWorkerHere({ config, installation, logger, locations, queues, temporary = false }: StartWorkerOptions): Promise<WorkerHere> {
   const watchdog = startWatchdog(config.stuckMs, (error) => logger.warn({ err: error }, 'nobody watches for functions that never return'))
   const loaded = await loadLocations(config.pipelines, locations, config.codeVersion)
   for (const broken of loaded.broken) logger.error({ location: broken.name }, describeError(storedError(broken.error)))
@@ -53,6 +59,7 @@ export async function startWorkerHere({ config, installation, logger, locations,
   })
   return {
     ...worker,
+    locations: loaded,
     async stop() {
       await worker.stop()
       await watchdog.stop()

@@ -91,6 +91,18 @@ describe('millrace materialize', () => {
     expect(run.stdout()).toBe('')
   })
 
+  test('of a location whose definitions are wrong says what is wrong with them, also where an older version of it was loaded before', async ({ database }) => {
+    const wrong = definitionsOf('counted', '').replace('id: z.int()', 'id: z.promise(z.int())')
+    const { folder, pipelines } = await createProject({ counted: wrong, failing: locations.failing })
+    const env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder }
+    for (const known of ['nothing of it', 'an older version']) {
+      if (known === 'an older version') expect(await (await start(database.url, ['counted/rows'])).exited).toMatchObject({ code: 0 })
+      const run = spawnMillrace(['materialize', 'counted/rows'], env)
+      expect(await run.exited, known).toMatchObject({ code: 1 })
+      expect(run.stderr(), known).toMatch(/The location counted does not load: .*The field "id" is a promise.*\(DEFINITION_INVALID\)/)
+    }
+  })
+
   test('that is interrupted cancels its run and exits 130', async ({ database }) => {
     const run = await start(database.url, ['waiting/rows'])
     await run.waitForOutput(/waiting\/rows {2}extracting/)

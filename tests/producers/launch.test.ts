@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { recordLocationError } from '../../src/catalog/manifests.ts'
 import { table } from '../../src/definitions/table.ts'
 import { failureOf } from '../sources/failure.ts'
 import { startEngine } from '../support/engine.ts'
@@ -47,6 +48,18 @@ describeBackends('a launch', (backend) => {
       code: 'LOCATION_NOT_LOADED',
       message: 'The location nowhere is not loaded.',
     })
+  })
+
+  test('in a location whose definitions did not load says why', async () => {
+    await engine.define([rows('known/c')])
+    await recordLocationError(engine.database.pool, 'broken', {
+      name: 'DefinitionError',
+      code: 'DEFINITION_INVALID',
+      message: 'A table needs at least one column.',
+    })
+    const message = 'The location broken does not load: A table needs at least one column.'
+    expect(await failureOf(engine.launch('broken/a', { location: 'broken' }))).toMatchObject({ code: 'LOCATION_NOT_LOADED', message })
+    expect(await failureOf(engine.launch('broken/a'))).toMatchObject({ code: 'UNKNOWN_ASSET', hint: expect.stringContaining(message) })
   })
 
   test('of what two locations have must name one', async () => {

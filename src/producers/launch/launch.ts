@@ -4,7 +4,7 @@ import type { Database } from '../../catalog/database.ts'
 import { storableJson } from '../../catalog/events.ts'
 import { insertEvents } from '../../catalog/events.ts'
 import { holdsLead } from '../../catalog/leader.ts'
-import { currentManifests } from '../../catalog/manifests.ts'
+import { brokenLocations, currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
 import type { JsonObject } from '../../definitions/json.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
@@ -129,12 +129,7 @@ async function insertSteps(client: pg.PoolClient, { runId, location, version, re
 
 async function choose(pool: pg.Pool, request: LaunchRequest): Promise<CurrentManifest & { keys: string[] }> {
   const manifests = await currentManifests(pool, request.location)
-  if (manifests.length === 0) {
-    throw new MillraceError(request.location === undefined ? 'No code location is loaded yet.' : `The location ${request.location} is not loaded.`, {
-      code: 'LOCATION_NOT_LOADED',
-      hint: 'Start a worker for it: a worker publishes its definitions when it starts.',
-    })
-  }
+  if (manifests.length === 0) throw await notLoaded(pool, request.location)
   const matching = manifests.flatMap((one) => {
     try {
       return [{ ...one, keys: selectAssets(one.manifest.assets, request.assets) }]
@@ -149,13 +144,32 @@ async function choose(pool: pg.Pool, request: LaunchRequest): Promise<CurrentMan
     })
   }
   const chosen = matching[0]
-  if (chosen === undefined) throw unknownAsset(request.assets, manifests)
+  if (chosen === undefined) throw unknownAsset(request.assets, manifests, await brokenLocations(pool, request.location))
   return chosen
 }
 
-function unknownAsset(asked: readonly string[], manifests: readonly CurrentManifest[]): MillraceError {
+async function notLoaded(pool: pg.Pool, location: string | undefined): Promise<MillraceError> {
+  const broken = await brokenLocations(pool, location)
+  if (broken.length > 0) {
+    return new MillraceError(broken.map(({ name, message }) => `The location ${name} does not load: ${message}`).join(' '), {
+      code: 'LOCATION_NOT_LOADED',
+      hint: 'Mend its definitions and start its workers again.',
+    })
+  }
+  return new MillraceError(location === undefined ? 'No code location is loaded yet.' : `The location ${location} is not loaded.`, {
+    code: 'LOCATION_NOT_LOADED',
+    hint: 'Start a worker for it: a worker publishes its definitions when it starts.',
+  })
+}
+
+function unknownAsset(
+  asked: readonly string[],
+  manifests: readonly CurrentManifest[],
+  broken: readonly { readonly name: string; readonly message: string }[],
+): MillraceError {
   const keys = manifests.flatMap((one) => one.manifest.assets.map((asset) => asset.key))
   const unknown = asked.filter((term) => !keys.includes(term) && !term.startsWith('group:') && term !== '*')
   const message = unknown.length > 0 ? `There is no asset ${unknown.join(', ')}.` : `No location has all of ${asked.join(', ')}.`
-  return new MillraceError(message, { code: 'UNKNOWN_ASSET', hint: `The assets are: ${keys.join(', ')}.` })
+  const missing = broken.map((one) => ` The location ${one.name} does not load: ${one.message}`).join('')
+  return new MillraceError(message, { code: 'UNKNOWN_ASSET', hint: `The assets are: ${keys.join(', ')}.${missing}` })
 }

@@ -101,16 +101,21 @@ const createRun = route({
       location: z.string().optional().meta({ description: 'Needed where a selection could mean several locations.' }),
       config: z.record(z.string(), z.json()).default({}).meta({ description: "The chosen assets' configuration, merged into one object." }),
       tags: z.record(z.string(), z.string()).optional(),
+      fullRefresh: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'Fetches everything again, whatever cursors say, and has it take the place of what is there; histories go on.' }),
     })
     .meta({ id: 'RunRequest' }),
   response: Run,
   statuses: { 201: 'Launched', 200: 'Launched before, with the same Idempotency-Key' },
   problems: [403, 404, 409, 415, 422],
-}).handle(async ({ headers, body: { assets, location, config, tags }, parts }) => {
+}).handle(async ({ headers, body: { assets, location, config, tags, fullRefresh }, parts }) => {
   const key = headers['idempotency-key']
   const { runId, created } = await startRun(parts, {
     assets,
     config,
+    fullRefresh,
     launchedBy: 'api',
     ...(location === undefined ? {} : { location }),
     ...(tags === undefined ? {} : { tags }),

@@ -12,19 +12,22 @@ export interface RecordBatchRequest {
   readonly claim: number
   readonly raw: unknown
   readonly position: Json | undefined
+  readonly cursor?: Json | undefined
 }
 
 /** Records the next batch of an extraction, after its bytes are durable. Undefined when the claim is no longer the current one. */
 export async function recordBatch(database: Database, request: RecordBatchRequest): Promise<BatchPointer | undefined> {
   const { rows } = await database.query<{ id: string; enqueued: number }>(
-    `WITH s AS (UPDATE millrace.step SET batches = batches + 1, position = $4, lost_claims = 0
+    `WITH s AS (UPDATE millrace.step SET batches = batches + 1, position = $4, cursor = coalesce($5, cursor), lost_claims = 0
                 WHERE id = $1 AND claim = $2 AND status = 'extracting' RETURNING id, generation, batches)
-     INSERT INTO millrace.batch (step_id, generation, ordinal, raw, position)
-     SELECT id, generation, batches - 1, $3, $4 FROM s RETURNING id, enqueued`,
-    [request.stepId, request.claim, JSON.stringify(request.raw), request.position === undefined ? null : JSON.stringify(request.position)],
+     INSERT INTO millrace.batch (step_id, generation, ordinal, raw, position, cursor)
+     SELECT id, generation, batches - 1, $3, $4, $5 FROM s RETURNING id, enqueued`,
+    [request.stepId, request.claim, JSON.stringify(request.raw), jsonOrNull(request.position), jsonOrNull(request.cursor)],
   )
   return rows[0] === undefined ? undefined : { batchId: rows[0].id, enqueued: rows[0].enqueued }
 }
+
+const jsonOrNull = (value: Json | undefined): string | null => (value === undefined ? null : JSON.stringify(value))
 
 /** How many batches of a step's generation are on their way between extract and load. */
 export async function countInFlight(database: Database, stepId: string, generation: number): Promise<number> {
@@ -66,6 +69,18 @@ export async function markLoaded(database: Database, batchId: string): Promise<b
     [batchId],
   )
   return rowCount === 1
+}
+
+/** The batch after one that is loaded now, where it may not be loaded before it and is encoded already. Asked after that one's own change has committed. */
+export async function nextInOrder(database: Database, batchId: string): Promise<BatchPointer | undefined> {
+  const { rows } = await database.query<{ id: string; enqueued: number }>(
+    `UPDATE millrace.batch n SET enqueued = n.enqueued + 1, enqueued_at = clock_timestamp()
+     FROM millrace.batch b JOIN millrace.step s ON s.id = b.step_id
+     WHERE b.id = $1 AND s.each_batch AND n.step_id = b.step_id AND n.generation = b.generation AND n.ordinal = b.ordinal + 1 AND n.status = 'encoded' AND n.claimed_by IS NULL
+     RETURNING n.id, n.enqueued`,
+    [batchId],
+  )
+  return rows[0] === undefined ? undefined : { batchId: rows[0].id, enqueued: rows[0].enqueued }
 }
 
 /** Sends a batch whose encoded bytes were lost back to transform. */

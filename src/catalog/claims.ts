@@ -3,6 +3,12 @@ import type { Json } from '../definitions/json.ts'
 import type { Backend, Database } from './database.ts'
 import type { StepStatus } from './step-states.ts'
 
+/** The cursor of a step's target when its extraction began, and as the extractor is handed it: less the lag, or the one to begin with. */
+export interface CursorFrom {
+  readonly stored: Json
+  readonly given: Json
+}
+
 /** A step that this process holds, with what its work needs to know. */
 export interface ClaimedStep {
   readonly stepId: string
@@ -19,6 +25,14 @@ export interface ClaimedStep {
   readonly position: Json | undefined
   /** Whether its records come from quarantine. */
   readonly redrive: boolean
+  /** Whether its batches go straight into the target. */
+  readonly eachBatch: boolean
+  /** Whether all is fetched again, and takes the place of what is there. */
+  readonly fullRefresh: boolean
+  /** Undefined before it was prepared, and where the asset keeps no cursor. */
+  readonly cursorFrom: CursorFrom | undefined
+  /** The last one that a recorded page carried. */
+  readonly cursor: Json | undefined
   readonly config: JsonObject
   readonly runStartedAt: string
   /** The destination session of the holder before, if one was written down. */
@@ -40,8 +54,12 @@ export interface ClaimedBatch {
   readonly records: string | null
   readonly filtered: string | null
   readonly rows: string | null
+  /** The last one that its pages carried. */
+  readonly cursor: Json | undefined
   /** Whether its records come from quarantine. */
   readonly redrive: boolean
+  readonly fullRefresh: boolean
+  readonly cursorFrom: CursorFrom | undefined
   readonly config: JsonObject
   readonly runStartedAt: string
   readonly previousBackend: Backend | undefined
@@ -60,6 +78,10 @@ function backendOf(row: BackendColumns): Backend | undefined {
 const claimable = (row: string, session: string): string => `
   (${row}.claimed_by IS NULL OR NOT EXISTS (SELECT FROM millrace.process h WHERE h.id = ${row}.claimed_by AND h.lease_until > clock_timestamp()))
   AND EXISTS (SELECT FROM millrace.process me WHERE me.id = ${session} AND me.lease_until > clock_timestamp())`
+
+// Batches that go straight into a target are loaded one after the other: what is loaded is then always a beginning of the source.
+const inOrder = `(NOT s.each_batch OR $3 <> 'encoded' OR NOT EXISTS (SELECT FROM millrace.batch p
+  WHERE p.step_id = b.step_id AND p.generation = b.generation AND p.ordinal < b.ordinal AND p.status <> 'loaded'))`
 
 export interface StepClaimRequest {
   readonly stepId: string
@@ -82,6 +104,10 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     batches: number
     position: Json | null
     redrive: boolean
+    each_batch: boolean
+    full_refresh: boolean
+    cursor_from: CursorFrom | null
+    cursor: Json | null
     config: JsonObject
     created_at: Date
   }
@@ -90,7 +116,8 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
         started_at = coalesce(s.started_at, clock_timestamp()), backend_pid = $5, backend_start = $6
      FROM (SELECT id, backend_pid, backend_start FROM millrace.step WHERE id = $1 FOR UPDATE) old, millrace.run r
      WHERE s.id = old.id AND r.id = s.run_id AND s.enqueued = $2 AND s.status = $3 AND ${claimable('s', '$4')}
-     RETURNING s.run_id, s.location, s.asset, s.version, s.attempt, s.claim, s.generation, s.batches, s.position, s.redrive, r.config, r.created_at,
+     RETURNING s.run_id, s.location, s.asset, s.version, s.attempt, s.claim, s.generation, s.batches, s.position, s.redrive, s.each_batch, s.full_refresh,
+       s.cursor_from, s.cursor, r.config, r.created_at,
        old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
     [request.stepId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
   )
@@ -109,6 +136,10 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     batches: row.batches,
     position: row.position ?? undefined,
     redrive: row.redrive,
+    eachBatch: row.each_batch,
+    fullRefresh: row.full_refresh,
+    cursorFrom: row.cursor_from ?? undefined,
+    cursor: row.cursor ?? undefined,
     config: row.config,
     runStartedAt: row.created_at.toISOString(),
     previousBackend: backendOf(row),
@@ -139,7 +170,10 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
     records: string | null
     filtered: string | null
     rows: string | null
+    cursor: Json | null
     redrive: boolean
+    full_refresh: boolean
+    cursor_from: CursorFrom | null
     config: JsonObject
     created_at: Date
   }
@@ -147,8 +181,9 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
     `UPDATE millrace.batch b SET claim = b.claim + 1, claimed_by = $4, claimed_at = clock_timestamp(), backend_pid = $5, backend_start = $6
      FROM (SELECT id, backend_pid, backend_start FROM millrace.batch WHERE id = $1 FOR UPDATE) old, millrace.step s, millrace.run r
      WHERE b.id = old.id AND s.id = b.step_id AND r.id = s.run_id AND b.enqueued = $2 AND b.status = $3
-       AND b.generation = s.generation AND s.status IN ('extracting', 'loading') AND ${claimable('b', '$4')}
-     RETURNING b.step_id, s.run_id, s.location, s.asset, s.version, b.claim, b.generation, b.ordinal, b.raw, b.encoded, b.records, b.filtered, b.rows, s.redrive,
+       AND b.generation = s.generation AND s.status IN ('extracting', 'loading') AND ${claimable('b', '$4')} AND ${inOrder}
+     RETURNING b.step_id, s.run_id, s.location, s.asset, s.version, b.claim, b.generation, b.ordinal, b.raw, b.encoded, b.records, b.filtered, b.rows, b.cursor,
+       s.redrive, s.full_refresh, s.cursor_from,
        r.config, r.created_at, old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
     [request.batchId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
   )
@@ -169,7 +204,10 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
     records: row.records,
     filtered: row.filtered,
     rows: row.rows,
+    cursor: row.cursor ?? undefined,
     redrive: row.redrive,
+    fullRefresh: row.full_refresh,
+    cursorFrom: row.cursor_from ?? undefined,
     config: row.config,
     runStartedAt: row.created_at.toISOString(),
     previousBackend: backendOf(row),

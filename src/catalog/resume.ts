@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { BatchPointer } from './batches.ts'
 import { transaction } from './database.ts'
 import { insertEvents } from './events.ts'
+import { dropGenerationsBefore, nextGeneration } from './generation.ts'
 import { dueColumns, toDue } from './steps.ts'
 import type { DueStep } from './steps.ts'
 
@@ -63,14 +64,14 @@ export async function reviveStep(pool: pg.Pool, stepId: string): Promise<DueStep
       attempt: number
     }>(
       `UPDATE millrace.step SET status = CASE kind WHEN 'table' THEN 'preparing' ELSE 'computing' END, resume_status = NULL, attempt = attempt + 1,
-          generation = generation + 1, batches = 0, position = NULL, sealed_at = NULL, error = NULL, ended_at = NULL, cleaned_at = NULL,
+          ${nextGeneration}, error = NULL, ended_at = NULL, cleaned_at = NULL,
           claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp()
        WHERE id = $1 AND status = 'failed' RETURNING ${dueColumns}, run_id, asset, attempt`,
       [stepId],
     )
     const row = rows[0]
     if (row === undefined) return undefined
-    await client.query(`DELETE FROM millrace.batch WHERE step_id = $1`, [stepId])
+    await dropGenerationsBefore(client, stepId)
     await client.query(`UPDATE millrace.run SET status = 'started', ended_at = NULL WHERE id = $1 AND status = 'failed'`, [row.run_id])
     // What hangs on another step that did not end well, however far below it, would wait for ever.
     await client.query(

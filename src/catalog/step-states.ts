@@ -38,7 +38,7 @@ const stepMachine: Readonly<Record<StepStatus, Readonly<Partial<Record<StepEvent
   preparing: { prepared: 'extracting', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
   extracting: { sealed: 'loading', restart: 'preparing', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
   loading: { loaded: 'publishing', restart: 'preparing', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
-  publishing: { done: 'succeeded', supersede: 'superseded', retry: 'retrying', fail: 'failed' },
+  publishing: { restart: 'preparing', done: 'succeeded', supersede: 'superseded', retry: 'retrying', fail: 'failed' },
   computing: { done: 'succeeded', retry: 'retrying', fail: 'failed' },
   retrying: { resume: 'remembered', cancel: 'canceled' },
   succeeded: {},

@@ -6,6 +6,8 @@ import { isRetryable, MillraceError, storedError } from '../errors.ts'
 import { redact } from '../redact.ts'
 import { transaction } from './database.ts'
 import type { Database } from './database.ts'
+import type { CursorFrom } from './claims.ts'
+import { carryOver, dropGenerationsBefore, nextGeneration } from './generation.ts'
 import { insertEvents, storableJson } from './events.ts'
 import type { EventInput } from './events.ts'
 import { statusesWith } from './step-states.ts'
@@ -32,13 +34,35 @@ export const toDue = (row: DueRow): DueStep => ({ stepId: row.id, location: row.
 // Every change that makes a step due raises the counter: the delivery before is stale from then on.
 const due = 'claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp()'
 
-/** Staging is ready: the step may extract. */
-export async function markPrepared(database: Database, stepId: string, claim: number): Promise<DueStep | undefined> {
-  const { rows } = await database.query<DueRow>(
-    `UPDATE millrace.step SET status = 'extracting', ${due} WHERE id = $1 AND claim = $2 AND status = 'preparing' RETURNING ${dueColumns}`,
-    [stepId, claim],
-  )
-  return rows[0] && toDue(rows[0])
+export interface PreparedStep {
+  readonly stepId: string
+  readonly claim: number
+  /** Where its target has got with the source; absent where it keeps no cursor. */
+  readonly cursorFrom?: CursorFrom | undefined
+  /** Of a step that is published batch by batch: how many of its batches are loaded. */
+  readonly loaded?: number | undefined
+}
+
+/** The destination is ready: the step may extract, beginning after what stays loaded. */
+export async function markPrepared(pool: pg.Pool, { stepId, claim, cursorFrom, loaded }: PreparedStep): Promise<DueStep | undefined> {
+  return transaction(pool, async (client) => {
+    const { rows } = await client.query<DueRow>(
+      `UPDATE millrace.step SET status = 'extracting', cursor_from = $3, ${due} WHERE id = $1 AND claim = $2 AND status = 'preparing' RETURNING ${dueColumns}`,
+      [stepId, claim, cursorFrom === undefined ? null : JSON.stringify(cursorFrom)],
+    )
+    const row = rows[0]
+    if (row === undefined) return undefined
+    if (loaded !== undefined) {
+      const last = await carryOver(client, stepId, loaded)
+      await client.query(`UPDATE millrace.step SET batches = $2, position = $3, cursor = $4 WHERE id = $1`, [
+        stepId,
+        loaded,
+        last === undefined ? null : JSON.stringify(last.position),
+        last === undefined || last.cursor === null ? null : JSON.stringify(last.cursor),
+      ])
+    }
+    return toDue(row)
+  })
 }
 
 /** The extraction is whole. False when the claim is no longer the current one. */
@@ -73,7 +97,7 @@ export async function restartStep(
 ): Promise<DueStep | undefined> {
   return transaction(pool, async (client) => {
     const { rows } = await client.query<DueRow & { run_id: string; asset: string; generation: number }>(
-      `UPDATE millrace.step s SET status = 'preparing', generation = generation + 1, batches = 0, position = NULL, sealed_at = NULL,
+      `UPDATE millrace.step s SET status = 'preparing', ${nextGeneration},
           version = coalesce($4, version), ${due}
        WHERE id = $1 AND status = ANY($3) AND ${'batchId' in guard ? 'EXISTS (SELECT FROM millrace.batch b WHERE b.id = $5 AND b.claim = $2 AND b.generation = s.generation)' : 's.claim = $2 AND $5::bigint IS NULL'}
        RETURNING ${dueColumns}, run_id, asset, generation`,
@@ -81,8 +105,7 @@ export async function restartStep(
     )
     const row = rows[0]
     if (row === undefined) return undefined
-    await client.query(`DELETE FROM millrace.batch WHERE step_id = $1 AND generation < $2`, [row.id, row.generation])
-    await client.query(`DELETE FROM millrace.quarantine WHERE step_id = $1 AND generation < $2`, [row.id, row.generation])
+    await dropGenerationsBefore(client, row.id)
     await insertEvents(client, [
       { runId: row.run_id, stepId: row.id, asset: row.asset, kind: reason.kind, level: 'warn', message: reason.message, data: { generation: row.generation } },
     ])
@@ -245,12 +268,12 @@ export async function failStep(
       const wanted = error instanceof MillraceError ? (error.retryAfterMs ?? 0) : 0
       const delayMs = Math.max(wanted, retryDelay(policy, step.attempt, Math.random()))
       const { rows: dueRows } = await client.query<DueRow>(
-        `UPDATE millrace.step SET status = 'retrying', resume_status = ${options.afresh === true ? `'preparing', generation = generation + 1, batches = 0, position = NULL, sealed_at = NULL` : 'status'},
+        `UPDATE millrace.step SET status = 'retrying', resume_status = ${options.afresh === true ? `'preparing', ${nextGeneration}` : 'status'},
             attempt = attempt + 1, error = $2, ${due},
             next_attempt_at = clock_timestamp() + $3 * interval '1 ms' WHERE id = $1 RETURNING ${dueColumns}`,
         [guard.stepId, stored, delayMs],
       )
-      if (options.afresh === true) await client.query(`DELETE FROM millrace.batch WHERE step_id = $1`, [guard.stepId])
+      if (options.afresh === true) await dropGenerationsBefore(client, guard.stepId)
       await insertEvents(client, [
         {
           ...where,

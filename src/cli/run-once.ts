@@ -23,10 +23,12 @@ export interface OnceOptions {
   readonly json: boolean
   /** Whether the records come from quarantine. */
   readonly redrive?: boolean
+  /** Whether everything is fetched again, and takes the place of what is there. */
+  readonly fullRefresh?: boolean
 }
 
 /** Launches a run, shows its progress, and sets the exit code by its end. With no installation running, starts what it needs and stops it again. */
-export async function runOnce({ assets, location, runConfig, tags = {}, follow, json, redrive = false }: OnceOptions): Promise<void> {
+export async function runOnce({ assets, location, runConfig, tags = {}, follow, json, redrive = false, fullRefresh = false }: OnceOptions): Promise<void> {
   // What a worker in this process would log about the run, the command itself shows.
   const { config, logger } = readEnvironment(process.env['LOG_LEVEL'] === undefined ? { LOG_LEVEL: 'fatal' } : {})
   const interrupted = stopSignal()
@@ -38,7 +40,7 @@ export async function runOnce({ assets, location, runConfig, tags = {}, follow, 
   try {
     const { runId } = await launch(
       { pool, queues, logger },
-      { assets, location, tags, redrive, launchedBy: 'cli', ...(runConfig === undefined ? {} : { config: runConfig }) },
+      { assets, location, tags, redrive, fullRefresh, launchedBy: 'cli', ...(runConfig === undefined ? {} : { config: runConfig }) },
     )
     if (!follow) {
       process.stdout.write(json ? `${JSON.stringify({ runId })}\n` : `Run ${runId} was launched.\n`)

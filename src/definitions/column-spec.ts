@@ -25,6 +25,12 @@ export const TableSpec = z.object({
   indexes: z.array(z.array(z.string()).min(1)),
   comment: z.string().optional(),
   disposition: z.enum(['append', 'replace', 'merge', 'snapshot', 'scd2']),
+  /** Of an append: each batch goes into the table by itself. */
+  eachBatch: z.literal(true).optional(),
+  /** Of a replace: the columns whose values name the part that a row is of. */
+  by: z.array(z.string()).min(1).optional(),
+  /** What carries over from run to run: a column's greatest value, or what pages carry. */
+  cursor: z.object({ column: z.string().optional(), initial: z.json().optional(), lag: z.number().optional() }).optional(),
   /** Of a merge: the columns that say which of two records is the newer, and which are gone. */
   merge: z.object({ newestBy: z.string().optional(), deletedBy: z.string().optional() }).optional(),
   /** Of a snapshot: the column that publishing adds, for the time of the load. */

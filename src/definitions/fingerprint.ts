@@ -12,7 +12,7 @@ export function fingerprintOf(spec: TableSpec): string {
     spec.columns.map((column) => [column.name, column.type, column.array, column.nullable, column.allowed?.toSorted() ?? null]),
     spec.primaryKey,
     spec.disposition,
-    ...[spec.merge, spec.snapshot, spec.scd2].filter((one) => one !== undefined),
+    ...[spec.merge, spec.snapshot, spec.scd2, spec.eachBatch, spec.by].filter((one) => one !== undefined),
   ]
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)
 }

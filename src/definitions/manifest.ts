@@ -3,6 +3,7 @@ import { tableNameOf } from './asset-key.ts'
 import { CheckSpec } from './check.ts'
 import { TableSpec } from './column-spec.ts'
 import { columnsOf } from './columns.ts'
+import { cursorSpecOf } from './cursor-spec.ts'
 import { DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Asset, Location } from './location.ts'
@@ -102,6 +103,7 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
     indexes: asset.indexes.map((fields) => fields.map((field) => columnOf(field, 'An index').name)),
     ...(asset.description === undefined ? {} : { comment: asset.description }),
     ...writeSpecOf(asset, columns, columnOf),
+    ...cursorSpecOf(asset, columnOf),
   }
   const checks = asset.checks.map((check) =>
     check.kind === 'unique' ? { ...check, columns: check.columns.map((field) => columnOf(field, `The check ${check.name}`).name) } : check,

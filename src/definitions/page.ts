@@ -19,6 +19,8 @@ export interface RawPage {
   readonly extra?: Json
   /** Where extraction goes on after this page; only a source that can resume gives it. */
   readonly position?: Json
+  /** How far the source is read with this page, for the runs to come; only where the asset says `cursor: true`. */
+  readonly cursor?: Json
   /** The number of the page's first line in its file, counted from 1, for messages about a record. */
   readonly firstLine?: number
 }
@@ -28,6 +30,7 @@ export interface RecordPage<Record = unknown> {
   readonly records: readonly Record[]
   readonly extra?: Json
   readonly position?: Json
+  readonly cursor?: Json
 }
 
 /** What an extractor yields. A bare array is a page of records. */

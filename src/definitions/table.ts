@@ -15,8 +15,19 @@ import type { RetryOptions } from './retry.ts'
  * differs is closed, and begins anew.
  */
 export type WriteOptions =
-  | { readonly disposition: 'append' }
-  | { readonly disposition: 'replace' }
+  | {
+      readonly disposition: 'append'
+      /**
+       * `each-batch`: every batch is in the table as soon as it is loaded, so readers see a load grow; for loads without an end. Wants `resumable`.
+       * Default `whole`: all rows at once.
+       */
+      readonly publish?: 'whole' | 'each-batch'
+    }
+  | {
+      readonly disposition: 'replace'
+      /** Fields that part the table, such as a day: a load replaces the parts that it has rows of, and leaves the others. Default: the table is one part. */
+      readonly by?: string | readonly string[]
+    }
   | {
       readonly disposition: 'merge'
       /** The field by which the newer of two records with one key is known, within a load and against the table: a time or a number that grows. A record without it is the oldest. */
@@ -41,6 +52,16 @@ export type WriteOptions =
       readonly deletedBy?: string
     }
 
+/** What is new is known by a field that grows: its greatest value is kept with the rows, and the next run is handed it. */
+export interface FieldCursor {
+  /** A time, a date, a number, or text that sorts so. */
+  readonly field: string
+  /** What `extract` is handed as long as nothing was loaded. */
+  readonly initial?: Json
+  /** How far before the greatest value the next run begins, for what comes late: milliseconds for a time or date, else in the field's own unit. An append wants a primary key then. */
+  readonly lag?: number
+}
+
 /** What an extractor is handed. */
 export interface ExtractContext<Config = JsonObject, Clients = Readonly<Record<string, unknown>>> {
   readonly config: Config
@@ -50,6 +71,11 @@ export interface ExtractContext<Config = JsonObject, Clients = Readonly<Record<s
   readonly signal: AbortSignal
   /** The position that came with the last recorded page; undefined at the beginning. Only where `resumable` is set. */
   readonly position: Json | undefined
+  /**
+   * How far runs before have got, where the asset has a `cursor`: the field's greatest value as text (a time in ISO 8601, UTC), less the lag; or what the last
+   * published page carried. The field's `initial`, or undefined, before anything was loaded and in a full refresh.
+   */
+  readonly cursor: Json | undefined
   readonly runId: string
   /** When the run started; the same on every attempt. ISO 8601, UTC. */
   readonly runStartedAt: string
@@ -95,6 +121,8 @@ export interface TableOptions<
   readonly extract: (context: ExtractContext<z.output<ConfigSchema>, ClientsOf<Needs>>) => AsyncIterable<Page<Record>> | Iterable<Page<Record>>
   /** Set where `extract` goes on from `context.position`; else a new attempt begins afresh. */
   readonly resumable?: boolean
+  /** What is carried over from run to run, committed with the rows: a field's greatest value, or with `true` the `cursor` that pages carry. */
+  readonly cursor?: true | FieldCursor
   /** One record in, 0 to n rows out. Default: the record is the row. */
   readonly transform?: (record: Record, context: TransformContext<z.output<ConfigSchema>>) => z.input<Columns> | readonly z.input<Columns>[] | null | undefined
   readonly checks?: readonly CheckSpec[]
@@ -124,6 +152,7 @@ export interface TableAsset {
   readonly resources: Resources
   readonly extract: (context: ExtractContext<never, never>) => AsyncIterable<Page> | Iterable<Page>
   readonly resumable: boolean
+  readonly cursor: true | FieldCursor | undefined
   readonly transform: ((record: never, context: TransformContext<never>) => unknown) | undefined
   readonly checks: readonly CheckSpec[]
   /** Undefined: the first record that does not fit fails the step. */
@@ -167,6 +196,7 @@ export function table<
     resources: options.resources ?? {},
     extract: options.extract as TableAsset['extract'],
     resumable: options.resumable ?? false,
+    cursor: options.cursor,
     transform: options.transform,
     checks: options.checks ?? [],
     quarantine: options.quarantine === true ? {} : options.quarantine,

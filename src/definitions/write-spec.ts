@@ -6,12 +6,24 @@ import type { TableAsset } from './table.ts'
 /** Finds a column by its field. @throws DefinitionError when there is none; `where` says who asked */
 export type ColumnOf = (field: string, where: string) => ColumnSpec
 
-type WriteSpec = Pick<TableSpec, 'disposition' | 'merge' | 'snapshot' | 'scd2'>
+type WriteSpec = Pick<TableSpec, 'disposition' | 'eachBatch' | 'by' | 'merge' | 'snapshot' | 'scd2'>
 
 /** What a table's disposition needs, with columns for fields. @throws DefinitionError when it cannot be */
 export function writeSpecOf(asset: TableAsset, columns: readonly ColumnSpec[], columnOf: ColumnOf): WriteSpec {
   const { write, key } = asset
-  if (write.disposition === 'append' || write.disposition === 'replace') return { disposition: write.disposition }
+  if (write.disposition === 'append') {
+    if (write.publish !== 'each-batch') return { disposition: 'append' }
+    if (asset.resumable) return { disposition: 'append', eachBatch: true }
+    throw new DefinitionError(
+      `${key} is published batch by batch and is not resumable: after a crash its rows would be loaded twice. Give its pages positions, and say \`resumable: true\`.`,
+    )
+  }
+  if (write.disposition === 'replace') {
+    if (write.by === undefined) return { disposition: 'replace' }
+    const by = typeof write.by === 'string' ? [write.by] : write.by
+    if (by.length === 0) throw new DefinitionError(`${key} is replaced by no field: name one, or leave \`by\` out.`)
+    return { disposition: 'replace', by: by.map((field) => columnOf(field, '`by`').name) }
+  }
   if (write.disposition === 'snapshot') return { disposition: 'snapshot', snapshot: { at: addedColumn(key, columns, 'at', write.at ?? 'snapshot_at') } }
   if (asset.primaryKey.length === 0) throw new DefinitionError(`${key} is written by ${write.disposition} and has no primary key to go by.`)
   const deletedBy = write.deletedBy === undefined ? {} : { deletedBy: flagOf(key, columnOf(write.deletedBy, 'deletedBy')) }
@@ -38,7 +50,8 @@ function flagOf(key: string, column: ColumnSpec): string {
   throw new DefinitionError(`deletedBy of ${key} names ${column.field}, a column of type ${typeOf(column)}; it must be a boolean.`)
 }
 
-function typeOf({ type, array }: ColumnSpec): string {
+/** A column's type as a person reads it. */
+export function typeOf({ type, array }: ColumnSpec): string {
   return array ? `${type}[]` : type
 }
 

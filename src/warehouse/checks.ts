@@ -13,11 +13,11 @@ export interface CheckOutcome {
 /** A blocking check failed: what was there before stays. Carries every outcome, so that they can be shown. */
 export class CheckFailedError extends DataError {
   readonly outcomes: readonly CheckOutcome[]
-  constructor(asset: string, outcomes: readonly CheckOutcome[]) {
+  constructor(asset: string, outcomes: readonly CheckOutcome[], hint: string) {
     const failed = outcomes.filter((one) => !one.passed && one.blocking)
     super(failed.map((one) => `The check ${one.name} of ${asset} failed: ${one.message}`).join(' '), {
       code: 'CHECK_FAILED',
-      hint: 'Nothing was published; the rows from before stay readable. Mend the source or the check and run again.',
+      hint,
     })
     this.outcomes = outcomes
   }
@@ -33,9 +33,11 @@ export async function runChecks(client: pg.ClientBase, checks: readonly CheckSpe
   return outcomes
 }
 
+const nothingPublished = 'Nothing was published; the rows from before stay readable. Mend the source or the check and run again.'
+
 /** @throws CheckFailedError when a blocking one failed */
-export function refuseFailed(asset: string, outcomes: readonly CheckOutcome[]): void {
-  if (outcomes.some((one) => !one.passed && one.blocking)) throw new CheckFailedError(asset, outcomes)
+export function refuseFailed(asset: string, outcomes: readonly CheckOutcome[], hint = nothingPublished): void {
+  if (outcomes.some((one) => !one.passed && one.blocking)) throw new CheckFailedError(asset, outcomes, hint)
 }
 
 interface Verdict {

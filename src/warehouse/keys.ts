@@ -28,6 +28,14 @@ export async function refuseDifferent(client: pg.ClientBase, asset: string, tabl
   )
 }
 
+/** Leaves the first row of each key. */
+export async function keepOneOfEachKey(client: pg.ClientBase, table: TableSpec, source: string): Promise<void> {
+  if (!(await hasKeysTwice(client, table, source))) return
+  await client.query(
+    `DELETE FROM ${source} s USING (SELECT ctid, row_number() OVER (PARTITION BY ${keyOf(table).join(', ')} ORDER BY ctid) AS n FROM ${source}) d WHERE d.ctid = s.ctid AND d.n > 1`,
+  )
+}
+
 /** The key's columns, quoted. */
 export const keyOf = (table: TableSpec): string[] => table.primaryKey.map(quoteIdentifier)
 

@@ -10,6 +10,8 @@ export interface MergeRequest extends ReplaceRequest {
   readonly asset: string
   /** How many rows staging holds. */
   readonly rows: number
+  /** What staging does not have is to go. */
+  readonly fullRefresh?: boolean
 }
 
 /** What became of a load's keys: each is counted once. */
@@ -27,14 +29,15 @@ export interface MergeCounts {
  * @throws DataError `KEY_TWICE`
  */
 export async function mergeIntoTarget(client: pg.ClientBase, request: MergeRequest): Promise<MergeCounts & { readonly how?: string }> {
-  const { asset, table } = request
+  const { asset, table, fullRefresh = false } = request
   const source = quoteTable(request.staging)
   const twice = await hasKeysTwice(client, table, source)
   if (twice && table.merge?.newestBy === undefined) await refuseDifferent(client, asset, table, source)
   // Into an empty table there is nothing to merge with: the load becomes the table, and its index is built at once.
-  if (!twice && !(await hasFlagged(client, table, source)) && (await holdsNothing(client, table))) {
+  if (!twice && !(await hasFlagged(client, table, source)) && (fullRefresh || (await holdsNothing(client, table)))) {
     return { inserted: request.rows, updated: 0, deleted: 0, unchanged: 0, how: await replaceTarget(client, request) }
   }
+  if (fullRefresh) await client.query(`DELETE FROM ${quoteTable(table)}`)
   const { rows } = await client.query<CountsRow>(mergeSql(table, twice ? `MATERIALIZED (${newestSql(table, source)})` : `NOT MATERIALIZED (TABLE ${source})`))
   await client.query(`DROP TABLE ${source}`)
   return countsOf(rows[0])

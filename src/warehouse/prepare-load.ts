@@ -1,12 +1,14 @@
 import type pg from 'pg'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import { DataError } from '../errors.ts'
+import { readCursor } from './cursor.ts'
+import type { CursorStart } from './cursor.ts'
 import { createIndexesSql, createPrimaryKeySql, createTableSql, planSchemaChange, readExistingColumns } from './ddl.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
-import { ensureSchema, lockTarget } from './locks.ts'
+import { directLoadLock, ensureSchema, lockTarget } from './locks.ts'
 import { requireKey } from './merge.ts'
 import { stagingSchema, stagingTable } from './staging.ts'
-import { targetOf } from './target.ts'
+import { leavesKnownOut, targetOf } from './target.ts'
 
 export interface PrepareRequest {
   readonly stepId: string
@@ -19,6 +21,9 @@ export interface Prepared {
   readonly state: 'open' | 'published' | 'fenced'
   /** The DDL that ran on the target. */
   readonly ddl: readonly string[]
+  readonly cursor?: CursorStart | undefined
+  /** Of a table that is published batch by batch: how many of the step's batches are loaded. */
+  readonly loaded?: number
 }
 
 /**
@@ -29,17 +34,20 @@ export interface Prepared {
 export async function prepareLoad(client: pg.ClientBase, request: PrepareRequest): Promise<Prepared> {
   const { table, stepId, generation } = request
   if (generation > 1) await endLoads(client, stepId, generation)
+  if (table.eachBatch === true) await endDirectLoads(client, stepId)
   await ensureSchema(client, stagingSchema, quoteIdentifier(stagingSchema))
   await ensureSchema(client, table.schema, quoteIdentifier(table.schema))
   await lockTarget(client, table)
   const fence = await openFence(client, request)
   if (fence !== 'open') return { state: fence, ddl: [] }
   const ddl = await prepareTarget(client, targetOf(table))
+  const cursor = await readCursor(client, table)
+  if (table.eachBatch === true) return { state: 'open', ddl, cursor, loaded: await carryLedgerOver(client, stepId, generation) }
   await dropStagingBelow(client, stepId, generation)
   const staging = stagingTable(stepId, generation)
   const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [quoteTable(staging)])
   if (rows[0]?.found !== true) for (const statement of createTableSql(table, staging)) await client.query(statement)
-  return { state: 'open', ddl }
+  return { state: 'open', ddl, cursor }
 }
 
 async function openFence(client: pg.ClientBase, { stepId, generation, table }: PrepareRequest): Promise<Prepared['state']> {
@@ -52,7 +60,7 @@ async function openFence(client: pg.ClientBase, { stepId, generation, table }: P
     [stepId, table.schema, table.name, generation],
   )
   if (rowCount === 1) {
-    await client.query(`DELETE FROM millrace_load.batch WHERE step_id = $1 AND generation < $2`, [stepId, generation])
+    if (table.eachBatch !== true) await client.query(`DELETE FROM millrace_load.batch WHERE step_id = $1 AND generation < $2`, [stepId, generation])
     return 'open'
   }
   const { rows } = await client.query<{ state: string }>(`SELECT state FROM millrace_load.step WHERE step_id = $1`, [stepId])
@@ -74,12 +82,32 @@ async function prepareTarget(client: pg.ClientBase, table: TableSpec): Promise<s
       hint: 'Change the asset’s columns back, or alter the table by hand and run again.',
     })
   }
-  if (table.disposition === 'merge') await requireKey(client, table)
+  if (table.disposition === 'merge' || leavesKnownOut(table)) await requireKey(client, table)
   if (plan.statements.length === 0) return []
   // Altering takes ACCESS EXCLUSIVE: give up soon rather than have readers queue behind us; the step tries again.
   await client.query(`SET LOCAL lock_timeout = '2s'`)
   for (const statement of plan.statements) await client.query(statement)
   return [...plan.statements]
+}
+
+/** What a step has loaded into its target stays loaded, and is of its present generation. Answers how many batches that are. */
+async function carryLedgerOver(client: pg.ClientBase, stepId: string, generation: number): Promise<number> {
+  await client.query(`UPDATE millrace_load.batch SET generation = $2 WHERE step_id = $1 AND generation < $2`, [stepId, generation])
+  const { rows } = await client.query<{ n: number }>(`SELECT count(*)::int AS n FROM millrace_load.batch WHERE step_id = $1 AND generation = $2`, [
+    stepId,
+    generation,
+  ])
+  return rows[0]?.n ?? 0
+}
+
+/** Ends the sessions that still copy a step's batches into its target: one whose worker stands still would hold the fence for ever. */
+async function endDirectLoads(client: pg.ClientBase, stepId: string): Promise<void> {
+  await client.query(
+    `SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+     WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.pid <> pg_backend_pid()
+       AND (l.classid::bigint << 32) | l.objid::bigint = ${directLoadLock}`,
+    [stepId],
+  )
 }
 
 /**
@@ -106,15 +134,26 @@ async function dropStagingBelow(client: pg.ClientBase, stepId: string, generatio
   for (const row of rows) await client.query(`DROP TABLE IF EXISTS ${quoteTable({ schema: stagingSchema, name: row.name })}`)
 }
 
-/** Gives a step's load up to a generation: drops its staging and closes the fence, unless it is published. Answers what the fence says then. */
-export async function abandonLoad(client: pg.ClientBase, stepId: string, generation: number): Promise<{ state: string; result: unknown } | undefined> {
-  await endLoads(client, stepId, generation + 1)
+/**
+ * Gives a step's load up to a generation: drops its staging and closes the fence, unless it is published. Answers what the fence says then.
+ * @param eachBatch what went into the target stays, and so does the ledger that says what: another attempt goes on after it
+ */
+export async function abandonLoad(
+  client: pg.ClientBase,
+  stepId: string,
+  generation: number,
+  eachBatch: boolean,
+): Promise<{ state: string; result: unknown } | undefined> {
+  await (eachBatch ? endDirectLoads(client, stepId) : endLoads(client, stepId, generation + 1))
   await client.query(
     `UPDATE millrace_load.step SET state = 'abandoned', ended_at = clock_timestamp() WHERE step_id = $1 AND state = 'open' AND generation <= $2`,
     [stepId, generation],
   )
   await dropStagingBelow(client, stepId, generation + 1)
-  await client.query(`DELETE FROM millrace_load.batch WHERE step_id = $1 AND generation <= $2`, [stepId, generation])
   const { rows } = await client.query<{ state: string; result: unknown }>(`SELECT state, result FROM millrace_load.step WHERE step_id = $1`, [stepId])
-  return rows[0]
+  const fence = rows[0]
+  if (!eachBatch || fence?.state === 'published') {
+    await client.query(`DELETE FROM millrace_load.batch WHERE step_id = $1 AND generation <= $2`, [stepId, generation])
+  }
+  return fence
 }

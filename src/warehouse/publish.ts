@@ -1,16 +1,22 @@
 import type pg from 'pg'
 import type { CheckSpec } from '../definitions/check.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
+import type { Json } from '../definitions/json.ts'
 import { MillraceError } from '../errors.ts'
 import { refuseFailed, runChecks } from './checks.ts'
 import type { CheckOutcome } from './checks.ts'
+import { greatestOf, moveCursor } from './cursor.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
+import { keepOneOfEachKey, keyOf } from './keys.ts'
 import { lockTarget } from './locks.ts'
 import { mergeIntoTarget } from './merge.ts'
 import type { MergeCounts } from './merge.ts'
+import { markWhole, replaceParts } from './replace-parts.ts'
+import type { ReplacedParts } from './replace-parts.ts'
 import { replaceTarget } from './replace.ts'
 import { addToHistory } from './scd2.ts'
 import { stagingTable } from './staging.ts'
+import { leavesKnownOut } from './target.ts'
 
 export interface PublishRequest {
   readonly stepId: string
@@ -22,6 +28,10 @@ export interface PublishRequest {
   readonly runStartedAt: string
   /** Recorded batches of the generation, from the sealed step: all of them must be in the ledger. */
   readonly batches: number
+  /** Everything was fetched again: it takes the place of what is there. */
+  readonly fullRefresh?: boolean
+  /** The cursor's value when the step began, and the last one that its pages carried; absent where the step moves none. */
+  readonly cursor?: { readonly from: Json; readonly pages: Json | undefined } | undefined
   /** How many of its records went to quarantine. */
   readonly quarantined?: number
   readonly signal: AbortSignal
@@ -37,6 +47,8 @@ export interface PublishResult extends Partial<MergeCounts> {
   /** Records that did not fit. */
   readonly quarantined?: number
   readonly disposition: string
+  /** Everything was fetched again. */
+  readonly fullRefresh?: boolean
   /** How `replace` was done, and why. */
   readonly how?: string
   /** The first five rows. */
@@ -47,6 +59,8 @@ export interface PublishResult extends Partial<MergeCounts> {
 export type PublishOutcome =
   | { readonly state: 'published'; readonly result: PublishResult }
   | { readonly state: 'superseded' }
+  /** Another step has published since this one began: its rows begin at the wrong place. */
+  | { readonly state: 'cursor moved' }
   /** Another generation is open, or the load was given up. */
   | { readonly state: 'fenced' }
 
@@ -59,7 +73,7 @@ export async function publish(client: pg.ClientBase, request: PublishRequest): P
   await client.query('BEGIN')
   try {
     const outcome = await publishInside(client, request)
-    await client.query('COMMIT')
+    await client.query(outcome.state === 'cursor moved' ? 'ROLLBACK' : 'COMMIT')
     return outcome
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
@@ -68,7 +82,8 @@ export async function publish(client: pg.ClientBase, request: PublishRequest): P
 }
 
 async function publishInside(client: pg.ClientBase, request: PublishRequest): Promise<PublishOutcome> {
-  const { stepId, generation, table, asset } = request
+  const { stepId, generation, asset } = request
+  const table = request.fullRefresh === true ? refreshed(request.table) : request.table
   await lockTarget(client, table)
   const { rows: fences } = await client.query<{ generation: number; state: string; load_order: string; result: PublishResult | null }>(
     `SELECT generation, state, load_order, result FROM millrace_load.step WHERE step_id = $1 FOR UPDATE`,
@@ -78,17 +93,19 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
   if (fence?.state === 'published' && fence.result !== null) return { state: 'published', result: fence.result }
   if (fence?.state === 'superseded') return { state: 'superseded' }
   if (fence === undefined || fence.state !== 'open' || fence.generation !== generation) return { state: 'fenced' }
+  if (table.eachBatch === true) return closeGrown(client, request, fence.load_order)
   const staging = stagingTable(stepId, generation)
   const counts = await countLedger(client, request, quoteTable(staging))
   // What an older run appends is missing all the same; of what it replaces or merges a newer one has the newer state.
-  if (table.disposition !== 'append' && (await isSuperseded(client, table, fence.load_order))) {
+  if (table.disposition !== 'append' && table.by === undefined && (await isSuperseded(client, table, fence.load_order))) {
     await closeFence(client, stepId, 'superseded', null)
     await client.query(`DROP TABLE ${quoteTable(staging)}`)
     return { state: 'superseded' }
   }
+  if (request.cursor !== undefined && !(await advance(client, request, request.cursor, quoteTable(staging)))) return { state: 'cursor moved' }
   const { rows: preview } = await client.query<{ row: unknown }>(previewSql(quoteTable(staging)))
   // What a load says of its own rows is all there is to say where it is the table, or stands in it beside others of its kind.
-  const whole = table.disposition === 'replace' || table.disposition === 'snapshot' || table.disposition === 'scd2'
+  const whole = (table.disposition === 'replace' && table.by === undefined) || table.disposition === 'snapshot' || table.disposition === 'scd2'
   // What concerns the load alone is asked of staging, before anything is locked that readers need.
   const before = await runChecks(
     client,
@@ -96,7 +113,7 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
     quoteTable(staging),
   )
   refuseFailed(asset, before)
-  const applied = await apply(client, request, counts.rows)
+  const applied = await apply(client, { ...request, table }, counts.rows, fence.load_order)
   const after = await runChecks(
     client,
     request.checks.filter((check) => !whole && check.kind !== 'not-empty'),
@@ -105,21 +122,58 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
   refuseFailed(asset, [...before, ...after])
   const result: PublishResult = {
     ...counts,
-    ...((request.quarantined ?? 0) === 0 ? {} : { quarantined: request.quarantined }),
-    disposition: table.disposition,
+    ...(request.fullRefresh === true ? { fullRefresh: true } : {}),
+    ...quarantinedOf(request),
+    disposition: request.table.disposition,
     ...applied,
     preview: preview.map((one) => one.row),
     checks: [...before, ...after],
   }
+  await recordLoad(client, request, fence.load_order)
+  await closeFence(client, stepId, 'published', result)
+  request.onApplied?.()
+  return { state: 'published', result }
+}
+
+/** A table in full refresh: what is fetched is all of it. A history goes on. */
+function refreshed(table: TableSpec): TableSpec {
+  const { by: _, ...rest } = table
+  return table.disposition === 'append' || table.disposition === 'replace' ? { ...rest, disposition: 'replace' } : table
+}
+
+async function advance(
+  client: pg.ClientBase,
+  { stepId, table }: PublishRequest,
+  cursor: { from: Json; pages: Json | undefined },
+  source: string,
+): Promise<boolean> {
+  const value = table.cursor?.column === undefined ? cursor.pages : await greatestOf(client, table, source, cursor.from)
+  return moveCursor(client, { table, stepId, from: cursor.from, value })
+}
+
+/** Ends a load whose batches are all in the target already. */
+async function closeGrown(client: pg.ClientBase, request: PublishRequest, order: string): Promise<PublishOutcome> {
+  const counts = await countLedger(client, request, undefined)
+  const checks = await runChecks(client, request.checks, quoteTable(request.table))
+  refuseFailed(request.asset, checks, 'Its rows are in the table, which is published batch by batch. Mend the source or the check.')
+  const result: PublishResult = { ...counts, ...quarantinedOf(request), disposition: 'append', how: 'batch by batch', preview: [], checks }
+  await recordLoad(client, request, order)
+  await closeFence(client, request.stepId, 'published', result)
+  request.onApplied?.()
+  return { state: 'published', result }
+}
+
+function quarantinedOf({ quarantined = 0 }: PublishRequest): Pick<PublishResult, 'quarantined'> {
+  return quarantined === 0 ? {} : { quarantined }
+}
+
+async function recordLoad(client: pg.ClientBase, { table, stepId }: PublishRequest, order: string): Promise<void> {
   await client.query(
     `INSERT INTO millrace_load.target AS t (target_schema, target_name, load_order, step_id, published_at) VALUES ($1, $2, $3, $4, clock_timestamp())
      ON CONFLICT (target_schema, target_name) DO UPDATE SET load_order = excluded.load_order, step_id = excluded.step_id, published_at = excluded.published_at
      WHERE t.load_order < excluded.load_order`,
-    [table.schema, table.name, fence.load_order, stepId],
+    [table.schema, table.name, order, stepId],
   )
-  await closeFence(client, stepId, 'published', result)
-  request.onApplied?.()
-  return { state: 'published', result }
 }
 
 /** The first five rows, long values cut: a preview is stored several times over, and a value may have megabytes. */
@@ -128,10 +182,15 @@ function previewSql(staging: string): string {
   return `SELECT (SELECT jsonb_object_agg(key, ${cut}) FROM jsonb_each(to_jsonb(s))) AS row FROM (SELECT * FROM ${staging} LIMIT 5) s`
 }
 
-async function countLedger(client: pg.ClientBase, request: PublishRequest, staging: string): Promise<{ rows: number; records: number; filtered: number }> {
+/** @param staging undefined: the rows are in the target, each batch with its ledger row */
+async function countLedger(
+  client: pg.ClientBase,
+  request: PublishRequest,
+  staging: string | undefined,
+): Promise<{ rows: number; records: number; filtered: number }> {
   const { rows } = await client.query<{ batches: string; rows: string; records: string; filtered: string; staged: string }>(
     `SELECT count(*) AS batches, coalesce(sum(rows), 0) AS rows, coalesce(sum(records), 0) AS records, coalesce(sum(filtered), 0) AS filtered,
-       (SELECT count(*) FROM ${staging}) AS staged
+       ${staging === undefined ? 'coalesce(sum(rows), 0)' : `(SELECT count(*) FROM ${staging})`} AS staged
      FROM millrace_load.batch WHERE step_id = $1 AND generation = $2`,
     [request.stepId, request.generation],
   )
@@ -166,17 +225,36 @@ async function closeFence(client: pg.ClientBase, stepId: string, state: 'publish
   ])
 }
 
-async function apply(client: pg.ClientBase, request: PublishRequest, rows: number): Promise<Partial<MergeCounts> & Pick<PublishResult, 'how'>> {
-  const { table, asset } = request
+type Applied = Partial<MergeCounts> & Partial<Pick<PublishResult, 'how' | 'rows'>>
+
+async function apply(client: pg.ClientBase, request: PublishRequest, rows: number, order: string): Promise<Applied> {
+  const { table, asset, fullRefresh = false } = request
   const staging = stagingTable(request.stepId, request.generation)
   const swappable = { stepId: request.stepId, table, staging, signal: request.signal }
-  if (table.disposition === 'replace') return { how: await replaceTarget(client, swappable) }
-  if (table.disposition === 'merge') return mergeIntoTarget(client, { ...swappable, asset, rows })
+  if (table.by !== undefined) return replacedParts(await replaceParts(client, { ...swappable, order }), rows)
+  if (table.disposition === 'replace') {
+    if (fullRefresh) await markWhole(client, { ...swappable, order })
+    if (fullRefresh && table.primaryKey.length > 0) await keepOneOfEachKey(client, table, quoteTable(staging))
+    return { how: await replaceTarget(client, swappable) }
+  }
+  if (table.disposition === 'merge') return mergeIntoTarget(client, { ...swappable, asset, rows, fullRefresh })
   if (table.disposition === 'scd2') return addToHistory(client, { asset, table, staging, at: request.runStartedAt })
   const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
+  if (leavesKnownOut(table)) {
+    const { rowCount } = await client.query(
+      `INSERT INTO ${quoteTable(table)} (${names}) SELECT ${names} FROM ${quoteTable(staging)} ON CONFLICT (${keyOf(table).join(', ')}) DO NOTHING`,
+    )
+    await client.query(`DROP TABLE ${quoteTable(staging)}`)
+    return { inserted: rowCount ?? 0, updated: 0, deleted: 0, unchanged: rows - (rowCount ?? 0) }
+  }
   const insert =
     table.snapshot === undefined ? `(${names}) SELECT ${names}` : `(${names}, ${quoteIdentifier(table.snapshot.at)}) SELECT ${names}, $1::timestamptz`
   await client.query(`INSERT INTO ${quoteTable(table)} ${insert} FROM ${quoteTable(staging)}`, table.snapshot === undefined ? [] : [request.runStartedAt])
   await client.query(`DROP TABLE ${quoteTable(staging)}`)
   return {}
+}
+
+function replacedParts({ parts, newer, newerRows }: ReplacedParts, rows: number): Applied {
+  const left = newer === 0 ? '' : `; ${String(newer)} left as a newer run has them`
+  return { how: `${String(parts)} ${parts === 1 ? 'part' : 'parts'} replaced${left}`, rows: rows - newerRows }
 }

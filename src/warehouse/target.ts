@@ -9,6 +9,11 @@ const time = (name: string, nullable: boolean, description: string): ColumnSpec 
   description,
 })
 
+/** Whether an append leaves out what has a key that is there already: runs that go by a cursor may overlap. */
+export function leavesKnownOut({ disposition, primaryKey, cursor }: TableSpec): boolean {
+  return disposition === 'append' && cursor !== undefined && primaryKey.length > 0
+}
+
 /** The target as it is: the columns of a load, and those that its publishing adds. A key holds once in each snapshot, and once at a time. */
 export function targetOf(table: TableSpec): TableSpec {
   const { snapshot, scd2 } = table

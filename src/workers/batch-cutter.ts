@@ -8,6 +8,8 @@ export interface CutBatch {
   readonly bytes: Buffer
   /** Where extraction goes on after the batch's last page. */
   readonly position: Json | undefined
+  /** The last one that its pages carried. */
+  readonly cursor: Json | undefined
   /** To be called when the bytes are stored. */
   readonly release: () => void
 }
@@ -27,6 +29,7 @@ export function createBatchCutter(batchBytes: number, pool: BufferPool): BatchCu
   let buffer: Buffer | undefined
   let length = 0
   let position: Json | undefined
+  let cursor: Json | undefined
   const reserve = (more: number): Buffer => {
     buffer ??= pool.take(batchBytes + more)
     if (length + more > buffer.length) {
@@ -39,9 +42,10 @@ export function createBatchCutter(batchBytes: number, pool: BufferPool): BatchCu
   }
   const take = (): CutBatch => {
     const whole = buffer ?? Buffer.alloc(0)
-    const batch = { bytes: whole.subarray(0, length), position, release: () => pool.give(whole) }
+    const batch = { bytes: whole.subarray(0, length), position, cursor, release: () => pool.give(whole) }
     buffer = undefined
     length = 0
+    cursor = undefined
     return batch
   }
   return {
@@ -59,6 +63,7 @@ export function createBatchCutter(batchBytes: number, pool: BufferPool): BatchCu
         length += Buffer.byteLength(part)
       }
       position = raw.position
+      cursor = raw.cursor ?? cursor
       return length >= batchBytes ? take() : undefined
     },
     rest: () => (length === 0 ? undefined : take()),
@@ -72,10 +77,16 @@ function partsOf(body: RawPage['body']): readonly (Uint8Array | string)[] {
 function rawPageOf(page: Page): { raw: RawPage; tagged: boolean } {
   if ('body' in page) return { raw: page, tagged: false }
   const records = 'records' in page ? page.records : page
-  const { extra, position } = 'records' in page ? page : {}
+  const { extra, position, cursor } = 'records' in page ? page : {}
   const { body, tagged } = pageOfRecords(records)
   return {
-    raw: { body, format: { kind: 'json' }, ...(extra === undefined ? {} : { extra }), ...(position === undefined ? {} : { position }) },
+    raw: {
+      body,
+      format: { kind: 'json' },
+      ...(extra === undefined ? {} : { extra }),
+      ...(position === undefined ? {} : { position }),
+      ...(cursor === undefined ? {} : { cursor }),
+    },
     tagged,
   }
 }

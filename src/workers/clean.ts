@@ -11,14 +11,14 @@ import { followUp, stepResultOf } from './publish.ts'
  * or a cancel kept the catalogue from learning of it, the catalogue is told.
  */
 export async function clean(context: WorkerContext, payload: Payload<'clean'>): Promise<void> {
-  const { rows } = await context.pool.query<{ status: string; kind: string; generation: number }>(
-    `SELECT status, kind, generation FROM millrace.step WHERE id = $1 AND ended_at IS NOT NULL AND cleaned_at IS NULL`,
+  const { rows } = await context.pool.query<{ status: string; kind: string; generation: number; each_batch: boolean }>(
+    `SELECT status, kind, generation, each_batch FROM millrace.step WHERE id = $1 AND ended_at IS NOT NULL AND cleaned_at IS NULL`,
     [payload.stepId],
   )
   const step = rows[0]
   if (step === undefined) return
   if (step.status !== 'skipped') {
-    const fence = await withDestination(context, ({ client }) => abandonLoad(client, payload.stepId, step.generation))
+    const fence = await withDestination(context, ({ client }) => abandonLoad(client, payload.stepId, step.generation, step.each_batch))
     if (fence?.state === 'published' && (step.status === 'failed' || step.status === 'canceled')) {
       const result = fence.result as PublishResult
       await followUp(

@@ -72,6 +72,7 @@ function pagesOf(context: WorkerContext, claimed: ClaimedStep, { asset, spec }: 
       resources,
       signal,
       position: claimed.position,
+      cursor: claimed.fullRefresh ? spec.table.cursor?.initial : (claimed.cursorFrom?.given ?? undefined),
       runId: claimed.runId,
       runStartedAt: claimed.runStartedAt,
       idempotencyKey: claimed.stepId,
@@ -84,11 +85,13 @@ async function pullUntil(context: WorkerContext, claimed: ClaimedStep, own: OwnA
   const { signal, until } = stop
   const pages = await pagesOf(context, claimed, own, stop)
   const cutter = createBatchCutter(context.limits.batchBytes, context.buffers)
+  const growing = own.spec.table.eachBatch === true && !claimed.redrive
   // One batch is written while the pages of the next are pulled; never more, so that memory stays flat.
   let writing: Promise<void> = Promise.resolve()
   const flush = async (batch: CutBatch): Promise<void> => {
     await until(() => writing)
     await until(() => waitForWindow(context, claimed, signal))
+    if (growing && batch.position === undefined) throw positionMissing(claimed.asset)
     writing = write(context, claimed, batch)
     writing.catch(() => undefined)
   }
@@ -137,12 +140,20 @@ function tooLong(asset: string, timeoutMs: number): MillraceError {
   })
 }
 
+function positionMissing(asset: string): MillraceError {
+  return new MillraceError(`A page of ${asset} has no position, and the asset is published batch by batch.`, {
+    code: 'POSITION_MISSING',
+    hint: 'What is published cannot be fetched again: give every page the `position` from which its source goes on after it.',
+  })
+}
+
 async function write(context: WorkerContext, claimed: ClaimedStep, batch: CutBatch): Promise<void> {
   const name = `${claimed.stepId}/${String(claimed.generation)}/${randomUUID()}.raw`
   const raw = await context.spool.write(name, [batch.bytes], { durable: true })
   batch.release()
   faultPoint('extract.spooled')
-  const pointer = await recordBatch(context.pool, { stepId: claimed.stepId, claim: claimed.claim, raw, position: batch.position })
+  const { position, cursor } = batch
+  const pointer = await recordBatch(context.pool, { stepId: claimed.stepId, claim: claimed.claim, raw, position, cursor })
   if (pointer === undefined) {
     await context.spool.remove(name)
     throw new FencedError(`the step ${claimed.stepId}`)

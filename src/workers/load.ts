@@ -1,18 +1,19 @@
 import * as z from 'zod'
-import { markLoaded, takeBackToRecorded } from '../catalog/batches.ts'
+import { markLoaded, nextInOrder, takeBackToRecorded } from '../catalog/batches.ts'
 import { claimBatch } from '../catalog/claims.ts'
 import type { ClaimedBatch } from '../catalog/claims.ts'
 import { beginPublishing } from '../catalog/steps.ts'
 import { insertEvents } from '../catalog/events.ts'
+import type { TableSpec } from '../definitions/column-spec.ts'
 import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { SpoolLostError } from '../spool/spool-lost-error.ts'
 import { loadBatch } from '../warehouse/load-batch.ts'
-import type { LoadOutcome } from '../warehouse/load-batch.ts'
+import type { DirectLoad, LoadOutcome } from '../warehouse/load-batch.ts'
 import type { WorkerContext } from './context.ts'
 import { withDestination } from './destination.ts'
-import { publish } from './publish.ts'
+import { beginAtMovedCursor, publish } from './publish.ts'
 import { tableSpecOf } from './table-spec.ts'
 import { Reference } from './transform.ts'
 import { doWork } from './work.ts'
@@ -55,6 +56,7 @@ async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, client
       columns: table.table.columns,
       format: reference.format,
       bytes: await context.spool.read(reference, buffer),
+      direct: directLoadOf(claimed, table.table),
     })
     // Not after an error: the socket may still hold some of it.
     context.buffers.give(buffer)
@@ -63,11 +65,23 @@ async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, client
     await transformAgain(context, claimed, error)
     return false
   }
-  if (outcome === 'fenced') throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
+  if (outcome === 'cursor moved') {
+    await beginAtMovedCursor(context, claimed)
+    return false
+  }
+  // What is early is delivered again when the one before it is loaded, or by the sweep.
+  if (outcome === 'fenced' || outcome === 'early') throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
   faultPoint('load.committed')
   const marked = await markLoaded(context.pool, claimed.batchId)
   faultPoint('load.acknowledged')
+  const next = table.table.eachBatch === true ? await nextInOrder(context.pool, claimed.batchId) : undefined
+  if (next !== undefined) await context.queues.enqueue(claimed.location, 'load', next)
   return marked
+}
+
+function directLoadOf(claimed: ClaimedBatch, table: TableSpec): DirectLoad | undefined {
+  if (table.eachBatch !== true) return undefined
+  return { table, cursor: table.cursor === undefined ? undefined : { from: claimed.cursorFrom?.stored ?? null, value: claimed.cursor } }
 }
 
 async function transformAgain(context: WorkerContext, claimed: ClaimedBatch, error: SpoolLostError): Promise<void> {

@@ -1,6 +1,6 @@
 import { claimStep } from '../catalog/claims.ts'
 import type { ClaimedStep } from '../catalog/claims.ts'
-import { succeedStep } from '../catalog/steps.ts'
+import { restartStep, succeedStep } from '../catalog/steps.ts'
 import type { StepEnd } from '../catalog/steps.ts'
 import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
@@ -13,6 +13,7 @@ import { withDestination } from './destination.ts'
 import { judgeQuarantine } from './quarantine.ts'
 import { tableSpecOf } from './table-spec.ts'
 import { doWork } from './work.ts'
+import type { Claimed } from './work.ts'
 
 /** Moves a step's rows from staging into the target, and writes the end of the step down. */
 export async function publish(context: WorkerContext, payload: Payload<'publish'>): Promise<void> {
@@ -34,6 +35,8 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
         runStartedAt: claimed.runStartedAt,
         batches: claimed.batches,
         quarantined,
+        fullRefresh: claimed.fullRefresh,
+        cursor: spec.table.cursor === undefined || claimed.redrive ? undefined : { from: claimed.cursorFrom?.stored ?? null, pages: claimed.cursor },
         signal,
         onApplied: () => faultPoint('publish.applied'),
       })
@@ -45,11 +48,21 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
 
 async function settleOutcome(context: WorkerContext, claimed: ClaimedStep, outcome: PublishOutcome): Promise<void> {
   if (outcome.state === 'fenced') throw new FencedError(`the step ${claimed.stepId}`)
+  if (outcome.state === 'cursor moved') return beginAtMovedCursor(context, claimed)
   const end =
     outcome.state === 'superseded'
       ? await succeedStep(context.pool, claimed.stepId, { metadata: {} }, 'superseded')
       : await succeedStep(context.pool, claimed.stepId, stepResultOf(outcome.result))
   await followUp(context, claimed.stepId, end)
+}
+
+/** Another run has published since this step's extraction began: it goes on from there instead of doubling what came between. */
+export async function beginAtMovedCursor(context: WorkerContext, claimed: Claimed): Promise<void> {
+  const due = await restartStep(context.pool, claimed, {
+    kind: 'cursor',
+    message: `Another run of ${claimed.asset} has published since this one began: extraction begins afresh, from where that one ended.`,
+  })
+  if (due !== undefined) await enqueueStep(context.queues, due)
 }
 
 /** A publish's result as a step's: what is shown of a materialization. */

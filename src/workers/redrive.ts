@@ -11,7 +11,8 @@ const pageRecords = 500
 
 /** An asset as a redriving has it: its rows join what is in the table, and what still does not fit is kept anew, however much it is. */
 export function redriveSpecOf(spec: TableAssetSpec): TableAssetSpec {
-  return { ...spec, quarantine: {}, table: { ...spec.table, ...joining(spec.table) } }
+  const { eachBatch: _, by: __, ...table } = spec.table
+  return { ...spec, quarantine: {}, table: { ...table, ...joining(table) } }
 }
 
 function joining({ disposition, primaryKey, scd2 }: TableSpec): Partial<TableSpec> {

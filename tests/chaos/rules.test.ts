@@ -171,14 +171,14 @@ test('rule 3: nothing is published while a batch or a row is missing; twice is o
 test('rule 3: a load that was given up is not published, and none that is published is given up', async ({ database: { url } }) => {
   const { client, table, next } = await filled(url)
   await next.batch(0, [3])
-  expect(await abandonLoad(client, next.stepId, 1)).toMatchObject({ state: 'abandoned' })
+  expect(await abandonLoad(client, next.stepId, 1, false)).toMatchObject({ state: 'abandoned' })
   expect((await next.publish(1)).state).toBe('fenced')
   expect(await idsOf(client, table)).toEqual([1, 2])
   const again = loadOf(client, table)
   await again.prepare()
   await again.batch(0, [4])
   await again.publish(1)
-  expect(await abandonLoad(client, again.stepId, 1)).toMatchObject({ state: 'published' })
+  expect(await abandonLoad(client, again.stepId, 1, false)).toMatchObject({ state: 'published' })
 })
 
 test('rule 5: an older load never publishes over a newer one', async ({ database: { url } }) => {
@@ -346,7 +346,7 @@ test('rule 11: a takeover ends the session that stalls in COPY', async ({ databa
 
 for (const [what, act] of [
   ['a new generation', (load: Load) => load.prepare(2)],
-  ['giving the load up', (load: Load, client: pg.PoolClient) => abandonLoad(client, load.stepId, 1)],
+  ['giving the load up', (load: Load, client: pg.PoolClient) => abandonLoad(client, load.stepId, 1, false)],
 ] as const) {
   test(`rule 11: ${what} does not wait for a session that stalls in COPY`, async ({ database: { url, pool } }) => {
     const client = await connect(url)

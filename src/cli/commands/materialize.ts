@@ -15,6 +15,7 @@ export function materializeCommand() {
     .option('-c, --config <json>', 'run configuration', parseConfig)
     .option('-l, --location <name>', 'the code location, where several have what is asked for')
     .option('-t, --tag <name=value>', 'a tag of the run; may be repeated', parseTag, {})
+    .option('--full-refresh', 'fetch everything again, whatever cursors say, and put it in the place of what is there')
     .option('--no-follow', 'launch and do not wait for the end (needs a running installation)')
     .option('--json', 'print the end as JSON, and no progress')
     .addHelpText(
@@ -27,7 +28,7 @@ Examples:
   millrace materialize retail/operational_data --config '{"source_csv_path":"http://localhost:8000/2023-08-02/stock.csv"}'
   millrace materialize group:tailscale --json`,
     )
-    .action(async (assets, { config, location, tag, follow, json }) => {
-      await runOnce({ assets, location, follow, json: json === true, tags: tag, runConfig: config })
+    .action(async (assets, { config, location, tag, fullRefresh, follow, json }) => {
+      await runOnce({ assets, location, follow, json: json === true, tags: tag, runConfig: config, fullRefresh: fullRefresh === true })
     })
 }

@@ -27,6 +27,8 @@ export interface LaunchRequest {
   readonly launchedBy: string
   /** The records come from quarantine, and not from their source. */
   readonly redrive?: boolean
+  /** Everything is fetched again, whatever was loaded before, and takes the place of what is there; a history goes on. */
+  readonly fullRefresh?: boolean
   /** A second launch with the same key answers with the first one's run. */
   readonly idempotencyKey?: string | undefined
   /** Set by the leader: the launch is refused when it no longer leads. */
@@ -54,6 +56,7 @@ export type LaunchCompanion = (client: pg.PoolClient, runId: string) => Promise<
  */
 export async function launch(deps: LaunchDeps, request: LaunchRequest, companion?: LaunchCompanion): Promise<Launched> {
   const { version, manifest, keys } = await choose(deps.pool, request)
+  if (request.fullRefresh === true) refuseRefresh(manifest.assets.filter((one) => keys.includes(one.key)))
   if (request.redrive === true) refuseRedriving(manifest.assets.filter((one) => keys.includes(one.key)))
   const config = checkRunConfig(
     manifest.assets.filter((one) => keys.includes(one.key)),
@@ -70,7 +73,7 @@ export async function launch(deps: LaunchDeps, request: LaunchRequest, companion
     if (runId === undefined) return { known: await runWithKey(client, request.idempotencyKey ?? '') }
     if (companion !== undefined && !(await companion(client, runId))) throw new NotWantedError()
     const specs = manifest.assets.filter((one) => keys.includes(one.key))
-    const due = await insertSteps(client, { runId, location: manifest.location, version, redrive: request.redrive ?? false }, specs)
+    const due = await insertSteps(client, { ...request, runId, location: manifest.location, version }, specs)
     await insertEvents(client, [{ runId, kind: 'run started', message: `A run of ${keys.join(', ')} was started by ${request.launchedBy}.`, data: { config } }])
     faultPoint('launch.middle')
     return { runId, due }
@@ -85,6 +88,15 @@ export async function launch(deps: LaunchDeps, request: LaunchRequest, companion
 }
 
 class NotWantedError extends Error {}
+
+function refuseRefresh(specs: readonly AssetSpec[]): void {
+  const growing = specs.find((one) => one.kind === 'table' && one.table.eachBatch === true)
+  if (growing === undefined) return
+  throw new MillraceError(`${growing.key} is published batch by batch: a full refresh would show half of it.`, {
+    code: 'REFRESH_EACH_BATCH',
+    hint: 'Load it into a table of another name, or by `replace`.',
+  })
+}
 
 function refuseRedriving(specs: readonly AssetSpec[]): void {
   const other = specs.find((one) => one.kind !== 'table')
@@ -101,10 +113,12 @@ interface PlannedRun {
   readonly runId: string
   readonly location: string
   readonly version: string
-  readonly redrive: boolean
+  readonly redrive?: boolean
+  readonly fullRefresh?: boolean
 }
 
-async function insertSteps(client: pg.PoolClient, { runId, location, version, redrive }: PlannedRun, specs: readonly AssetSpec[]) {
+async function insertSteps(client: pg.PoolClient, planned: PlannedRun, specs: readonly AssetSpec[]) {
+  const { runId, location, version, redrive = false, fullRefresh = false } = planned
   const keys = new Set(specs.map((one) => one.key))
   const rows = specs.map((spec) => {
     const upstream = spec.deps.filter((dep) => keys.has(dep))
@@ -115,14 +129,16 @@ async function insertSteps(client: pg.PoolClient, { runId, location, version, re
       upstream,
       status: ready ? (spec.kind === 'table' ? 'preparing' : 'computing') : 'waiting',
       enqueued: ready ? 1 : 0,
+      // What is redriven joins the table by staging, as any load that is whole.
+      each_batch: spec.kind === 'table' && spec.table.eachBatch === true && !redrive,
     }
   })
   const inserted = await client.query<{ id: string; status: 'preparing' | 'computing' | 'waiting'; enqueued: number }>(
-    `INSERT INTO millrace.step (run_id, location, version, asset, kind, upstream, status, enqueued, redrive, enqueued_at)
-     SELECT $1, $2, $3, s.asset, s.kind, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, $5, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END
-     FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, upstream jsonb, status text, enqueued int)
+    `INSERT INTO millrace.step (run_id, location, version, asset, kind, upstream, status, enqueued, each_batch, redrive, full_refresh, enqueued_at)
+     SELECT $1, $2, $3, s.asset, s.kind, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, s.each_batch, $5, $6, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END
+     FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, upstream jsonb, status text, enqueued int, each_batch boolean)
      RETURNING id, status, enqueued`,
-    [runId, location, version, JSON.stringify(rows), redrive],
+    [runId, location, version, JSON.stringify(rows), redrive, fullRefresh],
   )
   return inserted.rows.filter((row) => row.status !== 'waiting').map((row) => ({ stepId: row.id, location, status: row.status, enqueued: row.enqueued }))
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { expect, waitFor } from '../support/test.ts'
 import type { Cluster } from './cluster.ts'
-import { fillingsOf, growing, single, wrongIn } from './readers.ts'
+import { batchwise, fillingsOf, growing, single, wrongIn } from './readers.ts'
 
 export type RunStatus = 'started' | 'canceling' | 'succeeded' | 'failed' | 'canceled'
 
@@ -44,7 +44,7 @@ export async function expectExact(cluster: Cluster): Promise<void> {
   for (const one of done) expect(one, `the ledger and the catalogue on ${one.asset}`).toMatchObject({ rows: source.rows, state: 'published' })
   const editionsOf = (table: string): number[] => done.filter((one) => one.asset === table.replace('.', '/')).map((one) => one.edition)
   const ascending = (a: number, b: number): number => a - b
-  for (const table of growing) {
+  for (const table of [...growing, ...batchwise]) {
     const held = await existing(() => fillingsOf(pool, table))
     expect(wrongIn(table, held, source)).toBeUndefined()
     expect(held.map((one) => one.edition).toSorted(ascending), `editions in ${table}`).toEqual(editionsOf(table).toSorted(ascending))

@@ -21,9 +21,11 @@ export interface SeenFilling {
 
 /** Tables that hold the filling of one run, and those that hold one of each. */
 export const single = ['chaos.replaced', 'chaos.merged'] as const
-export const growing = ['chaos.appended', 'chaos.snapshots', 'chaos.history'] as const
+export const growing = ['chaos.appended', 'chaos.snapshots', 'chaos.history', 'chaos.parts'] as const
+/** Those that a reader sees grow, batch by batch. */
+export const batchwise = ['chaos.grown'] as const
 const tables = [...single, ...growing]
-type Table = (typeof tables)[number]
+type Table = (typeof tables | typeof batchwise)[number]
 const isSingle = (table: Table): boolean => single.some((one) => one === table)
 /** How long a reader's transaction stays open between its looks, in ms; longer when a look takes long, so that the readers leave the machine to the rest. */
 const transactionMs = 40

@@ -11,7 +11,8 @@ import { columnsOf } from '../../src/definitions/columns.ts'
 import { backendOf, endBackend } from '../../src/warehouse/backend.ts'
 import type { LoadBackend } from '../../src/warehouse/backend.ts'
 import { loadBatch } from '../../src/warehouse/load-batch.ts'
-import type { LoadOutcome } from '../../src/warehouse/load-batch.ts'
+import type { DirectLoad, LoadOutcome } from '../../src/warehouse/load-batch.ts'
+import { directLoadLock } from '../../src/warehouse/locks.ts'
 import { abandonLoad, prepareLoad } from '../../src/warehouse/prepare-load.ts'
 import { publish } from '../../src/warehouse/publish.ts'
 import type { PublishOutcome } from '../../src/warehouse/publish.ts'
@@ -32,7 +33,7 @@ interface Load {
   readonly stepId: string
   readonly table: TableSpec
   prepare(generation?: number): Promise<string>
-  batch(ordinal: number, ids: readonly number[], generation?: number): Promise<LoadOutcome>
+  batch(ordinal: number, ids: readonly number[], generation?: number, cursor?: DirectLoad['cursor']): Promise<LoadOutcome>
   publish(batches: number, generation?: number): Promise<PublishOutcome>
 }
 
@@ -59,7 +60,7 @@ function loadOf(client: pg.PoolClient, table: TableSpec): Load {
       await client.query('COMMIT')
       return state
     },
-    batch: (ordinal, ids, generation = 1) =>
+    batch: (ordinal, ids, generation = 1, cursor = undefined) =>
       loadBatch(client, {
         stepId,
         generation,
@@ -70,6 +71,7 @@ function loadOf(client: pg.PoolClient, table: TableSpec): Load {
         columns: table.columns,
         format: 'text',
         bytes: Buffer.from(ids.map((id) => `${String(id)}\tname ${String(id)}\n`).join('')),
+        direct: table.eachBatch === true ? { table, cursor } : undefined,
       }),
     publish: (batches, generation = 1) =>
       publish(client, {
@@ -191,6 +193,40 @@ test('rule 5: an older load never publishes over a newer one', async ({ database
   expect((await older.publish(1)).state).toBe('superseded')
   expect((await older.publish(1)).state).toBe('superseded')
   expect(await idsOf(client, table)).toEqual([4])
+})
+
+test('rule 4: a batch that would move a cursor which another step has moved is not loaded', async ({ database: { url } }) => {
+  const client = await connect(url)
+  const table = specOf({ disposition: 'append', eachBatch: true, cursor: {} })
+  const [one, other] = [loadOf(client, table), loadOf(client, table)]
+  await one.prepare()
+  await other.prepare()
+  expect(await one.batch(0, [1], 1, { from: null, value: 'a' })).toBe('loaded')
+  expect(await other.batch(0, [1], 1, { from: null, value: 'a' })).toBe('cursor moved')
+  expect(await one.batch(1, [2], 1, { from: null, value: 'b' })).toBe('loaded')
+  await other.prepare(2)
+  expect(await other.batch(0, [3], 2, { from: 'a', value: 'c' })).toBe('cursor moved')
+  expect(await other.batch(0, [3], 2, { from: 'b', value: 'c' })).toBe('loaded')
+  expect(await idsOf(client, table)).toEqual([1, 2, 3])
+})
+
+test('rule 6: what is published batch by batch goes in in order, and is taken along by another generation', async ({ database: { url } }) => {
+  const client = await connect(url)
+  const load = loadOf(client, specOf({ disposition: 'append', eachBatch: true }))
+  await load.prepare()
+  expect(await load.batch(1, [2])).toBe('early')
+  expect(await load.batch(0, [1])).toBe('loaded')
+  expect(await load.batch(1, [2])).toBe('loaded')
+  expect(await load.prepare(2)).toBe('open')
+  expect(await load.batch(2, [3], 1)).toBe('fenced')
+  expect(await load.batch(1, [2], 2)).toBe('already')
+  expect(await load.batch(2, [3], 2)).toBe('loaded')
+  await abandonLoad(client, load.stepId, 2, true)
+  expect(await load.prepare(3)).toBe('open')
+  expect(await load.batch(2, [3], 3)).toBe('already')
+  await expect(load.publish(2, 3)).rejects.toMatchObject({ code: 'LEDGER_INCOMPLETE' })
+  expect((await load.publish(3, 3)).state).toBe('published')
+  expect(await idsOf(client, load.table)).toEqual([1, 2, 3])
 })
 
 test('rule 7: staging and ledger are logged, both', async ({ database: { url } }) => {
@@ -321,11 +357,13 @@ test('rule 10: a reader that holds the table does not make others wait', async (
 async function stalledLoader(url: string, pool: pg.Pool, load: Load): Promise<LoadBackend> {
   const loader = await connect(url)
   const backend = await backendOf(loader)
-  const staging = stagingTable(load.stepId, 1)
+  const direct = load.table.eachBatch === true
+  const into = direct ? load.table : stagingTable(load.stepId, 1)
   await loader.query('BEGIN')
+  if (direct) await loader.query(`SELECT pg_advisory_xact_lock(${directLoadLock})`, [load.stepId])
   await loader.query(`SELECT 1 FROM millrace_load.step WHERE step_id = $1 FOR SHARE`, [load.stepId])
   await loader.query(`INSERT INTO millrace_load.batch (step_id, generation, ordinal, records, filtered, rows) VALUES ($1, 1, 0, 1, 0, 1)`, [load.stepId])
-  const copying = loader.query(copyFrom(`COPY ${staging.schema}.${staging.name} FROM STDIN`))
+  const copying = loader.query(copyFrom(`COPY ${into.schema}.${into.name} FROM STDIN`))
   copying.on('error', () => undefined)
   copying.write('1\thalf a')
   await waitFor(async () => (await pool.query(`SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND query LIKE 'COPY%'`, [backend.pid])).rowCount === 1, {
@@ -346,12 +384,15 @@ test('rule 11: a takeover ends the session that stalls in COPY', async ({ databa
 
 for (const [what, act] of [
   ['a new generation', (load: Load) => load.prepare(2)],
-  ['giving the load up', (load: Load, client: pg.PoolClient) => abandonLoad(client, load.stepId, 1, false)],
+  ['giving the load up', (load: Load, client: pg.PoolClient) => abandonLoad(client, load.stepId, 1, load.table.eachBatch === true)],
 ] as const) {
-  test(`rule 11: ${what} does not wait for a session that stalls in COPY`, async ({ database: { url, pool } }) => {
+  test.for([
+    ['a table that is published whole', {}],
+    ['one that is published batch by batch', { disposition: 'append', eachBatch: true }],
+  ] as const)(`rule 11: ${what}, of %s, does not wait for a session that stalls in COPY`, async ([, more], { database: { url, pool } }) => {
     const client = await connect(url)
     await client.query(`SET statement_timeout = '8s'`)
-    const load = loadOf(client, specOf())
+    const load = loadOf(client, specOf(more))
     await load.prepare()
     const backend = await stalledLoader(url, pool, load)
     await act(load, client)

@@ -61,17 +61,19 @@ export function chaosLocation(wide: boolean): Location {
     const row = { ...record, tags: [...record.tags], edition: context.config.edition, runAt: context.runStartedAt }
     return wide ? { ...row, doubled: record.id * 2 } : row
   }
-  const appended = table({
-    key: 'chaos/appended',
-    columns,
-    write: { disposition: 'append' },
-    config,
-    resources: { source },
-    resumable: true,
-    extract: ({ config: { edition }, resources, position, signal }) => resources.source.pages(edition, typeof position === 'number' ? position : 0, signal),
-    transform,
-    retry: { retries: 5, delayMs: 100 },
-  })
+  const resumed = (key: string, write: WriteOptions) =>
+    table({
+      key,
+      columns,
+      write,
+      config,
+      resources: { source },
+      resumable: true,
+      extract: ({ config: { edition }, resources, position, signal }) => resources.source.pages(edition, typeof position === 'number' ? position : 0, signal),
+      transform,
+      retry: { retries: 5, delayMs: 100 },
+    })
+  const appended = resumed('chaos/appended', { disposition: 'append' })
   const whole = (key: string, write: WriteOptions) =>
     table({
       key,
@@ -112,6 +114,8 @@ export function chaosLocation(wide: boolean): Location {
       whole('chaos/merged', { disposition: 'merge' }),
       whole('chaos/snapshots', { disposition: 'snapshot' }),
       whole('chaos/history', { disposition: 'scd2' }),
+      resumed('chaos/grown', { disposition: 'append', publish: 'each-batch' }),
+      resumed('chaos/parts', { disposition: 'replace', by: 'edition' }),
       strained,
       summary,
     ],

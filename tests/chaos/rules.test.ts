@@ -3,109 +3,19 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
 import * as z from 'zod'
 import { recordBatch } from '../../src/catalog/batches.ts'
-import type { TableSpec } from '../../src/definitions/column-spec.ts'
 import { columnsOf } from '../../src/definitions/columns.ts'
-import { backendOf, endBackend } from '../../src/warehouse/backend.ts'
-import type { LoadBackend } from '../../src/warehouse/backend.ts'
+import { endBackend } from '../../src/warehouse/backend.ts'
 import { loadBatch } from '../../src/warehouse/load-batch.ts'
-import type { DirectLoad, LoadOutcome } from '../../src/warehouse/load-batch.ts'
-import { directLoadLock } from '../../src/warehouse/locks.ts'
-import { abandonLoad, prepareLoad } from '../../src/warehouse/prepare-load.ts'
-import { publish } from '../../src/warehouse/publish.ts'
-import type { PublishOutcome } from '../../src/warehouse/publish.ts'
+import { abandonLoad } from '../../src/warehouse/prepare-load.ts'
 import { stagingTable } from '../../src/warehouse/staging.ts'
-import { expect, onTestFinished, test, waitFor } from '../support/test.ts'
+import { expect, onTestFinished, test } from '../support/test.ts'
+
+import { connect, filled, howOf, idsOf, loadOf, specOf, stalledLoader } from './one-load.ts'
+import type { Load } from './one-load.ts'
 
 // Each rule of exactly-once.md that the destination alone can show, on the functions that keep it.
-
-let tables = 0
-function specOf(more: Partial<TableSpec> = {}): TableSpec {
-  tables += 1
-  const columns = columnsOf(z.object({ id: z.int32(), name: z.string() }))
-  return { schema: 'rules', name: `t${String(tables)}`, columns, primaryKey: [], indexes: [], disposition: 'replace', ...more }
-}
-
-/** One step's load, driven by hand. */
-interface Load {
-  readonly stepId: string
-  readonly table: TableSpec
-  prepare(generation?: number): Promise<string>
-  batch(ordinal: number, ids: readonly number[], generation?: number, cursor?: DirectLoad['cursor']): Promise<LoadOutcome>
-  publish(batches: number, generation?: number): Promise<PublishOutcome>
-}
-
-async function connect(url: string): Promise<pg.PoolClient> {
-  const pool = new pg.Pool({ connectionString: url, max: 1 })
-  pool.on('error', () => undefined)
-  const client = await pool.connect()
-  client.on('error', () => undefined)
-  onTestFinished(async () => {
-    client.release(true)
-    await pool.end()
-  })
-  return client
-}
-
-function loadOf(client: pg.PoolClient, table: TableSpec): Load {
-  const stepId = randomUUID()
-  return {
-    stepId,
-    table,
-    async prepare(generation = 1) {
-      await client.query('BEGIN')
-      const { state } = await prepareLoad(client, { stepId, generation, table })
-      await client.query('COMMIT')
-      return state
-    },
-    batch: (ordinal, ids, generation = 1, cursor = undefined) =>
-      loadBatch(client, {
-        stepId,
-        generation,
-        ordinal,
-        records: ids.length,
-        filtered: 0,
-        rows: ids.length,
-        columns: table.columns,
-        format: 'text',
-        bytes: Buffer.from(ids.map((id) => `${String(id)}\tname ${String(id)}\n`).join('')),
-        direct: table.eachBatch === true ? { table, cursor } : undefined,
-      }),
-    publish: (batches, generation = 1) =>
-      publish(client, {
-        stepId,
-        generation,
-        asset: 'rules/asset',
-        table,
-        checks: [],
-        batches,
-        runStartedAt: '2026-01-01T00:00:00Z',
-        signal: new AbortController().signal,
-      }),
-  }
-}
-
-async function idsOf(client: Pick<pg.ClientBase, 'query'>, table: TableSpec): Promise<number[]> {
-  const { rows } = await client.query<{ id: number }>(`SELECT id FROM ${table.schema}.${table.name} ORDER BY id`)
-  return rows.map((row) => row.id)
-}
-
-const howOf = (outcome: PublishOutcome): string => (outcome.state === 'published' ? (outcome.result.how ?? '') : outcome.state)
-
-/** A target that holds the rows 1 and 2, and a load of 3 and 4 that is to replace them. */
-async function filled(url: string, more: Partial<TableSpec> = {}): Promise<{ client: pg.PoolClient; table: TableSpec; next: Load }> {
-  const client = await connect(url)
-  const table = specOf(more)
-  const first = loadOf(client, table)
-  await first.prepare()
-  await first.batch(0, [1, 2])
-  expect((await first.publish(1)).state).toBe('published')
-  const next = loadOf(client, table)
-  await next.prepare()
-  return { client, table, next }
-}
 
 test('rule 1: an attempt that was overtaken records no batch', async ({ database: { pool } }) => {
   await pool.query(`INSERT INTO millrace.manifest (location, version, document) VALUES ('rules', 'v', '{}')`)
@@ -352,25 +262,6 @@ test('rule 10: a reader that holds the table does not make others wait', async (
   await holder.query('COMMIT')
   expect(await idsOf(client, table)).toEqual([3])
 })
-
-/** A loader that has begun its COPY and says nothing more. Answers its session once it copies. */
-async function stalledLoader(url: string, pool: pg.Pool, load: Load): Promise<LoadBackend> {
-  const loader = await connect(url)
-  const backend = await backendOf(loader)
-  const direct = load.table.eachBatch === true
-  const into = direct ? load.table : stagingTable(load.stepId, 1)
-  await loader.query('BEGIN')
-  if (direct) await loader.query(`SELECT pg_advisory_xact_lock(${directLoadLock})`, [load.stepId])
-  await loader.query(`SELECT 1 FROM millrace_load.step WHERE step_id = $1 FOR SHARE`, [load.stepId])
-  await loader.query(`INSERT INTO millrace_load.batch (step_id, generation, ordinal, records, filtered, rows) VALUES ($1, 1, 0, 1, 0, 1)`, [load.stepId])
-  const copying = loader.query(copyFrom(`COPY ${into.schema}.${into.name} FROM STDIN`))
-  copying.on('error', () => undefined)
-  copying.write('1\thalf a')
-  await waitFor(async () => (await pool.query(`SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND query LIKE 'COPY%'`, [backend.pid])).rowCount === 1, {
-    what: 'the loader to copy',
-  })
-  return backend
-}
 
 test('rule 11: a takeover ends the session that stalls in COPY', async ({ database: { url, pool } }) => {
   const client = await connect(url)

@@ -37,7 +37,7 @@ export const points: Readonly<Record<FaultPoint, { readonly role: Role; readonly
 
 /** What the other ways of writing, and quarantine, add to the points: where their own code stands. */
 export const writePoints: readonly FaultPoint[] = ['load.copying', 'load.committed', 'publish.claimed', 'publish.applied', 'publish.committed']
-export const writeAssets = ['chaos/merged', 'chaos/snapshots', 'chaos/history', 'chaos/grown', 'chaos/parts'] as const
+export const writeAssets = ['chaos/merged', 'chaos/snapshots', 'chaos/history', 'chaos/grown', 'chaos/parts', 'chaos/followed'] as const
 
 /** Strikes one process at one point in the middle of a run, and sees the run end exactly. @param chosen other assets than the point's own */
 export async function runCell(cluster: Cluster, point: FaultPoint, action: FaultAction, chosen?: readonly string[]): Promise<Outcome> {

@@ -20,11 +20,8 @@ describeBackends('a process struck in the middle of a run', (backend) => {
     ['publish.committed', 'kill'],
     ['compute.committed', 'kill'],
     ['launch.committed', 'kill'],
-    ['publish.applied', 'kill', 'chaos/merged'],
-    ['load.committed', 'kill', 'chaos/snapshots'],
     ['publish.committed', 'kill', 'chaos/history'],
     ['load.committed', 'kill', 'chaos/grown'],
-    ['publish.applied', 'kill', 'chaos/parts'],
     ['transform.spooled', 'kill', 'chaos/strained'],
   ] as const) {
     test(`${point}${asset === undefined ? '' : ` of ${asset}`}, ${action}: no row is lost or doubled`, { timeout: 120_000 }, async () => {

@@ -21,7 +21,7 @@ export interface SeenFilling {
 
 /** Tables that hold the filling of one run, and those that hold one of each. */
 export const single = ['chaos.replaced', 'chaos.merged'] as const
-export const growing = ['chaos.appended', 'chaos.snapshots', 'chaos.history', 'chaos.parts'] as const
+export const growing = ['chaos.appended', 'chaos.snapshots', 'chaos.history', 'chaos.parts', 'chaos.followed'] as const
 /** Those that a reader sees grow, batch by batch. */
 export const batchwise = ['chaos.grown'] as const
 const tables = [...single, ...growing]

@@ -41,7 +41,8 @@ const source = resource({
           const response = await fetch(`${address}/editions/${String(edition)}/pages/${String(page)}`, { signal })
           if (!response.ok) throw new Error(`the source answers ${String(response.status)}`)
           const body = (await response.json()) as SourcePage
-          yield { records: body.records, position: body.next ?? page + 1 }
+          const next = body.next ?? page + 1
+          yield { records: body.records, position: next, cursor: { edition, next } }
           page = body.next
         }
       },
@@ -61,11 +62,12 @@ export function chaosLocation(wide: boolean): Location {
     const row = { ...record, tags: [...record.tags], edition: context.config.edition, runAt: context.runStartedAt }
     return wide ? { ...row, doubled: record.id * 2 } : row
   }
-  const resumed = (key: string, write: WriteOptions) =>
+  const resumed = (key: string, write: WriteOptions, cursor?: true) =>
     table({
       key,
       columns,
       write,
+      ...(cursor === undefined ? {} : { cursor }),
       config,
       resources: { source },
       resumable: true,
@@ -114,6 +116,7 @@ export function chaosLocation(wide: boolean): Location {
       whole('chaos/merged', { disposition: 'merge' }),
       whole('chaos/snapshots', { disposition: 'snapshot' }),
       whole('chaos/history', { disposition: 'scd2' }),
+      resumed('chaos/followed', { disposition: 'append' }, true),
       resumed('chaos/grown', { disposition: 'append', publish: 'each-batch' }),
       resumed('chaos/parts', { disposition: 'replace', by: 'edition' }),
       strained,

@@ -12,7 +12,7 @@ export interface CsvFormat {
 
 export interface CsvRecords {
   readonly records: readonly Readonly<Record<string, string>>[]
-  /** Lines within the page, from 0: where the record begins. Reads the page once more, so ask it for messages only. */
+  /** Lines within the page, from 0: where the record begins. The first answer reads the page once more, so ask it for messages only. */
   readonly lineOf: (index: number) => number
 }
 
@@ -31,7 +31,8 @@ export function parseCsv(body: Uint8Array, format: CsvFormat, firstLine: number,
     ...(body.length > maxRecordBytes ? { max_record_size: maxRecordBytes } : {}),
   }
   try {
-    return { records: parse<Record<string, string>>(text, options), lineOf: (index) => startLine(text, options, index) }
+    let lines: readonly number[] | undefined
+    return { records: parse<Record<string, string>>(text, options), lineOf: (index) => (lines ??= startLines(text, options))[index] ?? 0 }
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause
     const explain = (fault: CsvError, line: number): DataError => faultOf(fault, format.columns, firstLine + line, page, maxRecordBytes)
@@ -79,12 +80,13 @@ function withoutValue(cause: CsvError): Error {
   return new Error(cause.code, { cause: undefined })
 }
 
-function startLine(text: string, options: CsvOptions, index: number): number {
-  const rows: unknown = parse(text, { ...options, info: true, raw: true, to: index + 1 })
-  const row: unknown = Array.isArray(rows) ? rows.at(-1) : undefined
-  if (typeof row !== 'object' || row === null || !('info' in row) || !('raw' in row)) return 0
-  const { info, raw } = row
-  const last = typeof info === 'object' && info !== null && 'lines' in info && typeof info.lines === 'number' ? info.lines : 1
-  const within = typeof raw === 'string' ? raw.trim().split('\n').length - 1 : 0
-  return last - within - 1
+function startLines(text: string, options: CsvOptions): number[] {
+  const rows: readonly unknown[] = parse(text, { ...options, info: true, raw: true })
+  return rows.map((row) => {
+    if (typeof row !== 'object' || row === null || !('info' in row) || !('raw' in row)) return 0
+    const { info, raw } = row
+    const last = typeof info === 'object' && info !== null && 'lines' in info && typeof info.lines === 'number' ? info.lines : 1
+    const within = typeof raw === 'string' ? raw.trim().split('\n').length - 1 : 0
+    return last - within - 1
+  })
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isBase64 } from './base64.ts'
 import { DefinitionError } from './definition-error.ts'
 import { isInternetAddress } from './internet-address.ts'
 import { readDecimal } from './decimal-text.ts'
@@ -27,10 +28,8 @@ export function decimal(precision: number, scale: number): z.ZodCustom<string | 
   return z.custom<string | number>(fits, { error: (issue) => refusal(issue.input) }).meta({ postgres: `numeric(${String(precision)},${String(scale)})` })
 }
 
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/
-
 function areBytes(value: unknown): boolean {
-  return value instanceof Uint8Array || (typeof value === 'string' && base64.test(value))
+  return value instanceof Uint8Array || (typeof value === 'string' && isBase64(value))
 }
 ownTypes.set(areBytes, 'bytes')
 

@@ -1,12 +1,11 @@
+import { isBase64 } from '../../definitions/base64.ts'
 import { shown } from './cell-writer.ts'
 import type { CellWriter } from './cell-writer.ts'
 import { putInt32, reserve } from './sink.ts'
 
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/
-
 function bytesOf(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value
-  return typeof value === 'string' && base64.test(value) ? Buffer.from(value, 'base64') : undefined
+  return typeof value === 'string' && isBase64(value) ? Buffer.from(value, 'base64') : undefined
 }
 
 /** `bytea`, from a `Uint8Array` or base64 text. */

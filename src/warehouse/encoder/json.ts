@@ -31,8 +31,32 @@ function faultIn(written: string): string | undefined {
   return written.length > 2 * deepest && depthOf(written) > deepest ? tooDeep : undefined
 }
 
+/**
+ * What in a value JSON.stringify would change without a word: NaN and infinities and invalid dates, which it makes null, what is no data, which it
+ * leaves out, and collections, which it makes `{}`. Undefined where there is nothing of it, or it nests deeper than JSON may.
+ */
+function lossIn(value: unknown, depth = 0): string | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'contains a number that is not finite, which JSON has no form for'
+  if (typeof value === 'function' || typeof value === 'symbol') return `contains a ${typeof value}, which JSON has no form for`
+  return typeof value === 'object' && value !== null && depth <= deepest ? lossInObject(value, depth) : undefined
+}
+
+function lossInObject(value: object, depth: number): string | undefined {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'contains a date that is none' : undefined
+  if ('toJSON' in value) return undefined
+  if (value instanceof Map || value instanceof Set) return `contains a ${value.constructor.name}, which JSON has no form for`
+  const parts: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
+  for (const part of parts) {
+    const loss = lossIn(part, depth + 1)
+    if (loss !== undefined) return loss
+  }
+  return undefined
+}
+
 function stringify(value: unknown): { readonly json: string } | { readonly fault: string } {
   try {
+    const loss = lossIn(value)
+    if (loss !== undefined) return { fault: loss }
     const written = JSON.stringify(value) as string | undefined
     if (written === undefined) return { fault: `is a ${typeof value}, which JSON has no form for` }
     const fault = faultIn(written)
@@ -44,12 +68,11 @@ function stringify(value: unknown): { readonly json: string } | { readonly fault
   }
 }
 
-/** `jsonb`, and `json` without the version byte. A bare NaN or infinity, which JSON.stringify would make null, is refused. */
+/** `jsonb`, and `json` without the version byte. What JSON.stringify would change without a word is refused. */
 export function json(version: boolean): CellWriter {
   const head = version ? 1 : 0
   return {
     write(sink, value) {
-      if (typeof value === 'number' && !Number.isFinite(value)) return false
       const done = stringify(value)
       if (!('json' in done)) return false
       reserve(sink, 5 + done.json.length * 3)
@@ -62,7 +85,7 @@ export function json(version: boolean): CellWriter {
     },
     refusal(value) {
       const done = stringify(value)
-      return 'fault' in done ? done.fault : 'is not a finite number, which JSON has no form for'
+      return 'fault' in done ? done.fault : 'is no JSON'
     },
     text: (value) => JSON.stringify(value),
   }

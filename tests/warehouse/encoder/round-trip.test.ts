@@ -69,7 +69,7 @@ const samples: Readonly<Record<string, { readonly schema: z.ZodType; readonly va
   json: { schema: z.json(), values: [{ a: [1, 'x', null, { b: true }] }, [], 'text', 1.5, false, { 'a\\u0000': '\\u0000 is no NUL' }, '😀\n\t"\\'] },
   object: { schema: z.object({ a: z.string(), b: z.number().optional() }), values: [{ a: 'x' }, { a: '', b: 1 }] },
   records: { schema: z.array(z.object({ a: z.string() })), values: [[], [{ a: 'x' }, { a: 'y' }]] },
-  bytea: { schema: bytes(), values: ['AQID', '', 'AQI=', Buffer.from([0, 255, 92])] },
+  bytea: { schema: bytes(), values: ['AQID', '', 'AQI=', Buffer.from([0, 255, 92]), `${'A'.repeat(16 * 1024 * 1024)}AQI=`] },
   inet: { schema: inet(), values: ['10.0.0.1', '10.0.0.0/8', '::1', 'fe80::1/64', '2001:db8:1:2:3:4:5:6', '::ffff:1.2.3.4', '::', '1::', '0.0.0.0/0'] },
   cidr: { schema: z.string().meta({ postgres: 'cidr' }), values: ['10.0.0.0/8', '2001:db8::/32', '1.2.3.4'] },
   money: { schema: decimal(18, 4), values: ['0', '-0.0001', '12345678901234.5678', 1.5, '1e3', '-10000', '10000.0001', '0.00010', 100, -0, '00012.50'] },

@@ -1,10 +1,8 @@
-import { once } from 'node:events'
 import type pg from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
 import type { ColumnSpec, TableSpec } from '../definitions/column-spec.ts'
 import type { Json } from '../definitions/json.ts'
 import { DataError, MillraceError } from '../errors.ts'
-import { faultPoint } from '../fault-point.ts'
+import { copy } from './copy.ts'
 import { moveCursor } from './cursor.ts'
 import { typeOidsOf } from './encoder/type-oids.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
@@ -38,9 +36,6 @@ export interface DirectLoad {
  * `cursor moved`: another step has published since this one began.
  */
 export type LoadOutcome = 'loaded' | 'already' | 'fenced' | 'early' | 'cursor moved'
-
-// 256 KiB a message: larger ones only grow the socket's buffer.
-const chunkBytes = 256 * 1024
 
 /**
  * Copies one batch into its staging table, or into its target, with its ledger row, in one transaction. Whatever happens before the commit
@@ -106,17 +101,4 @@ function compareTypes(columns: readonly ColumnSpec[], found: readonly (string | 
       hint: 'Somebody altered the table while it was loaded; nobody but Millrace may alter the schema millrace_staging. Run the asset again.',
     },
   )
-}
-
-async function copy(client: pg.ClientBase, sql: string, bytes: Uint8Array): Promise<number> {
-  const stream = client.query(copyFrom(sql))
-  const failed = once(stream, 'finish')
-  for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
-    const more = stream.write(bytes.subarray(offset, offset + chunkBytes))
-    if (offset === 0) faultPoint('load.copying')
-    if (!more) await Promise.race([once(stream, 'drain'), failed])
-  }
-  stream.end()
-  await failed
-  return stream.rowCount
 }

@@ -1,7 +1,8 @@
 import type { Json } from '../definitions/json.ts'
 import type { Page, RawPage } from '../definitions/page.ts'
 import type { BufferPool } from '../spool/buffer-pool.ts'
-import { frameHeader, pageOfRecords } from './batch-file.ts'
+import { frameHeader } from './batch-file.ts'
+import { pageOfRecords } from './tagged-json.ts'
 
 /** Pages that travel together. */
 export interface CutBatch {

@@ -5,18 +5,23 @@ import type { ClaimedBatch } from '../catalog/claims.ts'
 import { beginPublishing } from '../catalog/steps.ts'
 import { insertEvents } from '../catalog/events.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
-import { FencedError } from '../errors.ts'
+import type { TableAssetSpec } from '../definitions/manifest.ts'
+import { DataError, FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { SpoolLostError } from '../spool/spool-lost-error.ts'
+import { findRefused, isRefusal } from '../warehouse/find-refused.ts'
 import { loadBatch } from '../warehouse/load-batch.ts'
-import type { DirectLoad, LoadOutcome } from '../warehouse/load-batch.ts'
+import type { DirectLoad, LoadBatchRequest, LoadOutcome } from '../warehouse/load-batch.ts'
 import type { WorkerContext } from './context.ts'
 import { withDestination } from './destination.ts'
 import { beginAtMovedCursor, publish } from './publish.ts'
 import { tableSpecOf } from './table-spec.ts'
 import { Reference } from './transform.ts'
 import { doWork } from './work.ts'
+
+/** Postgres' code for it. */
+const uniqueViolation = '23505'
 
 const EncodedReference = Reference.extend({ format: z.enum(['binary', 'text']) })
 
@@ -46,23 +51,13 @@ async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, client
   let outcome: LoadOutcome
   const buffer = context.buffers.take(reference.bytes)
   try {
-    outcome = await loadBatch(client, {
-      stepId: claimed.stepId,
-      generation: claimed.generation,
-      ordinal: claimed.ordinal,
-      records: Number(claimed.records),
-      filtered: Number(claimed.filtered),
-      rows: Number(claimed.rows),
-      columns: table.table.columns,
-      format: reference.format,
-      bytes: await context.spool.read(reference, buffer),
-      direct: directLoadOf(claimed, table.table),
-    })
+    outcome = await loadBatch(client, requestOf(claimed, table, reference.format, await context.spool.read(reference, buffer)))
     // Not after an error: the socket may still hold some of it.
     context.buffers.give(buffer)
   } catch (error) {
-    if (!(error instanceof SpoolLostError)) throw error
-    await transformAgain(context, claimed, error)
+    if (error instanceof SpoolLostError) await transformAgain(context, claimed, error)
+    else if (isRefusal(error)) await takeOutRefused(context, claimed, client, table, error)
+    else throw error
     return false
   }
   if (outcome === 'cursor moved') {
@@ -82,6 +77,45 @@ async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, client
 function directLoadOf(claimed: ClaimedBatch, table: TableSpec): DirectLoad | undefined {
   if (table.eachBatch !== true) return undefined
   return { table, cursor: table.cursor === undefined ? undefined : { from: claimed.cursorFrom?.stored ?? null, value: claimed.cursor } }
+}
+
+function requestOf(claimed: ClaimedBatch, { table }: TableAssetSpec, format: LoadBatchRequest['format'], bytes: Uint8Array): LoadBatchRequest {
+  const { stepId, generation, ordinal, records, filtered, rows } = claimed
+  return { stepId, generation, ordinal, records: Number(records), filtered: Number(filtered), rows: Number(rows), columns: table.columns, format, bytes, direct: directLoadOf(claimed, table) }
+}
+
+/** Has a batch transformed again without the rows that Postgres refused: whoever has its records can name the place, and keep or refuse them. */
+async function takeOutRefused(
+  context: WorkerContext,
+  claimed: ClaimedBatch,
+  client: Parameters<typeof loadBatch>[0],
+  table: TableAssetSpec,
+  cause: Error,
+): Promise<void> {
+  const reference = EncodedReference.parse(claimed.encoded)
+  const before = z.object({ refused: z.array(z.unknown()).optional() }).parse(claimed.raw).refused
+  // Read anew: the buffer before may still be on its way to the database.
+  const refused = before === undefined ? await findRefused(client, requestOf(claimed, table, reference.format, await context.spool.read(reference))) : []
+  if (refused.length === 0 && 'code' in cause && cause.code === uniqueViolation) throw keyKnown(claimed, cause)
+  if (refused.length === 0) {
+    throw new DataError(`Postgres does not take a row of batch ${String(claimed.ordinal)} of ${claimed.asset}: ${cause.message}.`, {
+      code: 'ROW_REFUSED',
+      hint: 'Its transform gave other rows when it was run again. Let it give the same rows for the same record.',
+      cause,
+    })
+  }
+  context.logger.debug({ asset: claimed.asset, batch: claimed.ordinal, rows: refused.length }, 'rows that Postgres refused are taken out')
+  const pointer = await takeBackToRecorded(context.pool, claimed.batchId, claimed.claim, refused)
+  if (pointer !== undefined) await context.queues.enqueue(claimed.location, 'transform', pointer)
+}
+
+/** Only a table that is published batch by batch is copied into with its keys. */
+function keyKnown({ ordinal, asset }: ClaimedBatch, cause: Error): DataError {
+  return new DataError(`A row of batch ${String(ordinal)} of ${asset} has a key that its table has already: ${cause.message}.`, {
+    code: 'KEY_TWICE',
+    hint: 'What is published batch by batch is only added to. Write it by merge, or leave out by `cursor` what came before.',
+    cause,
+  })
 }
 
 async function transformAgain(context: WorkerContext, claimed: ClaimedBatch, error: SpoolLostError): Promise<void> {

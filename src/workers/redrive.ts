@@ -4,8 +4,8 @@ import type { ClaimedStep } from '../catalog/claims.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import type { TableAssetSpec } from '../definitions/manifest.ts'
 import type { Page } from '../definitions/page.ts'
-import { untag } from './batch-file.ts'
 import type { WorkerContext } from './context.ts'
+import { untag } from './tagged-json.ts'
 
 const pageRecords = 500
 
@@ -39,15 +39,20 @@ function groupsOf(taken: readonly TakenRecord[]): TakenRecord[][] {
   for (const one of taken) {
     const last = groups.at(-1)
     const [first] = last ?? []
-    if (last !== undefined && first?.format === null && one.format === null && JSON.stringify(first.page) === JSON.stringify(one.page)) last.push(one)
+    if (last !== undefined && first !== undefined && areAlike(first, one)) last.push(one)
     else groups.push([one])
   }
   return groups
+}
+
+function areAlike(one: TakenRecord, other: TakenRecord): boolean {
+  return one.format === null && other.format === null && one.tagged === other.tagged && JSON.stringify(one.page) === JSON.stringify(other.page)
 }
 
 function pageOf(group: readonly TakenRecord[]): Page {
   const [first] = group
   const extra = first?.page === null || first === undefined ? {} : { extra: first.page }
   if (first !== undefined && first.format !== null) return { body: `${String(JSON.parse(first.record))}\n`, format: first.format, ...extra }
-  return { records: group.map(({ record, tagged }) => (tagged ? untag(JSON.parse(record)) : (JSON.parse(record) as unknown))), ...extra }
+  if (first?.tagged === true) return { records: group.map(({ record }) => untag(JSON.parse(record))), ...extra }
+  return { body: `[${group.map(({ record }) => record).join(',')}]`, format: { kind: 'json' }, ...extra }
 }

@@ -172,6 +172,25 @@ describeBackends('a table that is published batch by batch', (backend) => {
     expect(await idsOf('grown.nowhere')).toEqual([])
   })
 
+  test('with a primary key refuses a key that it has, and keeps what came before', async () => {
+    const { source, asset } = growing('grown/keyed', { primaryKey: ['id'], transform: ({ id }) => ({ id: Math.min(id, 2) }), retry: { retries: 0 } })
+    await engine.define([asset], { batchBytes: 1 })
+    source.at = (id) => (id === 3 ? holds('grown.keyed', [0, 1, 2]) : undefined)
+    expect((await engine.run('grown/keyed')).step.error).toMatchObject({ code: 'KEY_TWICE', message: expect.stringContaining('batch 3 of grown/keyed') })
+    expect(await idsOf('grown.keyed')).toEqual([0, 1, 2])
+  })
+
+  test('puts values that only Postgres can read in quarantine, and goes on', async () => {
+    const { asset } = growing('grown/strained', {
+      columns: z.object({ id: z.int(), wait: z.string().meta({ postgres: 'interval' }) }),
+      transform: ({ id }) => ({ id, wait: id === 3 ? 'soon' : '1 day' }),
+      quarantine: true,
+    })
+    await engine.define([asset], { batchBytes: 1 })
+    expect((await engine.succeed('grown/strained')).step.result).toMatchObject({ rows: 5, quarantined: 1 })
+    expect(await idsOf('grown.strained')).toEqual([0, 1, 2, 4, 5])
+  })
+
   test('keeps its rows where a blocking check fails, and says so', async () => {
     const { asset } = growing('grown/checked', { transform: () => ({ id: 1 }), checks: [unique('id')], retry: { retries: 0 } })
     await engine.define([asset], { batchBytes: 1 })

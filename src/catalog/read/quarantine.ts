@@ -48,6 +48,11 @@ export function readQuarantine(db: Queryable, filter: QuarantineFilter, after: s
   )
 }
 
+/** One as JSON, with its record as the JSON it is: not parsed, for it may nest too deep or hold a number that JavaScript has not. */
+export function quarantineLine({ record, ...one }: QuarantineRead): string {
+  return `${JSON.stringify(one).slice(0, -1)},"record":${record}}`
+}
+
 /** How many there are. */
 export async function sizeOfQuarantine(db: Queryable, filter: QuarantineFilter): Promise<number> {
   const [row] = await readRows(

@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings'
 import { moveQuarantine } from '../../catalog/quarantine.ts'
-import { readQuarantine, sizeOfQuarantine } from '../../catalog/read/quarantine.ts'
+import { quarantineLine, readQuarantine, sizeOfQuarantine } from '../../catalog/read/quarantine.ts'
 import type { QuarantineFilter, QuarantineRead } from '../../catalog/read/quarantine.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
 import { harmless, moment, parseConfig, wholeNumber } from '../argument.ts'
@@ -54,7 +54,7 @@ function listCommand() {
         const filter = await filterOf(client, asset, which)
         const found = await readQuarantine(client, filter, '0', limit)
         const output = createStandardOutput()
-        if (json === true) return output.write(`${JSON.stringify(found.map(publicRecord), null, 2)}\n`)
+        if (json === true) return output.write(`[${found.map(quarantineLine).join(',\n')}]\n`)
         if (found.length === 0) return output.write('There are no such records in quarantine.\n')
         const all = await sizeOfQuarantine(client, filter)
         const more = all > found.length ? `${String(all - found.length)} more: --limit, or \`millrace quarantine export\`.\n` : ''
@@ -88,18 +88,13 @@ function exportCommand() {
         const output = createStandardOutput()
         for (let after = '0'; ;) {
           const page = await readQuarantine(client, filter, after, pageSize)
-          await output.write(page.map((one) => `${JSON.stringify(publicRecord(one))}\n`).join(''))
+          await output.write(page.map((one) => `${quarantineLine(one)}\n`).join(''))
           const last = page.at(-1)
           if (last === undefined || page.length < pageSize) return
           after = last.id
         }
       })
     })
-}
-
-/** With the record as the JSON it is. */
-function publicRecord(one: QuarantineRead): Omit<QuarantineRead, 'record'> & { readonly record: unknown } {
-  return { ...one, record: JSON.parse(one.record) as unknown }
 }
 
 function redriveCommand() {

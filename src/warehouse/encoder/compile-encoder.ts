@@ -4,7 +4,7 @@ import { compileCell, issueText } from './cell.ts'
 import type { Cell, CellFormat } from './cell.ts'
 import { describeValue } from './cell-writer.ts'
 import { hasBinaryForm } from './postgres-types.ts'
-import type { ColumnIssue, RowEncoder } from './row-encoder.ts'
+import type { ColumnIssue, RowEncoder, RowMark } from './row-encoder.ts'
 import { createSink, putInt16, reserve, writeNull } from './sink.ts'
 import type { Sink } from './sink.ts'
 import { textCell, writeRaw } from './text-cell.ts'
@@ -157,6 +157,15 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
     return given
   }
 
+  function mark(): RowMark {
+    begin()
+    return { at: sink.at, rows }
+  }
+  function back(to: RowMark): void {
+    sink.at = to.at
+    rows = to.rows
+  }
+
   function encode(row: unknown): readonly ColumnIssue[] | null {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       return [issueOf('(row)', `is not an object but ${row === null ? 'null' : Array.isArray(row) ? 'an array' : typeof row}`, row)]
@@ -184,17 +193,17 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
     },
     encode,
     encodeAll(all) {
-      begin()
-      const before = { at: sink.at, rows }
+      const before = mark()
       for (const row of all) {
         const issues = encode(row)
         if (issues === null) continue
-        sink.at = before.at
-        rows = before.rows
+        back(before)
         return issues
       }
       return null
     },
+    mark,
+    back,
     take,
     finish() {
       begin()

@@ -8,6 +8,12 @@ export interface ColumnIssue {
   readonly value: string
 }
 
+/** How far a stream had come, up to the next take. */
+export interface RowMark {
+  readonly rows: number
+  readonly at: number
+}
+
 /** Turns rows into a COPY stream. Not to be shared between two streams at a time. */
 export interface RowEncoder {
   /** What `COPY … FROM STDIN (FORMAT …)` must say. */
@@ -16,6 +22,10 @@ export interface RowEncoder {
   encode(row: unknown): readonly ColumnIssue[] | null
   /** The same for the rows of one record: all of them or none. */
   encodeAll(rows: readonly unknown[]): readonly ColumnIssue[] | null
+  /** How far the stream has come. */
+  mark(): RowMark
+  /** Takes back all rows since a mark. */
+  back(mark: RowMark): void
   /** Rows in the stream so far, those already taken included. */
   readonly rows: number
   /** Bytes that `take` would give. */

@@ -128,7 +128,7 @@ export interface TableOptions<
   readonly checks?: readonly CheckSpec[]
   /**
    * What becomes of records that do not fit, or that the transform throws at. By default the first one fails the step. `true`: they go to
-   * quarantine and the others are loaded; with `atMost` or `atMostPercent`, as long as they are no more.
+   * quarantine and the others are loaded; with `atMost` or `atMostPercent`, as long as they are no more (a share is judged from 1,000 records on).
    */
   readonly quarantine?: true | QuarantineContract
   readonly retry?: RetryOptions

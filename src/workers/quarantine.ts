@@ -6,20 +6,34 @@ import type { QuarantineContract } from '../definitions/quarantine.ts'
 import { DataError, FencedError } from '../errors.ts'
 import type { WorkerContext } from './context.ts'
 
-/** Keeps a batch's bad records. @throws DataError `TOO_MANY_BAD_RECORDS` when its step has more of them than its asset allows */
+/** A share is judged while a step goes on once so many records were read: of fewer it says little. */
+const firstSample = 1000
+
+/**
+ * Keeps a batch's bad records.
+ * @param records of the batch in all
+ * @throws DataError `TOO_MANY_BAD_RECORDS` when its step has more of them than its asset allows
+ */
 export async function quarantine(
   context: WorkerContext,
   claimed: ClaimedBatch,
   contract: QuarantineContract | undefined,
-  records: readonly BadRecord[],
+  bad: readonly BadRecord[],
+  records: number,
 ): Promise<void> {
   if (contract === undefined) return
   // Where there are none, an attempt before, of other code, may have kept some.
-  if (records.length === 0 && claimed.claim === 1) return
-  const total = await keepBadRecords(context.pool, { ...claimed, records })
+  if (bad.length === 0 && claimed.claim === 1) return
+  const total = await keepBadRecords(context.pool, { ...claimed, records: bad })
   if (total === undefined) throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
-  const { atMost } = contract
-  if (atMost !== undefined && total > atMost) throw tooMany(claimed.asset, `${String(total)} so far`, `at most ${String(atMost)}`, records)
+  const { atMost, atMostPercent } = contract
+  if (atMost !== undefined && total > atMost) throw tooMany(claimed.asset, `${String(total)} so far`, `at most ${String(atMost)}`, bad)
+  if (atMostPercent === undefined || bad.length === 0) return
+  const before = await countQuarantined(context.pool, claimed.stepId, claimed.generation)
+  const [share, of] = [before.quarantined + bad.length, before.records + records]
+  if (of >= firstSample && share * 100 > of * atMostPercent) {
+    throw tooMany(claimed.asset, `${String(share)} of the first ${String(of)}`, `at most ${String(atMostPercent)} %`, bad)
+  }
 }
 
 /** How many of a sealed step's records are in quarantine. @throws DataError `TOO_MANY_BAD_RECORDS` when they are more than its asset allows */

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import * as z from 'zod'
 import { table } from '../../src/definitions/table.ts'
 import type { QuarantineContract } from '../../src/definitions/quarantine.ts'
@@ -96,6 +97,18 @@ describeBackends('quarantine', (backend) => {
     expect(failed.step.error).toMatchObject({ code: 'TOO_MANY_BAD_RECORDS', message: expect.stringContaining(`Too many records of ${key} do not fit: 3 `) })
     expect(await kept(failed.id)).toHaveLength(3)
     expect(await idsOf(key.replace('/', '.'))).toHaveLength(8)
+  })
+
+  test('beyond a share is judged while the source still gives, once 1,000 records were read', async () => {
+    async function* extract({ signal }: { readonly signal: AbortSignal }) {
+      yield [...good(899), ...Array.from({ length: 101 }, () => ({ id: null }))]
+      await once(signal, 'abort')
+    }
+    const run = await load('bad/early', [], { quarantine: { atMostPercent: 10 }, extract })
+    expect(run.step.error).toMatchObject({
+      code: 'TOO_MANY_BAD_RECORDS',
+      message: expect.stringContaining('101 of the first 1000, and its quarantine takes at most 10 %'),
+    })
   })
 
   test('without it, the first record that does not fit fails the step', async () => {

@@ -13,6 +13,7 @@ import { healthz, readyz } from './api/health.ts'
 import { apiBase, apiRoutes, openApiDocument } from './api/openapi.ts'
 import type { Parts } from './api/parts.ts'
 import { HttpError, problemOf, sendProblem } from './api/problem.ts'
+import { exportQuarantine } from './api/quarantine.ts'
 import { createQueueBoard } from './api/queue-board.ts'
 import { mountRoutes } from './api/route.ts'
 import { ConfigError } from './errors.ts'
@@ -90,6 +91,7 @@ export async function createBoard({ logger, host, port, insecure, hosts = [], po
   app.get('/favicon.ico', (_request, response) => response.redirect(308, '/static/favicon.svg'))
   app.get('/api/openapi.json', (_request, response) => response.json(openApiDocument()))
   app.get(`${apiBase}/events/stream`, stream.handler)
+  app.get(`${apiBase}/quarantine`, exportQuarantine(partsOrThrow))
   app.use(apiBase, express.json({ limit: '1mb' }), mountRoutes(apiRoutes, partsOrThrow))
   app.use((_request, response, next) => {
     if (parts === undefined) response.status(503).set({ 'cache-control': 'no-store', 'retry-after': '1' }).send(startingPage(waitingFor))

@@ -36,6 +36,8 @@ const Environment = z.object({
   MILLRACE_MAX_RECORD_BYTES: whole(16 * 1024 * 1024, 1024),
   MILLRACE_LEASE_SECONDS: whole(8, 1),
   MILLRACE_STUCK_SECONDS: whole(30, 1),
+  MILLRACE_QUARANTINE_DAYS: whole(0, 0),
+  MILLRACE_QUARANTINE_SETTLED_DAYS: whole(30, 0),
 })
 
 export interface Config {
@@ -68,6 +70,8 @@ export interface Config {
   readonly leaseMs: number
   /** How long a worker's event loop may get no turn before the process is ended, in ms. */
   readonly stuckMs: number
+  /** How many days records stay in quarantine: kept ones, and settled ones; 0 is for ever. */
+  readonly quarantineDays: { readonly kept: number; readonly settled: number }
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -114,6 +118,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     maxRecordBytes: value.MILLRACE_MAX_RECORD_BYTES,
     leaseMs: value.MILLRACE_LEASE_SECONDS * 1000,
     stuckMs: value.MILLRACE_STUCK_SECONDS * 1000,
+    quarantineDays: { kept: value.MILLRACE_QUARANTINE_DAYS, settled: value.MILLRACE_QUARANTINE_SETTLED_DAYS },
     env,
   }
 }

@@ -3,6 +3,7 @@ import { createDocument } from 'zod-openapi'
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
 import { assetRoutes } from './assets.ts'
 import { Problem } from './problem.ts'
+import { QuarantineQuery } from './quarantine.ts'
 import type { Route } from './route.ts'
 import { runRoutes } from './runs.ts'
 
@@ -19,9 +20,21 @@ const stream: ZodOpenApiOperationObject = {
   responses: { '200': { description: 'A stream that stays open', content: { 'text/event-stream': { schema: z.string() } } } },
 }
 
+const quarantine: ZodOpenApiOperationObject = {
+  operationId: 'exportQuarantine',
+  summary: 'Records in quarantine, the oldest first',
+  description: 'JSON lines: each has the id, where the record came, what is wrong with it, and the record as it came. Nothing of it is redacted.',
+  requestParams: { query: QuarantineQuery },
+  responses: {
+    '200': { description: 'A stream of all of them', content: { 'application/jsonl': { schema: z.string() } } },
+    '400': { description: 'A problem', content: { 'application/problem+json': { schema: Problem } } },
+    '503': { description: 'A problem', content: { 'application/problem+json': { schema: Problem } } },
+  },
+}
+
 /** The API as OpenAPI 3.1, made from the very schemas that requests and answers are parsed by. */
 export function openApiDocument(): ReturnType<typeof createDocument> {
-  const paths: ZodOpenApiPathsObject = { [`${apiBase}/events/stream`]: { get: stream } }
+  const paths: ZodOpenApiPathsObject = { [`${apiBase}/events/stream`]: { get: stream }, [`${apiBase}/quarantine`]: { get: quarantine } }
   for (const { spec } of apiRoutes) {
     const path = `${apiBase}${spec.path}`
     paths[path] = { ...paths[path], [spec.method]: operationOf(spec) }

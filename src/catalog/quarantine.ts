@@ -8,7 +8,7 @@ import { transaction } from './database.ts'
 import type { Database } from './database.ts'
 
 /** Whether a record of `quarantine q` is not being redriven. */
-const nobodyHas = `(q.redriven_by IS NULL OR EXISTS (SELECT FROM millrace.step s WHERE s.id = q.redriven_by AND s.status IN ('failed', 'canceled', 'skipped', 'superseded')))`
+export const nobodyHas = `(q.redriven_by IS NULL OR EXISTS (SELECT FROM millrace.step s WHERE s.id = q.redriven_by AND s.status IN ('failed', 'canceled', 'skipped', 'superseded')))`
 
 /** A record that does not fit its table. */
 export interface BadRecord {

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { createPool } from '../catalog/database.ts'
+import type { QuarantineDays } from '../catalog/forget-quarantine.ts'
 import { lead, resignLead } from '../catalog/leader.ts'
 import { endProcess, registerProcess, renewLease } from '../catalog/processes.ts'
 import type { Logger } from '../logger.ts'
 import { createQueues } from '../queues/queues.ts'
 import { syncSchedules } from './schedules.ts'
+import { createQuarantineRetention } from './forget-quarantine.ts'
 import { settleVersions } from './settle-versions.ts'
 import { sweep } from './sweep.ts'
 import type { SweepDeps } from './free-claims.ts'
@@ -15,6 +17,8 @@ export interface ProducersOptions {
   readonly redisUrl: string | undefined
   readonly queuePrefix: string
   readonly leaseMs: number
+  /** How long records stay in quarantine; for ever when absent. */
+  readonly quarantineDays?: QuarantineDays
   readonly logger: Logger
 }
 
@@ -31,10 +35,12 @@ const leadLeaseMs = 5000
 
 /** Keeps schedules on the queues and repairs what crashes left behind. Any number may run; one leads, by lease. */
 export async function startProducers(options: ProducersOptions): Promise<RunningProducers> {
+  const forget = createQuarantineRetention(options.quarantineDays ?? { kept: 0, settled: 0 })
   return start(options, async (deps, rounds) => {
     await settleVersions(deps.pool, deps.logger)
     if (rounds % roundsPerSync === 0) await syncSchedules(deps, new Date())
     await sweep(deps)
+    await forget(deps)
   })
 }
 

@@ -8,12 +8,14 @@ import { configErrors, configFields, parseConfigForm } from '../api/config-form.
 import { overview } from '../api/overview.ts'
 import type { Parts } from '../api/parts.ts'
 import { HttpError, problemOf } from '../api/problem.ts'
+import { parseQuarantineQuery, quarantinePage } from '../api/quarantine.ts'
 import { cancelRun, newestEvents, startRun, unknownRun } from '../api/run-actions.ts'
 import { runDetail } from '../api/run-view.ts'
 import { problemPage } from './layout.ts'
 import { materializePage } from './materialize-page.ts'
 import type { MaterializeView } from './materialize-page.ts'
 import { overviewPage } from './overview-page.ts'
+import { quarantinePageView } from './quarantine-page.ts'
 import { runPage } from './run-page.ts'
 
 /** The paths that take a form of ours. */
@@ -21,6 +23,8 @@ export const formPaths = /^\/(materialize|runs\/[0-9a-fA-F-]{36}\/cancel)$/
 
 /** As many events as a person scrolls through; the API has them all. */
 const logLimit = 500
+/** Each may hold a large record. */
+const quarantineLimit = 50
 
 const Choice = z.object({ location: z.string(), assets: z.string() })
 const Form = z.looseObject({ location: z.string(), assets: z.string(), idempotency_key: z.uuid() }).catchall(z.string())
@@ -36,6 +40,9 @@ export function pageRouter(parts: () => Parts): Router {
     const [run, events] = await Promise.all([runDetail(parts(), id), newestEvents(parts(), id, logLimit)])
     if (run === undefined) throw unknownRun(id)
     sendPage(response, runPage(run, events, Date.now()))
+  })
+  router.get('/quarantine', async (request, response) => {
+    sendPage(response, quarantinePageView(await quarantinePage(parts(), parseQuarantineQuery(request.query), quarantineLimit)))
   })
   router.post('/runs/:id/cancel', async (request, response) => {
     const id = runId(request)

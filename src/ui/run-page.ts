@@ -5,6 +5,7 @@ import { bytes, count, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
+import { parameters } from './quarantine-page.ts'
 
 /** A run: its steps with what moved through each stage, its errors, its log. */
 export function runPage(run: RunDetail, events: readonly RunEvent[], now: number): string {
@@ -83,12 +84,12 @@ function stepTable(run: RunDetail, now: number): Html {
       </tr>
     </thead>
     <tbody>
-      ${run.steps.map((step) => stepRow(step, now))}
+      ${run.steps.map((step) => stepRow(run.id, step, now))}
     </tbody>
   </table>`
 }
 
-function stepRow(step: Step, now: number): Html {
+function stepRow(run: string, step: Step, now: number): Html {
   return html`<tr>
       <th scope="row">${step.asset} <span class="quiet">${step.kind}</span></th>
       <td data-label="Status">
@@ -98,7 +99,7 @@ function stepRow(step: Step, now: number): Html {
       </td>
       <td data-label="Batches">${step.kind === 'sql' ? '–' : stages(step)}</td>
       <td data-label="Rows" class="number">
-        ${count(step.rows)}${step.quarantined === 0 ? null : html`<p class="quiet">${count(step.quarantined)} in quarantine</p>`}
+        ${count(step.rows)}${step.quarantined === 0 ? null : html`<p class="quiet"><a href="/quarantine?${parameters({ run, asset: step.asset })}">${count(step.quarantined)} in quarantine</a></p>`}
       </td>
       <td data-label="Bytes" class="number">${step.kind === 'sql' ? '–' : bytes(step.bytes)}</td>
       <td data-label="Duration">${duration(step.startedAt, step.endedAt, now)}</td>

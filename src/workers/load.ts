@@ -81,7 +81,18 @@ function directLoadOf(claimed: ClaimedBatch, table: TableSpec): DirectLoad | und
 
 function requestOf(claimed: ClaimedBatch, { table }: TableAssetSpec, format: LoadBatchRequest['format'], bytes: Uint8Array): LoadBatchRequest {
   const { stepId, generation, ordinal, records, filtered, rows } = claimed
-  return { stepId, generation, ordinal, records: Number(records), filtered: Number(filtered), rows: Number(rows), columns: table.columns, format, bytes, direct: directLoadOf(claimed, table) }
+  return {
+    stepId,
+    generation,
+    ordinal,
+    records: Number(records),
+    filtered: Number(filtered),
+    rows: Number(rows),
+    columns: table.columns,
+    format,
+    bytes,
+    direct: directLoadOf(claimed, table),
+  }
 }
 
 /** Has a batch transformed again without the rows that Postgres refused: whoever has its records can name the place, and keep or refuse them. */

@@ -1,12 +1,40 @@
 import { describe, expect, test } from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
-import { seedBatches, seedLocation, seedRun, seedStep, seedWorker } from '../board/seed.ts'
+import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, seedWorker } from '../board/seed.ts'
 import { getJson, startBoard, startQueues } from '../board/start.ts'
 
 const post = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
   method: 'POST',
   headers: { 'content-type': 'application/json', ...headers },
   body: JSON.stringify(body),
+})
+
+describe('quarantine', () => {
+  test('streams as JSON lines, whatever its records hold, as much as there is', async ({ database }) => {
+    const { api } = await start(database)
+    await seedLocation(database.pool, 'kept')
+    const runId = await seedRun(database.pool, { location: 'kept', status: 'succeeded' })
+    const step = await seedStep(database.pool, { runId, location: 'kept', asset: 'kept/rows', status: 'succeeded' })
+    const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+    await seedQuarantine(database.pool, step, { index: 0, record: deep })
+    await seedQuarantine(database.pool, step, { index: 1, record: '{"id":1e400}' })
+    for (let index = 2; index < 130; index += 1) await seedQuarantine(database.pool, step, { index })
+    const response = await fetch(`${api}/quarantine?run=${runId}`)
+    expect(response.headers.get('content-type')).toContain('application/jsonl')
+    const lines = (await response.text()).trimEnd().split('\n')
+    expect(lines).toHaveLength(130)
+    expect(lines[0]?.endsWith(`,"record":${deep}}`)).toBe(true)
+    expect(lines[1]?.endsWith(',"record":{"id":1e400}}')).toBe(true)
+    expect(JSON.parse(lines[129] ?? '')).toMatchObject({
+      asset: 'kept/rows',
+      runId,
+      place: 'record 0 of page 1 of batch 0',
+      issues: [{ column: 'id' }],
+      record: { id: 'x' },
+    })
+    expect(await (await fetch(`${api}/quarantine?asset=kept%2Fothers`)).text()).toBe('')
+    expect(await getJson(`${api}/quarantine?state=lost`)).toMatchObject({ status: 400, body: { code: 'REQUEST_INVALID', errors: [{ path: 'query.state' }] } })
+  })
 })
 
 describe('runs', () => {

@@ -18,6 +18,7 @@ describe('the OpenAPI document', () => {
     expect(Object.keys(paths ?? {}).toSorted()).toEqual([
       '/api/v1/assets',
       '/api/v1/events/stream',
+      '/api/v1/quarantine',
       '/api/v1/runs',
       '/api/v1/runs/{id}',
       '/api/v1/runs/{id}/cancel',

@@ -1,5 +1,5 @@
 import { createDatabase, describe, expect, test } from '../support/test.ts'
-import { seedBatches, seedLocation, seedRun, seedStep, shopManifest } from './seed.ts'
+import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, shopManifest } from './seed.ts'
 import { startBoard, startQueues } from './start.ts'
 
 const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
@@ -148,6 +148,50 @@ describe('the page of a run', () => {
     const response = await fetch(`${board.url}/runs/nothing`, { headers: { accept: 'text/html' } })
     expect(response.status).toBe(404)
     expect(await response.text()).toContain('There is no run nothing.')
+  })
+})
+
+describe('the quarantine page', () => {
+  test('shows what is wrong with each record of a run, escaped, in pages, and links to the download', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'sick')
+    const runId = await seedRun(pool, { location: 'sick', status: 'succeeded' })
+    const step = await seedStep(pool, { runId, location: 'sick', asset: 'sick/sales', status: 'succeeded' })
+    for (let index = 0; index < 51; index += 1) {
+      await seedQuarantine(pool, step, { index, place: `record ${String(index)} of page 1`, record: JSON.stringify({ id: hostile, index }), message: hostile })
+    }
+    await seedQuarantine(pool, step, { index: 51, place: 'record 51 of page 1', state: 'discarded' })
+    await pool.query(`UPDATE millrace.batch SET quarantined = 52 WHERE step_id = $1`, [step])
+    const address = `/quarantine?asset=sick%2Fsales&run=${runId}`
+    const page = await text(`${board.url}${address}`)
+    expect(page).toContain('Records kept of <b>sick/sales</b>')
+    expect(page).toContain(': 51.')
+    expect(page).toContain('record 49 of page 1')
+    expect(page).not.toContain('record 50 of page 1')
+    expect(page).toContain('<b>id</b>: &lt;script&gt;')
+    expect(page).not.toContain('<script>alert')
+    const next = /href="([^"]+)" rel="next"/.exec(page)?.[1]?.replaceAll('&amp;', '&') ?? ''
+    const second = await text(`${board.url}${next}`)
+    expect(second).toContain('record 50 of page 1')
+    expect(second).not.toContain('rel="next"')
+    const download = /href="([^"]+)" download/.exec(page)?.[1]?.replaceAll('&amp;', '&') ?? ''
+    const lines = (await (await fetch(`${board.url}${download}`)).text()).trimEnd().split('\n')
+    expect(lines.map((line) => (JSON.parse(line) as { record: { index: number } }).record.index)).toEqual(Array.from({ length: 51 }, (_, index) => index))
+    expect(await text(`${board.url}${address}&state=discarded`)).toContain('record 51 of page 1')
+    expect(await text(`${board.url}${address}&state=redriven`)).toContain('There are no such records in quarantine.')
+    expect((await fetch(`${board.url}/quarantine?run=nothing`)).status).toBe(400)
+  })
+
+  test('is linked from the step of its run', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'linked')
+    const runId = await seedRun(pool, { location: 'linked', status: 'succeeded' })
+    const step = await seedStep(pool, { runId, location: 'linked', asset: 'linked/sales', status: 'succeeded' })
+    await seedBatches(pool, step, ['loaded'])
+    await pool.query(`UPDATE millrace.batch SET quarantined = 3 WHERE step_id = $1`, [step])
+    expect(await text(`${board.url}/runs/${runId}`)).toContain(`<a href="/quarantine?asset=linked%2Fsales&amp;run=${runId}">3 in quarantine</a>`)
   })
 })
 

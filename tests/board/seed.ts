@@ -106,6 +106,37 @@ export async function seedBatches(pool: pg.Pool, stepId: string, statuses: reado
   }
 }
 
+/** A record in quarantine. Answers its id. */
+export async function seedQuarantine(
+  pool: pg.Pool,
+  stepId: string,
+  {
+    index = 0,
+    record = '{"id":"x"}',
+    state = 'kept',
+    daysAgo = 0,
+    redrivenBy,
+    place = 'record 0 of page 1 of batch 0',
+    message = 'is no number',
+  }: {
+    readonly index?: number
+    readonly record?: string
+    readonly state?: 'kept' | 'discarded' | 'redriven'
+    readonly daysAgo?: number
+    readonly redrivenBy?: string
+    readonly place?: string
+    readonly message?: string
+  } = {},
+): Promise<string> {
+  const { rows } = await pool.query<{ id: string }>(
+    `INSERT INTO millrace.quarantine (step_id, run_id, location, asset, version, generation, ordinal, record_index, place, record, tagged, issues, state, redriven_by, at)
+     SELECT id, run_id, location, asset, version, 1, 0, $2, $3, $4, false, $5, $6, $7, clock_timestamp() - make_interval(days => $8) FROM millrace.step WHERE id = $1
+     RETURNING id::text AS id`,
+    [stepId, index, place, record, JSON.stringify([{ column: 'id', message, value: '"x"' }]), state, redrivenBy ?? null, daysAgo],
+  )
+  return rows[0]?.id ?? ''
+}
+
 export async function seedWorker(pool: pg.Pool, location: string, queues: readonly string[]): Promise<void> {
   await pool.query(
     `INSERT INTO millrace.process (id, role, host, pid, queues, versions, lease_until) VALUES ($1, 'worker', 'somewhere', 1, $2, $3, clock_timestamp() + interval '1 hour')`,

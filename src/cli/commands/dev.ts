@@ -55,6 +55,7 @@ async function startEverything(config: Config, logger: Logger, watching: boolean
     redisUrl: config.redisUrl,
     queuePrefix: config.queuePrefix,
     leaseMs: config.leaseMs,
+    quarantineDays: config.quarantineDays,
     logger,
   })
   stops.push(() => producers.stop())

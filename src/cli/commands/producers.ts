@@ -17,6 +17,7 @@ export function producersCommand() {
         redisUrl: config.redisUrl,
         queuePrefix: config.queuePrefix,
         leaseMs: config.leaseMs,
+        quarantineDays: config.quarantineDays,
         logger,
       })
       logger.info('producers ready')

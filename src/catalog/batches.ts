@@ -62,6 +62,15 @@ export async function markEncoded(database: Database, batch: EncodedBatch): Prom
   return rows[0] === undefined ? undefined : { batchId: batch.batchId, enqueued: rows[0].enqueued }
 }
 
+/** What transform noted of a generation's batches, where it noted something. */
+export async function readNotes(database: Database, stepId: string, generation: number): Promise<unknown[]> {
+  const { rows } = await database.query<{ notes: unknown }>(
+    `SELECT encoded -> 'notes' AS notes FROM millrace.batch WHERE step_id = $1 AND generation = $2 AND encoded ? 'notes' ORDER BY ordinal`,
+    [stepId, generation],
+  )
+  return rows.map((row) => row.notes)
+}
+
 /** Marks a batch as loaded. The ledger in the destination is the truth, so this needs no claim: it only ever says what is so. */
 export async function markLoaded(database: Database, batchId: string): Promise<boolean> {
   const { rowCount } = await database.query(

@@ -33,6 +33,8 @@ export interface ClaimedStep {
   readonly cursorFrom: CursorFrom | undefined
   /** The last one that a recorded page carried. */
   readonly cursor: Json | undefined
+  /** What its table cannot take, as preparing found it. */
+  readonly limits: readonly unknown[]
   readonly config: JsonObject
   readonly runStartedAt: string
   /** The destination session of the holder before, if one was written down. */
@@ -60,6 +62,8 @@ export interface ClaimedBatch {
   readonly redrive: boolean
   readonly fullRefresh: boolean
   readonly cursorFrom: CursorFrom | undefined
+  /** What its table cannot take, as preparing found it. */
+  readonly limits: readonly unknown[]
   readonly config: JsonObject
   readonly runStartedAt: string
   readonly previousBackend: Backend | undefined
@@ -108,6 +112,7 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     full_refresh: boolean
     cursor_from: CursorFrom | null
     cursor: Json | null
+    limits: unknown[] | null
     config: JsonObject
     created_at: Date
   }
@@ -117,7 +122,7 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
      FROM (SELECT id, backend_pid, backend_start FROM millrace.step WHERE id = $1 FOR UPDATE) old, millrace.run r
      WHERE s.id = old.id AND r.id = s.run_id AND s.enqueued = $2 AND s.status = $3 AND ${claimable('s', '$4')}
      RETURNING s.run_id, s.location, s.asset, s.version, s.attempt, s.claim, s.generation, s.batches, s.position, s.redrive, s.each_batch, s.full_refresh,
-       s.cursor_from, s.cursor, r.config, r.created_at,
+       s.cursor_from, s.cursor, s.result -> 'limits' AS limits, r.config, r.created_at,
        old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
     [request.stepId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
   )
@@ -140,6 +145,7 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     fullRefresh: row.full_refresh,
     cursorFrom: row.cursor_from ?? undefined,
     cursor: row.cursor ?? undefined,
+    limits: row.limits ?? [],
     config: row.config,
     runStartedAt: row.created_at.toISOString(),
     previousBackend: backendOf(row),
@@ -174,6 +180,7 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
     redrive: boolean
     full_refresh: boolean
     cursor_from: CursorFrom | null
+    limits: unknown[] | null
     config: JsonObject
     created_at: Date
   }
@@ -183,7 +190,7 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
      WHERE b.id = old.id AND s.id = b.step_id AND r.id = s.run_id AND b.enqueued = $2 AND b.status = $3
        AND b.generation = s.generation AND s.status IN ('extracting', 'loading') AND ${claimable('b', '$4')} AND ${inOrder}
      RETURNING b.step_id, s.run_id, s.location, s.asset, s.version, b.claim, b.generation, b.ordinal, b.raw, b.encoded, b.records, b.filtered, b.rows, b.cursor,
-       s.redrive, s.full_refresh, s.cursor_from,
+       s.redrive, s.full_refresh, s.cursor_from, s.result -> 'limits' AS limits,
        r.config, r.created_at, old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
     [request.batchId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
   )
@@ -208,6 +215,7 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
     redrive: row.redrive,
     fullRefresh: row.full_refresh,
     cursorFrom: row.cursor_from ?? undefined,
+    limits: row.limits ?? [],
     config: row.config,
     runStartedAt: row.created_at.toISOString(),
     previousBackend: backendOf(row),

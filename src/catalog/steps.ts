@@ -37,32 +37,41 @@ const due = 'claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_tim
 export interface PreparedStep {
   readonly stepId: string
   readonly claim: number
+  /** What its table cannot take. It is the step's result until it has one. */
+  readonly limits: readonly unknown[]
+  readonly events: readonly EventInput[]
   /** Where its target has got with the source; absent where it keeps no cursor. */
   readonly cursorFrom?: CursorFrom | undefined
   /** Of a step that is published batch by batch: how many of its batches are loaded. */
   readonly loaded?: number | undefined
 }
 
-/** The destination is ready: the step may extract, beginning after what stays loaded. */
-export async function markPrepared(pool: pg.Pool, { stepId, claim, cursorFrom, loaded }: PreparedStep): Promise<DueStep | undefined> {
-  return transaction(pool, async (client) => {
+/** The destination is ready: the step may extract, beginning after what stays loaded. What was done for it is said with it, once. */
+export async function markPrepared(pool: pg.Pool, prepared: PreparedStep): Promise<DueStep | undefined> {
+  const { stepId, claim, limits, events, cursorFrom, loaded } = prepared
+  const mark = async (client: Database): Promise<DueStep | undefined> => {
     const { rows } = await client.query<DueRow>(
-      `UPDATE millrace.step SET status = 'extracting', cursor_from = $3, ${due} WHERE id = $1 AND claim = $2 AND status = 'preparing' RETURNING ${dueColumns}`,
-      [stepId, claim, cursorFrom === undefined ? null : JSON.stringify(cursorFrom)],
+      `UPDATE millrace.step SET status = 'extracting', result = $3, cursor_from = $4, ${due} WHERE id = $1 AND claim = $2 AND status = 'preparing' RETURNING ${dueColumns}`,
+      [stepId, claim, limits.length === 0 ? null : storableJson({ limits }), cursorFrom === undefined ? null : JSON.stringify(cursorFrom)],
     )
     const row = rows[0]
     if (row === undefined) return undefined
-    if (loaded !== undefined) {
-      const last = await carryOver(client, stepId, loaded)
-      await client.query(`UPDATE millrace.step SET batches = $2, position = $3, cursor = $4 WHERE id = $1`, [
-        stepId,
-        loaded,
-        last === undefined ? null : JSON.stringify(last.position),
-        last === undefined || last.cursor === null ? null : JSON.stringify(last.cursor),
-      ])
-    }
+    await insertEvents(client, events)
+    if (loaded !== undefined) await goOnAfter(client, stepId, loaded)
     return toDue(row)
-  })
+  }
+  return events.length === 0 && loaded === undefined ? mark(pool) : transaction(pool, mark)
+}
+
+/** Has extraction go on after the batches that stay loaded. */
+async function goOnAfter(client: Database, stepId: string, loaded: number): Promise<void> {
+  const last = await carryOver(client, stepId, loaded)
+  await client.query(`UPDATE millrace.step SET batches = $2, position = $3, cursor = $4 WHERE id = $1`, [
+    stepId,
+    loaded,
+    last === undefined ? null : JSON.stringify(last.position),
+    last === undefined || last.cursor === null ? null : JSON.stringify(last.cursor),
+  ])
 }
 
 /** The extraction is whole. False when the claim is no longer the current one. */

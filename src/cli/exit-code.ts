@@ -7,6 +7,8 @@ export const exitCode = {
   usage: 2,
   /** What the command needs does not answer: the database, the queue backend. */
   unavailable: 3,
+  /** `materialize --plan --exit-code`: tables would change. */
+  changes: 4,
   /** Ended by Ctrl-C or SIGTERM before it was done. */
   interrupted: 130,
 } as const

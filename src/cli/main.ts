@@ -4,7 +4,8 @@ import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { reportError } from './report-error.ts'
 
 const exitCodes = `
-Exit codes: 0 done · 1 failed · 2 wrong command line or configuration · 3 the database does not answer · 130 interrupted
+Exit codes: 0 done · 1 failed · 2 wrong command line or configuration · 3 the database does not answer ·
+4 a plan with --exit-code has changes · 130 interrupted
 Settings come from the environment and .env: DATABASE_URL (else an embedded Postgres under .millrace/), REDIS_URL (else queues
 live in Postgres), DESTINATION_URL, PORT, HOST, MILLRACE_PIPELINES, MILLRACE_SPOOL, LOG_LEVEL and more: see docs/settings.md.`
 

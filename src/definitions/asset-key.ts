@@ -19,6 +19,9 @@ export function checkAssetKey(key: string): void {
   }
 }
 
+// Postgres takes no schema of its own prefix; in ours, staging and ledgers would be in the way.
+const reservedSchema = /^(?:pg_.*|information_schema|millrace|millrace_load|millrace_staging|bullmq)$/
+
 /** Where an asset is stored: a table in a schema of the destination. */
 export interface TableName {
   readonly schema: string
@@ -40,6 +43,9 @@ export function tableNameOf(key: string): TableName {
         `The asset ${key} would be stored as ${schema}.${name}, but Postgres keeps only ${String(longestIdentifier)} bytes of a name. Choose a shorter key or give \`tableName\`.`,
       )
     }
+  }
+  if (reservedSchema.test(schema)) {
+    throw new DefinitionError(`The asset ${key} would be stored in the schema ${schema}, which belongs to Postgres or to Millrace itself. Choose another key.`)
   }
   return { schema, name }
 }

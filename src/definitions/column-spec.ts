@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import { SchemaContract } from './schema-contract.ts'
+import { PartitionBy, TableGrants, TableStorage } from './table-options.ts'
 
 /** A column as data: what the manifest carries, what DDL, encoder and docs are made from. */
 export const ColumnSpec = z.object({
@@ -37,5 +39,10 @@ export const TableSpec = z.object({
   snapshot: z.object({ at: z.string() }).optional(),
   /** Of scd2: the columns that publishing adds, for the time from which and up to which a row holds. */
   scd2: z.object({ from: z.string(), to: z.string(), missing: z.enum(['close', 'keep']), deletedBy: z.string().optional() }).optional(),
+  /** Absent: everything evolves. */
+  contract: SchemaContract.optional(),
+  storage: TableStorage.optional(),
+  partitionBy: PartitionBy.optional(),
+  grants: TableGrants.optional(),
 })
 export type TableSpec = z.infer<typeof TableSpec>

@@ -20,6 +20,11 @@ export function columnNameOf(field: string): string {
     .toLowerCase()
 }
 
+/** A description as Postgres keeps it as a comment: an empty one is none. */
+export function storableComment(text: string | undefined): string | undefined {
+  return text === undefined || text === '' ? undefined : text.toWellFormed().replaceAll('\0', '\u2400')
+}
+
 function columnOf(field: string, schema: z.core.$ZodType): ColumnSpec {
   const name = columnNameOf(field)
   if (name === '') throw new DefinitionError('leaves no name for a column. Rename it.')
@@ -28,7 +33,10 @@ function columnOf(field: string, schema: z.core.$ZodType): ColumnSpec {
     throw new DefinitionError(`would be the column ${name}, but Postgres keeps only ${String(longestIdentifier)} bytes of a name. Shorten it.`)
   }
   const shape = shapeOf(schema)
-  const description = descriptionOf(schema)
+  const description = storableComment(descriptionOf(schema))
+  if (shape.allowed?.some((value) => value.includes('\0') || !value.isWellFormed()) === true) {
+    throw new DefinitionError('allows a text that Postgres cannot store: one with a NUL byte or half a character. Take it out.')
+  }
   return {
     name,
     field,

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { tableNameOf } from './asset-key.ts'
 import { CheckSpec } from './check.ts'
 import { TableSpec } from './column-spec.ts'
-import { columnsOf } from './columns.ts'
+import { columnsOf, storableComment } from './columns.ts'
 import { cursorSpecOf } from './cursor-spec.ts'
 import { DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
@@ -10,8 +10,10 @@ import type { Asset, Location } from './location.ts'
 import { QuarantineContract } from './quarantine.ts'
 import { RetryPolicy } from './retry.ts'
 import { ScheduleSpec } from './schedule.ts'
+import { settingsSpecOf } from './settings-spec.ts'
 import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
+import { targetOf } from './target.ts'
 import { writeSpecOf } from './write-spec.ts'
 import type { ColumnOf } from './write-spec.ts'
 
@@ -96,14 +98,25 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
     }
     return column
   }
-  const table: TableSpec = {
+  const comment = storableComment(asset.description)
+  const indexes = asset.indexes.map((fields) => fields.map((field) => columnOf(field, 'An index').name))
+  const basic: TableSpec = {
     ...tableNameOf(asset.key),
     columns,
     primaryKey: asset.primaryKey.map((field) => columnOf(field, 'The primary key').name),
-    indexes: asset.indexes.map((fields) => fields.map((field) => columnOf(field, 'An index').name)),
-    ...(asset.description === undefined ? {} : { comment: asset.description }),
+    indexes: indexes.filter((one, at) => indexes.findIndex((other) => other.join('\0') === one.join('\0')) === at),
+    ...(comment === undefined ? {} : { comment }),
     ...writeSpecOf(asset, columns, columnOf),
     ...cursorSpecOf(asset, columnOf),
+  }
+  const target = targetOf(basic)
+  const { settings, quarantine } = asset
+  if (basic.eachBatch === true && settings.partitionBy !== undefined) {
+    throw new DefinitionError(`${asset.key} is published batch by batch, and cannot be partitioned too: its partitions are made when a whole load is published.`)
+  }
+  const table: TableSpec = {
+    ...basic,
+    ...settingsSpecOf({ key: asset.key, settings, columns: target.columns, primaryKey: target.primaryKey, hasQuarantine: quarantine !== undefined }),
   }
   const checks = asset.checks.map((check) =>
     check.kind === 'unique' ? { ...check, columns: check.columns.map((field) => columnOf(field, `The check ${check.name}`).name) } : check,

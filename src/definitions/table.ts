@@ -6,6 +6,7 @@ import type { Page } from './page.ts'
 import type { QuarantineContract } from './quarantine.ts'
 import type { ClientsOf, Resources } from './resource.ts'
 import type { RetryOptions } from './retry.ts'
+import type { TableSettings } from './table-options.ts'
 
 /**
  * How a load changes the target.
@@ -99,7 +100,7 @@ export interface TableOptions<
   Record,
   ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
   Needs extends Resources = Resources,
-> {
+> extends TableSettings {
   /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
   readonly key: string
   readonly description?: string
@@ -157,6 +158,7 @@ export interface TableAsset {
   readonly checks: readonly CheckSpec[]
   /** Undefined: the first record that does not fit fails the step. */
   readonly quarantine: QuarantineContract | undefined
+  readonly settings: TableSettings
   readonly retry: RetryOptions
   readonly timeoutMs: number
 }
@@ -200,7 +202,19 @@ export function table<
     transform: options.transform,
     checks: options.checks ?? [],
     quarantine: options.quarantine === true ? {} : options.quarantine,
+    settings: settingsOf(options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
+  }
+}
+
+function settingsOf({ schemaContract, unlogged, tablespace, fillfactor, partitionBy, grants }: TableSettings): TableSettings {
+  return {
+    ...(schemaContract === undefined ? {} : { schemaContract }),
+    ...(unlogged === undefined ? {} : { unlogged }),
+    ...(tablespace === undefined ? {} : { tablespace }),
+    ...(fillfactor === undefined ? {} : { fillfactor }),
+    ...(partitionBy === undefined ? {} : { partitionBy }),
+    ...(grants === undefined ? {} : { grants }),
   }
 }

@@ -4,7 +4,7 @@ import { DataError } from '../errors.ts'
 import { refuseFailed, runChecks } from './checks.ts'
 import type { CheckOutcome } from './checks.ts'
 import { quoteIdentifier, quoteLiteral, quoteTable } from './identifier.ts'
-import { ensureSchema, lockTarget } from './locks.ts'
+import { ensureSchema, lockTarget, planSchema } from './locks.ts'
 
 export interface ComputeRequest {
   readonly stepId: string
@@ -28,7 +28,7 @@ export async function computeSql(client: pg.ClientBase, request: ComputeRequest)
   const { spec, stepId } = request
   await client.query('BEGIN')
   try {
-    await ensureSchema(client, spec.schema, quoteIdentifier(spec.schema))
+    await ensureSchema(client, spec.schema)
     await lockTarget(client, spec)
     await client.query(
       `INSERT INTO millrace_load.step (step_id, target_schema, target_name, generation, state, load_order)
@@ -101,19 +101,31 @@ async function makeView(client: pg.ClientBase, spec: SqlAssetSpec): Promise<Coun
   return { rows: Number(rows[0]?.n ?? 0) }
 }
 
-async function merge(
-  client: pg.ClientBase,
-  spec: SqlAssetSpec,
-  store: { readonly primaryKey: readonly string[]; readonly indexes: readonly (readonly string[])[] },
-): Promise<Counts> {
+/** Statements that make the table of a query, without its rows. */
+function createSqlTable(spec: SqlAssetSpec, store: SqlAssetSpec['store'] & { kind: 'table' }): string[] {
+  const target = quoteTable(spec)
+  return [
+    `CREATE TABLE ${target} AS SELECT * FROM (${spec.select}) q WITH NO DATA`,
+    `ALTER TABLE ${target} ADD PRIMARY KEY (${store.primaryKey.map(quoteIdentifier).join(', ')})`,
+    ...store.indexes.map((index) => `CREATE INDEX ON ${target} (${index.map(quoteIdentifier).join(', ')})`),
+    ...(spec.description === undefined ? [] : [`COMMENT ON TABLE ${target} IS ${quoteLiteral(spec.description)}`]),
+  ]
+}
+
+/** What computing a SQL asset would do to its table or view, before any row; changes nothing. A view that is there is made anew. */
+export async function planSql(client: pg.ClientBase, spec: SqlAssetSpec): Promise<{ readonly exists: boolean; readonly statements: readonly string[] }> {
+  const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [quoteTable(spec)])
+  const exists = rows[0]?.found ?? false
+  const { store } = spec
+  if (exists) return { exists, statements: [] }
+  const made = store.kind === 'view' ? [`CREATE VIEW ${quoteTable(spec)} AS ${spec.select}`] : createSqlTable(spec, store)
+  return { exists, statements: [...(await planSchema(client, spec.schema)), ...made] }
+}
+
+async function merge(client: pg.ClientBase, spec: SqlAssetSpec, store: SqlAssetSpec['store'] & { kind: 'table' }): Promise<Counts> {
   const target = quoteTable(spec)
   const { rows: found } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [target])
-  if (found[0]?.found !== true) {
-    await client.query(`CREATE TABLE ${target} AS SELECT * FROM (${spec.select}) q WITH NO DATA`)
-    await client.query(`ALTER TABLE ${target} ADD PRIMARY KEY (${store.primaryKey.map(quoteIdentifier).join(', ')})`)
-    for (const index of store.indexes) await client.query(`CREATE INDEX ON ${target} (${index.map(quoteIdentifier).join(', ')})`)
-    if (spec.description !== undefined) await client.query(`COMMENT ON TABLE ${target} IS ${quoteLiteral(spec.description)}`)
-  }
+  if (found[0]?.found !== true) for (const statement of createSqlTable(spec, store)) await client.query(statement)
   const { fields } = await client.query(`SELECT * FROM (${spec.select}) q LIMIT 0`)
   const names = fields.map((field) => quoteIdentifier(field.name))
   const key = store.primaryKey.map(quoteIdentifier)

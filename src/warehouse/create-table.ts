@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { longestIdentifier } from '../definitions/asset-key.ts'
 import type { ColumnSpec, TableSpec } from '../definitions/column-spec.ts'
+import type { TableStorage } from '../definitions/table-options.ts'
 import { quoteIdentifier, quoteLiteral, quoteTable } from './identifier.ts'
 import type { QualifiedName } from './identifier.ts'
 
@@ -43,15 +44,27 @@ export function columnCommentSql(target: QualifiedName, { name, description }: C
 }
 
 export interface CreateTableOptions {
-  /** Faster to fill, empty after a crash of Postgres. Default false. */
-  readonly unlogged?: boolean
+  /** How it is kept; default: as Postgres does. */
+  readonly storage?: TableStorage | undefined
+  /** Whether it is divided as its spec says. Default false. */
+  readonly partitioned?: boolean
+}
+
+/** ` WITH (…) TABLESPACE …`, as far as a table's storage says something. */
+export function storageSql({ tablespace, fillfactor }: TableStorage): string {
+  return `${fillfactor === undefined ? '' : ` WITH (fillfactor=${String(fillfactor)})`}${tablespace === undefined ? '' : ` TABLESPACE ${quoteIdentifier(tablespace)}`}`
 }
 
 /** Statements that create the table with its columns, NOT NULL, CHECKs and comments, but without key and indexes, which are quicker built once the rows are in. */
 export function createTableSql(spec: TableSpec, target: QualifiedName, options: CreateTableOptions = {}): string[] {
   const columns = spec.columns.map((column) => `  ${columnSql(column, spec)}`).join(',\n')
+  const { storage = {}, partitioned = false } = options
+  const { partitionBy } = spec
+  const divided = partitioned && partitionBy !== undefined
+  const unlogged = storage.unlogged === true && !divided ? 'UNLOGGED ' : ''
+  const kept = divided ? ` PARTITION BY RANGE (${quoteIdentifier(partitionBy.column)})` : storageSql(storage)
   return [
-    `CREATE ${options.unlogged === true ? 'UNLOGGED ' : ''}TABLE ${quoteTable(target)} (\n${columns}\n)`,
+    `CREATE ${unlogged}TABLE ${quoteTable(target)} (\n${columns}\n)${kept}`,
     ...(spec.comment === undefined ? [] : [`COMMENT ON TABLE ${quoteTable(target)} IS ${quoteLiteral(spec.comment)}`]),
     ...spec.columns.flatMap((column) => columnCommentSql(target, column)),
   ]
@@ -64,7 +77,27 @@ export function createPrimaryKeySql({ primaryKey }: TableSpec, target: Qualified
   return primaryKey.length === 0 ? [] : [`ALTER TABLE ${quoteTable(target)} ADD PRIMARY KEY (${columnList(primaryKey)})`]
 }
 
-/** Statements that add the indexes. Postgres chooses their names, so that a staging table can have them beside its target. */
+/** As much of a name as fits before a suffix: whole characters of at most 63 bytes together. */
+export function nameWithSuffix(name: string, suffix: string): string {
+  const room = longestIdentifier - Buffer.byteLength(suffix)
+  let kept = ''
+  for (const character of name) {
+    if (Buffer.byteLength(kept) + Buffer.byteLength(character) > room) break
+    kept += character
+  }
+  return `${kept}${suffix}`
+}
+
+/** The name of an asset's index: it tells ours from somebody else's, and the hash two of one schema from each other. */
+export function indexName({ schema, name }: QualifiedName, columns: readonly string[]): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([schema, name, columns]))
+    .digest('hex')
+    .slice(0, 8)
+  return nameWithSuffix(`${name}_${columns.join('_')}`, `_${hash}_idx`)
+}
+
+/** Statements that add the indexes. */
 export function createIndexesSql({ indexes }: TableSpec, target: QualifiedName): string[] {
-  return indexes.map((columns) => `CREATE INDEX ON ${quoteTable(target)} (${columnList(columns)})`)
+  return indexes.map((columns) => `CREATE INDEX ${quoteIdentifier(indexName(target, columns))} ON ${quoteTable(target)} (${columnList(columns)})`)
 }

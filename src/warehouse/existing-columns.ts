@@ -14,6 +14,9 @@ export interface ExistingColumn {
   readonly hasDefault: boolean
   /** The values that our CHECK constraint allows. */
   readonly allowed?: readonly string[]
+  readonly description?: string
+  /** Whether the table's primary key has it. */
+  readonly primaryKey?: boolean
 }
 
 const Row = z.object({
@@ -21,12 +24,16 @@ const Row = z.object({
   type: z.string(),
   not_null: z.boolean(),
   has_default: z.boolean(),
+  description: z.string().nullable(),
+  primary_key: z.boolean(),
   checks: z.record(z.string(), z.string()),
 })
 
 const columnsQuery = `
   SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
     a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL AS has_default,
+    col_description(c.oid, a.attnum) AS description,
+    EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS primary_key,
     coalesce((
       SELECT json_object_agg(k.conname, pg_get_constraintdef(k.oid))
       FROM pg_constraint k
@@ -51,7 +58,7 @@ function literalsOf(expression: string): string[] {
 export async function readExistingColumns(client: Pick<ClientBase, 'query'>, table: QualifiedName): Promise<ExistingColumn[]> {
   const { rows } = await client.query(columnsQuery, [table.schema, table.name])
   return rows.map((row: unknown) => {
-    const { name, type, not_null: notNull, has_default: hasDefault, checks } = Row.parse(row)
+    const { name, type, not_null: notNull, has_default: hasDefault, description, primary_key: primaryKey, checks } = Row.parse(row)
     const check = checks[allowedConstraintName(name)]
     const array = type.endsWith('[]')
     return {
@@ -61,6 +68,8 @@ export async function readExistingColumns(client: Pick<ClientBase, 'query'>, tab
       nullable: !notNull,
       hasDefault,
       ...(check === undefined ? {} : { allowed: literalsOf(check) }),
+      ...(description === null ? {} : { description }),
+      ...(primaryKey ? { primaryKey } : {}),
     }
   })
 }

@@ -38,7 +38,9 @@ export async function mergeIntoTarget(client: pg.ClientBase, request: MergeReque
     return { inserted: request.rows, updated: 0, deleted: 0, unchanged: 0, how: await replaceTarget(client, request) }
   }
   if (fullRefresh) await client.query(`DELETE FROM ${quoteTable(table)}`)
-  const { rows } = await client.query<CountsRow>(mergeSql(table, twice ? `MATERIALIZED (${newestSql(table, source)})` : `NOT MATERIALIZED (TABLE ${source})`))
+  const { rows } = await client.query<CountsRow>(
+    mergeSql(table, await isPartitioned(client, table), twice ? `MATERIALIZED (${newestSql(table, source)})` : `NOT MATERIALIZED (TABLE ${source})`),
+  )
   await client.query(`DROP TABLE ${source}`)
   return countsOf(rows[0])
 }
@@ -104,8 +106,15 @@ function newestSql(table: TableSpec, source: string): string {
   return `SELECT DISTINCT ON (${key.join(', ')}) * FROM ${source} ORDER BY ${order.join(', ')}`
 }
 
+async function isPartitioned(client: pg.ClientBase, table: TableSpec): Promise<boolean> {
+  const { rows } = await client.query<{ partitioned: boolean }>(`SELECT relkind = 'p' AS partitioned FROM pg_class WHERE oid = $1::regclass`, [
+    quoteTable(table),
+  ])
+  return rows[0]?.partitioned ?? false
+}
+
 /** @param source how the CTE of the rows begins: they are read three times, and must be the same ones each time */
-function mergeSql(table: TableSpec, source: string): string {
+function mergeSql(table: TableSpec, partitioned: boolean, source: string): string {
   const target = quoteTable(table)
   const key = keyOf(table)
   const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
@@ -120,9 +129,11 @@ function mergeSql(table: TableSpec, source: string): string {
   // Joined first: a row that ON CONFLICT leaves alone is locked all the same, which writes it.
   const standing = `EXISTS (SELECT FROM ${target} t WHERE ${same}${others.length === 0 ? '' : ` AND ((${differs})${notOlder}) IS NOT TRUE`})`
   const gone = deletedBy === undefined ? 'false' : `coalesce(s.${quoteIdentifier(deletedBy)}, false)`
+  // The rows of a partitioned table have no xmax to go by: its key, as it was before, says whether one is new.
+  const fresh = partitioned ? `NOT EXISTS (SELECT FROM ${target} o WHERE ${key.map((name) => `o.${name} = t.${name}`).join(' AND ')})` : 't.xmax = 0'
   return `WITH source AS ${source},
      gone AS (DELETE FROM ${target} t USING source s WHERE ${gone} AND ${same}${notOlder} RETURNING 1),
-     written AS (INSERT INTO ${target} AS t (${names}) SELECT ${names} FROM source s WHERE NOT ${gone} AND NOT ${standing} ON CONFLICT (${key.join(', ')}) DO ${action} RETURNING t.xmax = 0 AS fresh),
+     written AS (INSERT INTO ${target} AS t (${names}) SELECT ${names} FROM source s WHERE NOT ${gone} AND NOT ${standing} ON CONFLICT (${key.join(', ')}) DO ${action} RETURNING ${fresh} AS fresh),
      counts AS (SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated, (SELECT count(*) FROM gone) AS deleted FROM written)
    SELECT inserted, updated, deleted, (SELECT count(*) FROM source) - inserted - updated - deleted AS unchanged FROM counts`
 }

@@ -1,93 +1,98 @@
 import type pg from 'pg'
+import type { TableName } from '../definitions/asset-key.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
-import { DataError } from '../errors.ts'
 import { readCursor } from './cursor.ts'
 import type { CursorStart } from './cursor.ts'
-import { createIndexesSql, createPrimaryKeySql, createTableSql, planSchemaChange, readExistingColumns } from './ddl.ts'
-import { quoteIdentifier, quoteTable } from './identifier.ts'
+import { limitTable } from './column-limits.ts'
+import type { ColumnLimit } from './column-limits.ts'
+import { createTableSql } from './create-table.ts'
+import { quoteTable } from './identifier.ts'
 import { directLoadLock, ensureSchema, lockTarget } from './locks.ts'
-import { requireKey } from './merge.ts'
+import { planTarget } from './plan-target.ts'
+import { runDdl } from './run-ddl.ts'
 import { stagingSchema, stagingTable } from './staging.ts'
-import { leavesKnownOut, targetOf } from './target.ts'
 
 export interface PrepareRequest {
   readonly stepId: string
   readonly generation: number
   readonly table: TableSpec
+  /** Columns that the asset's checks name. */
+  readonly checked?: readonly string[]
 }
 
 export interface Prepared {
   /** `open`: staging is ready; `published`: an attempt before got the rows published; `fenced`: a later generation is there already. */
   readonly state: 'open' | 'published' | 'fenced'
-  /** The DDL that ran on the target. */
+  /** The DDL that ran on the target for this generation, whichever attempt ran it. */
   readonly ddl: readonly string[]
   readonly cursor?: CursorStart | undefined
   /** Of a table that is published batch by batch: how many of the step's batches are loaded. */
   readonly loaded?: number
+  /** What the target cannot take, where its contract leaves it as it is. */
+  readonly limits: readonly ColumnLimit[]
 }
 
 /**
  * Opens a generation: the target has the columns it needs, the fence names the generation, staging is empty.
  * One transaction; call it inside BEGIN … COMMIT.
- * @throws DataError `SCHEMA_CHANGE_REFUSED` when the target cannot take the columns; nothing is changed then.
+ * @throws what `planTarget` and `runDdl` throw; nothing is changed then
  */
 export async function prepareLoad(client: pg.ClientBase, request: PrepareRequest): Promise<Prepared> {
   const { table, stepId, generation } = request
   if (generation > 1) await endLoads(client, stepId, generation)
   if (table.eachBatch === true) await endDirectLoads(client, stepId)
-  await ensureSchema(client, stagingSchema, quoteIdentifier(stagingSchema))
-  await ensureSchema(client, table.schema, quoteIdentifier(table.schema))
+  await ensureSchema(client, stagingSchema)
+  const made = await ensureSchema(client, table.schema)
   await lockTarget(client, table)
   const fence = await openFence(client, request)
-  if (fence !== 'open') return { state: fence, ddl: [] }
-  const ddl = await prepareTarget(client, targetOf(table))
+  if (fence.state !== 'open') return { state: fence.state, ddl: [], limits: [] }
+  const { statements, limits } = await planTarget(client, request)
   const cursor = await readCursor(client, table)
-  if (table.eachBatch === true) return { state: 'open', ddl, cursor, loaded: await carryLedgerOver(client, stepId, generation) }
-  await dropStagingBelow(client, stepId, generation)
-  const staging = stagingTable(stepId, generation)
-  const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [quoteTable(staging)])
-  if (rows[0]?.found !== true) for (const statement of createTableSql(table, staging)) await client.query(statement)
-  return { state: 'open', ddl, cursor }
+  const loaded = table.eachBatch === true ? await carryLedgerOver(client, stepId, generation) : undefined
+  if (loaded === undefined) {
+    await dropStagingBelow(client, stepId, generation)
+    await createStaging(client, limitTable(table, limits), stagingTable(stepId, generation))
+  }
+  // What locks out readers comes last.
+  await runDdl(client, table, statements)
+  const ddl = [...fence.ddl, ...made, ...statements]
+  await client.query(`UPDATE millrace_load.step SET result = $2 WHERE step_id = $1`, [stepId, JSON.stringify({ ddl, grants: table.grants?.select ?? [] })])
+  return { state: 'open', ddl, limits, cursor, ...(loaded === undefined ? {} : { loaded }) }
 }
 
-async function openFence(client: pg.ClientBase, { stepId, generation, table }: PrepareRequest): Promise<Prepared['state']> {
+async function createStaging(client: pg.ClientBase, table: TableSpec, staging: TableName): Promise<void> {
+  const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [quoteTable(staging)])
+  if (rows[0]?.found === true) return
+  const { unlogged: _, ...kept } = table.storage ?? {}
+  // Always logged, as the ledger is. It is kept as its target only where it may become it.
+  const storage = table.partitionBy === undefined && (table.disposition === 'replace' || table.disposition === 'merge') ? kept : {}
+  for (const statement of createTableSql(table, staging, { storage })) await client.query(statement)
+}
+
+interface Fence {
+  readonly state: Prepared['state']
+  /** What an attempt before, of this generation, ran on the target. */
+  readonly ddl: readonly string[]
+}
+
+async function openFence(client: pg.ClientBase, { stepId, generation, table }: PrepareRequest): Promise<Fence> {
   // The order is drawn once per step, when its first generation opens. Only a later generation opens what was abandoned.
-  const { rowCount } = await client.query(
+  const { rows: opened } = await client.query<{ ddl: string[] | null }>(
     `INSERT INTO millrace_load.step AS f (step_id, target_schema, target_name, generation, state, load_order)
      VALUES ($1, $2, $3, $4, 'open', nextval('millrace_load.load_order'))
-     ON CONFLICT (step_id) DO UPDATE SET generation = excluded.generation, state = 'open', ended_at = NULL
-     WHERE (f.state = 'open' AND f.generation <= excluded.generation) OR (f.state = 'abandoned' AND f.generation < excluded.generation)`,
+     ON CONFLICT (step_id) DO UPDATE SET generation = excluded.generation, state = 'open', ended_at = NULL,
+       result = CASE WHEN f.generation = excluded.generation THEN f.result END
+     WHERE (f.state = 'open' AND f.generation <= excluded.generation) OR (f.state = 'abandoned' AND f.generation < excluded.generation)
+     RETURNING f.result -> 'ddl' AS ddl`,
     [stepId, table.schema, table.name, generation],
   )
-  if (rowCount === 1) {
+  const [own] = opened
+  if (own !== undefined) {
     if (table.eachBatch !== true) await client.query(`DELETE FROM millrace_load.batch WHERE step_id = $1 AND generation < $2`, [stepId, generation])
-    return 'open'
+    return { state: 'open', ddl: own.ddl ?? [] }
   }
   const { rows } = await client.query<{ state: string }>(`SELECT state FROM millrace_load.step WHERE step_id = $1`, [stepId])
-  return rows[0]?.state === 'published' ? 'published' : 'fenced'
-}
-
-async function prepareTarget(client: pg.ClientBase, table: TableSpec): Promise<string[]> {
-  const existing = await readExistingColumns(client, table)
-  if (existing.length === 0) {
-    const statements = [...createTableSql(table, table), ...createPrimaryKeySql(table, table), ...createIndexesSql(table, table)]
-    for (const statement of statements) await client.query(statement)
-    return statements
-  }
-  const { rows } = await client.query<{ empty: boolean }>(`SELECT NOT EXISTS (SELECT FROM ${quoteTable(table)}) AS empty`)
-  const plan = planSchemaChange(existing, table, { empty: rows[0]?.empty ?? false })
-  if (plan.problem !== undefined) {
-    throw new DataError(`${table.schema}.${table.name} cannot take the rows of this asset: ${plan.problem}`, {
-      code: 'SCHEMA_CHANGE_REFUSED',
-      hint: 'Change the asset’s columns back, or alter the table by hand and run again.',
-    })
-  }
-  if (table.disposition === 'merge' || leavesKnownOut(table)) await requireKey(client, table)
-  if (plan.statements.length === 0) return []
-  // Altering takes ACCESS EXCLUSIVE: give up soon rather than have readers queue behind us; the step tries again.
-  await client.query(`SET LOCAL lock_timeout = '2s'`)
-  for (const statement of plan.statements) await client.query(statement)
-  return [...plan.statements]
+  return { state: rows[0]?.state === 'published' ? 'published' : 'fenced', ddl: [] }
 }
 
 /** What a step has loaded into its target stays loaded, and is of its present generation. Answers how many batches that are. */

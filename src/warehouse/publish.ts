@@ -11,12 +11,15 @@ import { keepOneOfEachKey, keyOf } from './keys.ts'
 import { lockTarget } from './locks.ts'
 import { mergeIntoTarget } from './merge.ts'
 import type { MergeCounts } from './merge.ts'
+import { countExpired, planExpired, planPartitionsFor } from './partitions.ts'
 import { markWhole, replaceParts } from './replace-parts.ts'
 import type { ReplacedParts } from './replace-parts.ts'
 import { replaceTarget } from './replace.ts'
+import type { RowNotes } from './row-notes.ts'
+import { runDdl, whenUnlocked } from './run-ddl.ts'
 import { addToHistory } from './scd2.ts'
 import { stagingTable } from './staging.ts'
-import { leavesKnownOut } from './target.ts'
+import { leavesKnownOut, targetOf } from '../definitions/target.ts'
 
 export interface PublishRequest {
   readonly stepId: string
@@ -34,6 +37,8 @@ export interface PublishRequest {
   readonly cursor?: { readonly from: Json; readonly pages: Json | undefined } | undefined
   /** How many of its records went to quarantine. */
   readonly quarantined?: number
+  /** What of its records the table did not take. */
+  readonly notes?: RowNotes
   readonly signal: AbortSignal
   /** Called inside the transaction when the rows are in the target, before the commit. */
   readonly onApplied?: () => void
@@ -46,6 +51,14 @@ export interface PublishResult extends Partial<MergeCounts> {
   readonly filtered: number
   /** Records that did not fit. */
   readonly quarantined?: number
+  /** What of its records the table did not take. */
+  readonly notes?: RowNotes
+  /** Roles that may read the table because its definition says so. */
+  readonly grants?: readonly string[]
+  /** The DDL that publishing ran: partitions made and dropped. */
+  readonly ddl?: readonly string[]
+  /** Rows of periods that are no longer kept, which went with their partitions. */
+  readonly expired?: number
   readonly disposition: string
   /** Everything was fetched again. */
   readonly fullRefresh?: boolean
@@ -113,6 +126,11 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
     quoteTable(staging),
   )
   refuseFailed(asset, before)
+  const target = targetOf(table)
+  const times = { source: quoteTable(staging), at: request.runStartedAt }
+  const made = await planPartitionsFor(client, target, times)
+  await runDdl(client, table, made)
+  const expired = await countExpired(client, target, times)
   const applied = await apply(client, { ...request, table }, counts.rows, fence.load_order)
   const after = await runChecks(
     client,
@@ -120,10 +138,14 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
     quoteTable(table),
   )
   refuseFailed(asset, [...before, ...after])
+  const ddl = [...made, ...(await dropExpired(client, target))]
   const result: PublishResult = {
     ...counts,
     ...(request.fullRefresh === true ? { fullRefresh: true } : {}),
     ...quarantinedOf(request),
+    ...notedOf(request),
+    ...(ddl.length === 0 ? {} : { ddl }),
+    ...(expired === 0 ? {} : { expired }),
     disposition: request.table.disposition,
     ...applied,
     preview: preview.map((one) => one.row),
@@ -156,7 +178,7 @@ async function closeGrown(client: pg.ClientBase, request: PublishRequest, order:
   const counts = await countLedger(client, request, undefined)
   const checks = await runChecks(client, request.checks, quoteTable(request.table))
   refuseFailed(request.asset, checks, 'Its rows are in the table, which is published batch by batch. Mend the source or the check.')
-  const result: PublishResult = { ...counts, ...quarantinedOf(request), disposition: 'append', how: 'batch by batch', preview: [], checks }
+  const result: PublishResult = { ...counts, ...quarantinedOf(request), ...notedOf(request), disposition: 'append', how: 'batch by batch', preview: [], checks }
   await recordLoad(client, request, order)
   await closeFence(client, request.stepId, 'published', result)
   request.onApplied?.()
@@ -167,6 +189,11 @@ function quarantinedOf({ quarantined = 0 }: PublishRequest): Pick<PublishResult,
   return quarantined === 0 ? {} : { quarantined }
 }
 
+/** What the next preparing, and whoever looks at the run, need to know of this load. */
+function notedOf({ notes, table }: PublishRequest): Pick<PublishResult, 'notes' | 'grants'> {
+  return { ...(notes === undefined ? {} : { notes }), ...(table.grants === undefined ? {} : { grants: table.grants.select }) }
+}
+
 async function recordLoad(client: pg.ClientBase, { table, stepId }: PublishRequest, order: string): Promise<void> {
   await client.query(
     `INSERT INTO millrace_load.target AS t (target_schema, target_name, load_order, step_id, published_at) VALUES ($1, $2, $3, $4, clock_timestamp())
@@ -174,6 +201,16 @@ async function recordLoad(client: pg.ClientBase, { table, stepId }: PublishReque
      WHERE t.load_order < excluded.load_order`,
     [table.schema, table.name, order, stepId],
   )
+}
+
+/** Drops partitions that are no longer kept. Where readers hold the table, the next run does. */
+async function dropExpired(client: pg.ClientBase, target: TableSpec): Promise<string[]> {
+  const statements = await planExpired(client, target)
+  if (statements.length === 0) return []
+  const done = await whenUnlocked(client, async () => {
+    for (const statement of statements) await client.query(statement)
+  })
+  return done ? statements : []
 }
 
 /** The first five rows, long values cut: a preview is stored several times over, and a value may have megabytes. */
@@ -218,7 +255,7 @@ async function isSuperseded(client: pg.ClientBase, table: TableSpec, order: stri
 }
 
 async function closeFence(client: pg.ClientBase, stepId: string, state: 'published' | 'superseded', result: PublishResult | null): Promise<void> {
-  await client.query(`UPDATE millrace_load.step SET state = $2, result = $3, ended_at = clock_timestamp() WHERE step_id = $1`, [
+  await client.query(`UPDATE millrace_load.step SET state = $2, result = coalesce($3, result), ended_at = clock_timestamp() WHERE step_id = $1`, [
     stepId,
     state,
     result === null ? null : JSON.stringify(result),

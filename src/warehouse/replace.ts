@@ -4,6 +4,7 @@ import type { TableName } from '../definitions/asset-key.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import { DataError } from '../errors.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
+import { whenUnlocked } from './run-ddl.ts'
 import { reasonsAgainstSwap, referencingKeys } from './swap-obstacles.ts'
 
 export interface ReplaceRequest {
@@ -105,26 +106,16 @@ async function swap(client: pg.ClientBase, { table, staging }: ReplaceRequest): 
   const target = quoteTable(table)
   const dressed = await dress(client, table, staging)
   await client.query(`ANALYZE ${quoteTable(staging)}`)
-  for (const timeout of ['50ms', '200ms', '1s']) {
-    await client.query('SAVEPOINT before_lock')
-    try {
-      await client.query(`SET LOCAL lock_timeout = '${timeout}'`)
-      await client.query(`LOCK TABLE ${target} IN ACCESS EXCLUSIVE MODE`)
-      await client.query(`SET LOCAL lock_timeout = 0`)
-      await client.query(`DROP TABLE ${target}`)
-      await client.query(`ALTER TABLE ${quoteTable(staging)} SET SCHEMA ${quoteIdentifier(table.schema)}`)
-      await client.query(`ALTER TABLE ${quoteTable({ schema: table.schema, name: staging.name })} RENAME TO ${quoteIdentifier(table.name)}`)
-      for (const [from, to] of dressed) await client.query(`ALTER INDEX ${quoteTable({ schema: table.schema, name: from })} RENAME TO ${quoteIdentifier(to)}`)
-      return true
-    } catch (error) {
-      await client.query('ROLLBACK TO SAVEPOINT before_lock')
-      if (!(error instanceof Error && 'code' in error && error.code === '55P03')) throw error
-    }
-  }
-  return false
+  return whenUnlocked(client, async () => {
+    await client.query(`LOCK TABLE ${target} IN ACCESS EXCLUSIVE MODE`)
+    await client.query(`DROP TABLE ${target}`)
+    await client.query(`ALTER TABLE ${quoteTable(staging)} SET SCHEMA ${quoteIdentifier(table.schema)}`)
+    await client.query(`ALTER TABLE ${quoteTable({ schema: table.schema, name: staging.name })} RENAME TO ${quoteIdentifier(table.name)}`)
+    for (const [from, to] of dressed) await client.query(`ALTER INDEX ${quoteTable({ schema: table.schema, name: from })} RENAME TO ${quoteIdentifier(to)}`)
+  })
 }
 
-/** Gives staging what the target has besides rows: indexes, keys, grants, owner, comments, storage options. Answers index names to set after the swap. */
+/** Gives staging what the target has besides rows: indexes, keys, grants, owner, comments, storage options, tablespace. Answers index names to set after the swap. */
 async function dress(client: pg.ClientBase, table: TableSpec, staging: TableName): Promise<[string, string][]> {
   const target = quoteTable(table)
   const renames: [string, string][] = []
@@ -159,6 +150,7 @@ async function dress(client: pg.ClientBase, table: TableSpec, staging: TableName
      UNION ALL SELECT format('COMMENT ON COLUMN %s.%I IS %L', $2::text, a.attname, col_description(a.attrelid, a.attnum))
        FROM pg_attribute a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid, a.attnum) IS NOT NULL
      UNION ALL SELECT format('ALTER TABLE %s SET (%s)', $2::text, array_to_string(c.reloptions, ', ')) FROM pg_class c WHERE c.oid = $1::text::regclass AND c.reloptions IS NOT NULL
+     UNION ALL SELECT format('ALTER TABLE %s SET TABLESPACE %I', $2::text, s.spcname) FROM pg_class c JOIN pg_tablespace s ON s.oid = c.reltablespace WHERE c.oid = $1::text::regclass
      UNION ALL SELECT format('ALTER TABLE %s OWNER TO %I', $2::text, pg_get_userbyid(c.relowner)) FROM pg_class c WHERE c.oid = $1::text::regclass AND c.relowner <> current_user::regrole`,
     [target, quoteTable(staging)],
   )

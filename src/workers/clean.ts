@@ -11,8 +11,8 @@ import { followUp, stepResultOf } from './publish.ts'
  * or a cancel kept the catalogue from learning of it, the catalogue is told.
  */
 export async function clean(context: WorkerContext, payload: Payload<'clean'>): Promise<void> {
-  const { rows } = await context.pool.query<{ status: string; kind: string; generation: number; each_batch: boolean }>(
-    `SELECT status, kind, generation, each_batch FROM millrace.step WHERE id = $1 AND ended_at IS NOT NULL AND cleaned_at IS NULL`,
+  const { rows } = await context.pool.query<{ status: string; kind: string; asset: string; generation: number; each_batch: boolean }>(
+    `SELECT status, kind, asset, generation, each_batch FROM millrace.step WHERE id = $1 AND ended_at IS NOT NULL AND cleaned_at IS NULL`,
     [payload.stepId],
   )
   const step = rows[0]
@@ -27,7 +27,7 @@ export async function clean(context: WorkerContext, payload: Payload<'clean'>): 
         await succeedStep(
           context.pool,
           payload.stepId,
-          step.kind === 'table' ? stepResultOf(result) : { metadata: JSON.parse(JSON.stringify(result)) as Record<string, never> },
+          step.kind === 'table' ? stepResultOf(step.asset, result) : { metadata: JSON.parse(JSON.stringify(result)) as Record<string, never> },
         ),
       )
     }

@@ -67,6 +67,7 @@ export async function encodeRecords(raw: Buffer, encoding: Encoding): Promise<vo
       const issues = encodeRecord(encoding, transformOne, record, transformContext) ?? refusals?.(encoder, before) ?? null
       if (issues !== null) {
         const place = `${parsed.locate(index)} of ${name}`
+        if (issues.some((issue) => issue.frozen === true)) throw isFrozen(place, own, issues)
         if (!tolerant) throw doesNotFit(place, own, issues)
         asItCame ??= frame.tagged ? parsed.records : parse(encoding, frame, name, () => undefined).records
         bad.push({ index: counts.records, place, record: recordJson(asItCame[index]), tagged: frame.tagged, page: frame.extra, issues })
@@ -144,6 +145,14 @@ function refusalsOf(refused: readonly Refusal[]): ((encoder: RowEncoder, before:
     encoder.back(before)
     return issues
   }
+}
+
+function isFrozen(where: string, own: OwnAsset, issues: readonly ColumnIssue[]): DataError {
+  const fields = issues.filter((issue) => issue.frozen === true).map((issue) => `${issue.column} (${issue.value})`)
+  return new DataError(`${where} carries fields that the columns of ${own.asset.key} do not have, and its schema is frozen: ${fields.join(', ')}.`, {
+    code: 'SCHEMA_FROZEN',
+    hint: 'Give the asset the columns, leave the fields out in its transform, or let `unknownFields` of its `schemaContract` evolve. Nothing of this run was published.',
+  })
 }
 
 function doesNotFit(where: string, own: OwnAsset, issues: readonly ColumnIssue[]): DataError {

@@ -1,12 +1,12 @@
 import { claimStep } from '../catalog/claims.ts'
 import { markPrepared } from '../catalog/steps.ts'
-import { insertEvents } from '../catalog/events.ts'
 import { FencedError, MillraceError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { prepareLoad } from '../warehouse/prepare-load.ts'
 import type { Prepared } from '../warehouse/prepare-load.ts'
+import { schemaEvents } from './schema-events.ts'
 import type { WorkerContext } from './context.ts'
 import { withDestination } from './destination.ts'
 import { tableSpecOf } from './table-spec.ts'
@@ -29,32 +29,24 @@ export async function prepare(context: WorkerContext, payload: Payload<'prepare'
       await destination.takeOver(claimed.previousBackend)
       destination.endOnAbort(signal)
       const { client } = destination
-      const { table } = await tableSpecOf(context, claimed)
+      // What an attempt before found is found again: the table may have changed since.
+      const { table, checks } = await tableSpecOf(context, { ...claimed, limits: [] })
+      const checked = checks.flatMap((check) => ('columns' in check ? check.columns : []))
       if (claimed.eachBatch !== (table.eachBatch === true)) throw publishedOtherwise(claimed.asset)
       let prepared: Prepared
       await client.query('BEGIN')
       try {
-        prepared = await prepareLoad(client, { stepId: claimed.stepId, generation: claimed.generation, table })
+        prepared = await prepareLoad(client, { stepId: claimed.stepId, generation: claimed.generation, table, checked })
         if (prepared.state !== 'open') throw new FencedError(`the step ${claimed.stepId}`)
         await client.query('COMMIT')
-        if (prepared.ddl.length > 0) {
-          await insertEvents(context.pool, [
-            {
-              runId: claimed.runId,
-              stepId: claimed.stepId,
-              asset: claimed.asset,
-              kind: 'schema',
-              message: `The table ${table.schema}.${table.name} was changed.`,
-              data: { ddl: prepared.ddl },
-            },
-          ])
-        }
       } catch (error) {
         await client.query('ROLLBACK').catch(() => undefined)
         throw error
       }
       if (claimed.generation > 1) await context.spool.remove(`${claimed.stepId}/${String(claimed.generation - 1)}/`)
-      const due = await markPrepared(context.pool, { stepId: claimed.stepId, claim: claimed.claim, cursorFrom: prepared.cursor, loaded: prepared.loaded })
+      const { runId, stepId, claim, asset } = claimed
+      const events = schemaEvents(table, prepared).map((event) => ({ runId, stepId, asset, ...event }))
+      const due = await markPrepared(context.pool, { stepId, claim, limits: prepared.limits, events, cursorFrom: prepared.cursor, loaded: prepared.loaded })
       if (due === undefined) throw new FencedError(`the step ${claimed.stepId}`)
       await enqueueStep(context.queues, due)
     })

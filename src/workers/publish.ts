@@ -1,3 +1,4 @@
+import { readNotes } from '../catalog/batches.ts'
 import { claimStep } from '../catalog/claims.ts'
 import type { ClaimedStep } from '../catalog/claims.ts'
 import { restartStep, succeedStep } from '../catalog/steps.ts'
@@ -8,9 +9,11 @@ import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { publish as publishRows } from '../warehouse/publish.ts'
 import type { PublishOutcome, PublishResult } from '../warehouse/publish.ts'
+import { RowNotes, sumNotes } from '../warehouse/row-notes.ts'
 import type { WorkerContext } from './context.ts'
 import { withDestination } from './destination.ts'
 import { judgeQuarantine } from './quarantine.ts'
+import { publishedEvents } from './schema-events.ts'
 import { tableSpecOf } from './table-spec.ts'
 import { doWork } from './work.ts'
 import type { Claimed } from './work.ts'
@@ -26,6 +29,7 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
       destination.endOnAbort(signal)
       const spec = await tableSpecOf(context, claimed)
       const quarantined = await judgeQuarantine(context, claimed, spec)
+      const notes = sumNotes(RowNotes.array().parse(await readNotes(context.pool, claimed.stepId, claimed.generation)))
       const outcome = await publishRows(destination.client, {
         stepId: claimed.stepId,
         generation: claimed.generation,
@@ -37,6 +41,7 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
         quarantined,
         fullRefresh: claimed.fullRefresh,
         cursor: spec.table.cursor === undefined || claimed.redrive ? undefined : { from: claimed.cursorFrom?.stored ?? null, pages: claimed.cursor },
+        ...(notes === undefined ? {} : { notes }),
         signal,
         onApplied: () => faultPoint('publish.applied'),
       })
@@ -52,7 +57,7 @@ async function settleOutcome(context: WorkerContext, claimed: ClaimedStep, outco
   const end =
     outcome.state === 'superseded'
       ? await succeedStep(context.pool, claimed.stepId, { metadata: {} }, 'superseded')
-      : await succeedStep(context.pool, claimed.stepId, stepResultOf(outcome.result))
+      : await succeedStep(context.pool, claimed.stepId, stepResultOf(claimed.asset, outcome.result))
   await followUp(context, claimed.stepId, end)
 }
 
@@ -66,12 +71,19 @@ export async function beginAtMovedCursor(context: WorkerContext, claimed: Claime
 }
 
 /** A publish's result as a step's: what is shown of a materialization. */
-export function stepResultOf(result: PublishResult) {
-  const { checks, preview, ...counts } = result
+export function stepResultOf(asset: string, result: PublishResult) {
+  const { checks, preview, ddl: _, notes = {}, grants, ...counts } = result
   const { quarantined = 0, records } = counts
   const message = `${String(quarantined)} of ${String(records)} records do not fit and are in quarantine: \`millrace quarantine list\` shows them.`
   const events = quarantined === 0 ? [] : [{ kind: 'quarantine', level: 'warn' as const, message, data: { quarantined, records } }]
-  return { metadata: { ...counts, preview: JSON.parse(JSON.stringify(preview)) as [] }, checks, events }
+  const metadata = {
+    ...counts,
+    ...(notes.unknownFields === undefined ? {} : { unknownFields: notes.unknownFields }),
+    ...(notes.discardedValues === undefined ? {} : { discardedValues: notes.discardedValues }),
+    ...(grants === undefined || grants.length === 0 ? {} : { grants: [...grants] }),
+    preview: JSON.parse(JSON.stringify(preview)) as [],
+  }
+  return { metadata, checks, events: [...events, ...publishedEvents(asset, result)] }
 }
 
 /** Enqueues what a step's end made due, and has its leavings removed. */

@@ -16,6 +16,7 @@ import type { WorkerContext } from './context.ts'
 import { encodeRecords } from './encode-records.ts'
 import { borrowEncoder, returnEncoder } from './encoders.ts'
 import { quarantine } from './quarantine.ts'
+import { limitsOf } from './table-spec.ts'
 import { judgeVersion } from './versions.ts'
 import type { OwnAsset } from './versions.ts'
 import { doWork, giveBack } from './work.ts'
@@ -54,7 +55,8 @@ async function startAfresh(context: WorkerContext, claimed: ClaimedBatch, reason
 }
 
 async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: OwnAsset, signal: AbortSignal): Promise<void> {
-  const encoder = borrowEncoder(own)
+  const limits = limitsOf(claimed)
+  const encoder = borrowEncoder(own, limits)
   const counts = { records: 0, filtered: 0 }
   const chunks: Uint8Array[] = []
   const bad: BadRecord[] = []
@@ -69,13 +71,21 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
   }
   await quarantine(context, claimed, contract, bad, counts.records)
   const { rows } = encoder
+  const notes = encoder.notes()
   chunks.push(encoder.finish())
   faultPoint('transform.middle')
   const encoded = await store(context, claimed, chunks, encoder.format)
   // Only now: its last bytes lie in its own buffer. One that threw is dropped with its half a stream.
-  returnEncoder(own, encoder)
+  returnEncoder(own, encoder, limits)
   faultPoint('transform.spooled')
-  const pointer = await markEncoded(context.pool, { batchId: claimed.batchId, claim: claimed.claim, encoded, ...counts, rows, quarantined: bad.length })
+  const pointer = await markEncoded(context.pool, {
+    batchId: claimed.batchId,
+    claim: claimed.claim,
+    encoded: notes === undefined ? encoded : { ...encoded, notes },
+    ...counts,
+    rows,
+    quarantined: bad.length,
+  })
   if (pointer === undefined) {
     await context.spool.remove(encoded.name)
     throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)

@@ -1,11 +1,28 @@
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings'
 import { parseConfig } from '../argument.ts'
+import { readEnvironment } from '../environment.ts'
+import { planAssets } from '../plan/plan-assets.ts'
+import { countPlans, describePlans, exitCodeOf } from '../plan/show-plan.ts'
 import { runOnce } from '../run-once.ts'
+import { createStandardOutput } from '../standard-output.ts'
 
 function parseTag(text: string, all: Record<string, string>): Record<string, string> {
   const [name = '', ...value] = text.split('=')
   if (name === '' || value.length === 0) throw new InvalidArgumentError('A tag is name=value.')
   return { ...all, [name]: value.join('=') }
+}
+
+interface ShowPlanOptions {
+  readonly assets: readonly string[]
+  readonly location: string | undefined
+  readonly json: boolean
+  readonly countChanges: boolean
+}
+
+async function showPlan({ assets, location, json, countChanges }: ShowPlanOptions): Promise<void> {
+  const plans = await planAssets({ config: readEnvironment().config, assets, location })
+  await createStandardOutput().write(json ? `${JSON.stringify({ assets: plans, ...countPlans(plans) }, null, 2)}\n` : describePlans(plans))
+  process.exitCode = exitCodeOf(plans, countChanges)
 }
 
 export function materializeCommand() {
@@ -17,18 +34,25 @@ export function materializeCommand() {
     .option('-t, --tag <name=value>', 'a tag of the run; may be repeated', parseTag, {})
     .option('--full-refresh', 'fetch everything again, whatever cursors say, and put it in the place of what is there')
     .option('--no-follow', 'launch and do not wait for the end (needs a running installation)')
-    .option('--json', 'print the end as JSON, and no progress')
+    .option('--plan', 'show the DDL that would run and how rows would be written; launch nothing, change nothing')
+    .option('--exit-code', 'with --plan: exit with 4 where a table would change')
+    .option('--json', 'print the end, or the plan, as JSON, and no progress')
     .addHelpText(
       'after',
       `
 Ctrl-C cancels the run. Exit code 0: it succeeded; 1: it failed; 130: it was canceled.
+A plan reads the definitions in your files, not those of running workers. Exit code 0: it can run; 1: a run would be refused.
 
 Examples:
   millrace materialize tailscale/devices
   millrace materialize retail/operational_data --config '{"source_csv_path":"http://localhost:8000/2023-08-02/stock.csv"}'
-  millrace materialize group:tailscale --json`,
+  millrace materialize group:tailscale --json
+  millrace materialize '*' --plan --exit-code`,
     )
-    .action(async (assets, { config, location, tag, fullRefresh, follow, json }) => {
+    .action(async (assets, { config, location, tag, fullRefresh, follow, json, plan, exitCode }) => {
+      if (plan === true) return showPlan({ assets, location, json: json === true, countChanges: exitCode === true })
+      if (exitCode === true) throw new InvalidArgumentError('--exit-code goes with --plan.')
       await runOnce({ assets, location, follow, json: json === true, tags: tag, runConfig: config, fullRefresh: fullRefresh === true })
+      return undefined
     })
 }

@@ -42,7 +42,7 @@ export function issueText(issues: readonly z.core.$ZodIssue[]): string {
 type Parsed = { readonly success: true; readonly data: unknown } | { readonly success: false; readonly message: string }
 
 /** `safeParse` that a throwing refinement or transform cannot get out of. */
-function parseSafely(schema: z.core.$ZodType, value: unknown): Parsed {
+export function parseSafely(schema: z.core.$ZodType, value: unknown): Parsed {
   try {
     const result = z.safeParse(schema, value)
     return result.success ? result : { success: false, message: issueText(result.error.issues) }

@@ -1,10 +1,15 @@
 import * as z from 'zod'
 import type { ColumnSpec } from '../../definitions/column-spec.ts'
+import type { SchemaMode } from '../../definitions/schema-contract.ts'
+import type { ColumnLimit } from '../column-limits.ts'
 import { compileCell, issueText } from './cell.ts'
 import type { Cell, CellFormat } from './cell.ts'
 import { describeValue } from './cell-writer.ts'
+import { limitedCell } from './limited-cell.ts'
 import { hasBinaryForm } from './postgres-types.ts'
 import type { ColumnIssue, RowEncoder, RowMark } from './row-encoder.ts'
+import { createRowGuard } from './row-guard.ts'
+import type { RowGuard } from './row-guard.ts'
 import { createSink, putInt16, reserve, writeNull } from './sink.ts'
 import type { Sink } from './sink.ts'
 import { textCell, writeRaw } from './text-cell.ts'
@@ -59,10 +64,15 @@ function needsWholeRow({ def }: z.ZodObject): boolean {
   return (checks !== undefined && checks.length > 0) || (catchall !== undefined && !(catchall instanceof z.ZodUnknown))
 }
 
-/** Writes the values of one row; null when all went well. */
-type WriteRow = (sink: Sink, row: Row) => ColumnIssue[] | null
+/** Writes the values of one row. */
+interface RowWriter {
+  /** Null when all went well. */
+  readonly write: (sink: Sink, row: Row) => ColumnIssue[] | null
+  /** How many of its fields the row just written had; undefined where they were not counted. */
+  readonly present: number | undefined
+}
 
-function eachField(cells: readonly Cell[], format: StreamFormat): WriteRow {
+function eachField(cells: readonly Cell[], format: StreamFormat): RowWriter {
   const count = cells.length
   const fields = cells.map(({ column }) => column.field)
   const writes = cells.map(({ write }) => write)
@@ -72,21 +82,31 @@ function eachField(cells: readonly Cell[], format: StreamFormat): WriteRow {
     const value = row[fields[index] ?? '']
     return issueOf(cell?.column.name ?? '', cell?.explain(value) ?? '', value)
   }
-  return (sink, row) => {
-    let issues: ColumnIssue[] | null = null
-    for (let index = 0; index < count; index++) {
-      if (betweenCells !== undefined && index > 0) betweenCells(sink)
-      if (writes[index]?.(sink, row[fields[index] ?? '']) !== true) (issues ??= []).push(explain(row, index))
-    }
-    return issues
+  let present = 0
+  return {
+    get present() {
+      return present
+    },
+    write(sink, row) {
+      let issues: ColumnIssue[] | null = null
+      let found = 0
+      for (let index = 0; index < count; index++) {
+        if (betweenCells !== undefined && index > 0) betweenCells(sink)
+        const value = row[fields[index] ?? '']
+        if (value !== undefined) found++
+        if (writes[index]?.(sink, value) !== true) (issues ??= []).push(explain(row, index))
+      }
+      present = found
+      return issues
+    },
   }
 }
 
-function wholeRow(schema: z.ZodObject, cells: readonly Cell[], format: StreamFormat): WriteRow {
+function wholeRow(schema: z.ZodObject, cells: readonly Cell[], format: StreamFormat): RowWriter {
   const byField = eachField(cells, format)
   const names = new Map<PropertyKey, string>(cells.map(({ column }) => [column.field, column.name]))
   const refused = (sink: Sink, row: Row, found: readonly z.core.$ZodIssue[]): ColumnIssue[] => {
-    const issues = byField(sink, row) ?? []
+    const issues = byField.write(sink, row) ?? []
     const named = new Set(issues.map(({ column }) => column))
     for (const issue of found) {
       const [first = '', ...path] = issue.path
@@ -97,7 +117,7 @@ function wholeRow(schema: z.ZodObject, cells: readonly Cell[], format: StreamFor
     }
     return issues
   }
-  return (sink, row) => {
+  const write = (sink: Sink, row: Row): ColumnIssue[] | null => {
     let result: z.ZodSafeParseResult<Row>
     try {
       result = schema.safeParse(row)
@@ -114,26 +134,41 @@ function wholeRow(schema: z.ZodObject, cells: readonly Cell[], format: StreamFor
     }
     return issues.length === 0 ? null : issues
   }
+  return { write, present: undefined }
+}
+
+export interface EncoderOptions {
+  /** What the table cannot take, where its contract leaves it as it is. Default: nothing. */
+  readonly limits?: readonly ColumnLimit[]
+  /** What happens to fields that the schema does not have. Default `evolve`: they are left out, and counted. */
+  readonly unknownFields?: SchemaMode
 }
 
 /**
  * An encoder for one table, to be made once and used for many batches.
- * @param columns of the table's spec, in the order that COPY will name them
+ * @param columns of the table's spec, in the order that COPY will name them, as far as the table takes them
  * @param schema the zod object that the columns were derived from
  */
-export function compileEncoder(columns: readonly ColumnSpec[], schema: z.ZodObject): RowEncoder {
+export function compileEncoder(
+  columns: readonly ColumnSpec[],
+  schema: z.ZodObject,
+  { limits = [], unknownFields = 'evolve' }: EncoderOptions = {},
+): RowEncoder {
   const kind = columns.every(hasBinaryForm) ? 'binary' : 'text'
   const format = kind === 'binary' ? binaryFormat(columns.length) : textFormat
+  const guard = createRowGuard({ schema, limits, unknownFields })
   const cells = columns.map((column) => {
     const type = schema.shape[column.field]
     if (type === undefined) throw new TypeError(`The column ${column.name} comes from the field ${column.field}, which the schema has not.`)
-    return compileCell(type, column, format)
+    const limit = limits.find(({ name }) => name === column.name)
+    if (limit === undefined) return compileCell(type, column, format)
+    return limitedCell({ schema: type, column, limit, format, onDiscard: (name) => guard.discard(name) })
   })
-  const writeRow = needsWholeRow(schema) ? wholeRow(schema, cells, format) : eachField(cells, format)
-  return createRowEncoder(kind, format, writeRow)
+  const writer = needsWholeRow(schema) ? wholeRow(schema, cells, format) : eachField(cells, format)
+  return createRowEncoder(kind, format, writer, guard)
 }
 
-function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writeRow: WriteRow): RowEncoder {
+function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writer: RowWriter, guard: RowGuard): RowEncoder {
   const sink = createSink()
   let rows = 0
   let begun = false
@@ -159,24 +194,28 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
 
   function mark(): RowMark {
     begin()
-    return { at: sink.at, rows }
+    return { at: sink.at, rows, notes: guard.mark() }
   }
   function back(to: RowMark): void {
     sink.at = to.at
     rows = to.rows
+    guard.rollBack(to.notes)
   }
 
-  function encode(row: unknown): readonly ColumnIssue[] | null {
+  function encodeOne(row: unknown): readonly ColumnIssue[] | null {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       return [issueOf('(row)', `is not an object but ${row === null ? 'null' : Array.isArray(row) ? 'an array' : typeof row}`, row)]
     }
     begin()
     const start = sink.at
     format.beginRow(sink)
-    const issues = writeRow(sink, row as Row)
-    if (issues !== null) {
+    const mark = guard.mark()
+    const wrong = writer.write(sink, row as Row)
+    const more = guard.inspect(row as Row, writer.present)
+    if (wrong !== null || more !== null) {
       sink.at = start
-      return issues
+      guard.rollBack(mark)
+      return [...(wrong ?? []), ...(more ?? [])]
     }
     format.endRow(sink)
     rows++
@@ -191,19 +230,25 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
     get bufferedBytes() {
       return sink.at
     },
-    encode,
+    encode(row) {
+      const issues = encodeOne(row)
+      if (issues === null) guard.commit()
+      return issues
+    },
     encodeAll(all) {
       const before = mark()
       for (const row of all) {
-        const issues = encode(row)
+        const issues = encodeOne(row)
         if (issues === null) continue
         back(before)
         return issues
       }
+      guard.commit()
       return null
     },
     mark,
     back,
+    notes: () => guard.take(),
     take,
     finish() {
       begin()

@@ -1,3 +1,5 @@
+import type { RowNotes } from '../row-notes.ts'
+
 /** One thing wrong with a row. */
 export interface ColumnIssue {
   /** The column's name; `(row)` where it is the row itself. */
@@ -6,12 +8,16 @@ export interface ColumnIssue {
   readonly message: string
   /** The value as JSON, at most 200 characters. */
   readonly value: string
+  /** Whether it ends the load, wherever bad records go. */
+  readonly frozen?: true
 }
 
 /** How far a stream had come, up to the next take. */
 export interface RowMark {
   readonly rows: number
   readonly at: number
+  /** What was left out of rows in hand. */
+  readonly notes: number
 }
 
 /** Turns rows into a COPY stream. Not to be shared between two streams at a time. */
@@ -28,6 +34,8 @@ export interface RowEncoder {
   back(mark: RowMark): void
   /** Rows in the stream so far, those already taken included. */
   readonly rows: number
+  /** What of the rows in the stream the table did not take, since the last call. Ask before `finish`. */
+  notes(): RowNotes | undefined
   /** Bytes that `take` would give. */
   readonly bufferedBytes: number
   /** The stream's bytes since the last take; the header comes with the first. They are the caller's to keep. */

@@ -1,4 +1,4 @@
-import type { ColumnSpec, TableSpec } from '../definitions/column-spec.ts'
+import type { ColumnSpec, TableSpec } from './column-spec.ts'
 
 const time = (name: string, nullable: boolean, description: string): ColumnSpec => ({
   name,

@@ -1,0 +1,62 @@
+import type pg from 'pg'
+import type { TableName } from '../definitions/asset-key.ts'
+import { DataError, MillraceError } from '../errors.ts'
+
+// Readers that come while we wait queue up behind us: so we wait briefly, let them pass, and try again.
+const lockTimeouts = ['50ms', '200ms', '1s']
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
+
+/**
+ * Runs something that locks a table against its readers, in the caller's transaction, trying again with a longer patience.
+ * False when they did not let go of it; nothing is changed then.
+ */
+export async function whenUnlocked(client: pg.ClientBase, run: () => Promise<void>): Promise<boolean> {
+  for (const timeout of lockTimeouts) {
+    await client.query('SAVEPOINT before_lock')
+    try {
+      await client.query(`SET LOCAL lock_timeout = '${timeout}'`)
+      await run()
+      await client.query(`SET LOCAL lock_timeout = 0`)
+      return true
+    } catch (error) {
+      await client.query('ROLLBACK TO SAVEPOINT before_lock')
+      if (codeOf(error) !== '55P03') throw error
+    }
+  }
+  await client.query(`SET LOCAL lock_timeout = 0`)
+  return false
+}
+
+/**
+ * Runs statements that change a table, in the caller's transaction.
+ * @throws DataError `SCHEMA_CHANGE_REFUSED` when Postgres refuses one; MillraceError `TARGET_LOCKED`, retryable, when readers keep the table locked
+ */
+export async function runDdl(client: pg.ClientBase, table: TableName, statements: readonly string[]): Promise<void> {
+  for (const statement of statements) {
+    const done = await whenUnlocked(client, () => explained(table, statement, () => client.query(statement)))
+    if (done) continue
+    throw new MillraceError(`${table.schema}.${table.name} is to be changed, and others keep it locked.`, {
+      code: 'TARGET_LOCKED',
+      retryable: true,
+      hint: 'A transaction that read the table is still open: look for it in pg_stat_activity. The step tries again.',
+    })
+  }
+}
+
+async function explained(table: TableName, statement: string, run: () => Promise<unknown>): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    // Names, types, privileges, values, constraints, what hangs on it: they stay wrong however often they are tried.
+    if (!/^(42|22|23|0A|2B)/.test(codeOf(error))) throw error
+    throw new DataError(
+      `Postgres refuses to change ${table.schema}.${table.name}: ${error instanceof Error ? error.message : String(error)}. It was: ${statement}`,
+      {
+        code: 'SCHEMA_CHANGE_REFUSED',
+        hint: 'Change the asset’s definition back, or alter the table by hand and run again.',
+        cause: error,
+      },
+    )
+  }
+}

@@ -25,6 +25,10 @@ describe('millrace runs', () => {
         `INSERT INTO millrace.check_result (location, asset, name, run_id, passed, blocking, message) VALUES ('shop', 'shop/orders', 'unique_id', $1, false, true, '3 ids are there twice')`,
         [failed],
       )
+      await database.pool.query(
+        `INSERT INTO millrace.event (run_id, asset, kind, level, message, data) VALUES ($1, 'shop/orders', 'schema', 'info', 'The table shop.orders was changed.', $2)`,
+        [failed, { ddl: ['ALTER TABLE "shop"."orders"\n  ADD COLUMN "tags" text[]'] }],
+      )
     })())
 
   test('list shows the newest first, and only those asked for', async ({ database }) => {
@@ -52,11 +56,13 @@ describe('millrace runs', () => {
     expect(stdout).not.toContain('hush')
     expect(stdout).toMatch(/shop\/orders +failed +2 .* 4\.2 s/)
     expect(stdout).toContain('✗ The shop answered 503. (SOURCE_HTTP_STATUS)\n  → Try again later.\n  because: socket hang up')
+    expect(stdout).toContain('The table shop.orders was changed.\n  ALTER TABLE "shop"."orders"\n    ADD COLUMN "tags" text[];\n')
     expect(stdout).toMatch(/unique_id +shop\/orders +failed, blocking +3 ids are there twice/)
     expect(JSON.parse((await runs(database, 'show', failed, '--json')).stdout)).toMatchObject({
       id: failed,
       steps: [{ attempt: 2, error: { code: 'SOURCE_HTTP_STATUS' } }],
       checks: [{ passed: false }],
+      schema: [{ asset: 'shop/orders', ddl: [expect.stringContaining('ADD COLUMN')] }],
     })
     const ambiguous = await runs(database, 'show', '2222')
     expect(ambiguous).toMatchObject({ code: 1, stdout: '' })

@@ -24,6 +24,11 @@ export function readEvents(db: Queryable, runId: string, after: string, limit: n
   return readRows(db, EventRow, `SELECT ${columns} FROM millrace.event WHERE run_id = $1 AND id > $2::bigint ORDER BY event.id LIMIT $3`, [runId, after, limit])
 }
 
+/** What a run did to tables, and what its tables did not take: the first hundred of it. */
+export function readSchemaEvents(db: Queryable, runId: string): Promise<EventRead[]> {
+  return readRows(db, EventRow, `SELECT ${columns} FROM millrace.event WHERE run_id = $1 AND kind = 'schema' ORDER BY event.id LIMIT 100`, [runId])
+}
+
 /** A run's newest events, the oldest of them first. */
 export async function readNewestEvents(db: Queryable, runId: string, limit: number): Promise<EventRead[]> {
   const newest = await readRows(db, EventRow, `SELECT ${columns} FROM millrace.event WHERE run_id = $1 ORDER BY event.id DESC LIMIT $2`, [runId, limit])

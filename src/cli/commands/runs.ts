@@ -2,6 +2,7 @@ import { Command, Option } from '@commander-js/extra-typings'
 import { requestCancel } from '../../catalog/cancel.ts'
 import { createChangeListener } from '../../catalog/change-feed.ts'
 import { createPool } from '../../catalog/database.ts'
+import { readSchemaEvents } from '../../catalog/read/events.ts'
 import { readCheckResults } from '../../catalog/read/assets.ts'
 import { listRuns, readRun, runStatuses } from '../../catalog/read/runs.ts'
 import type { RunRead } from '../../catalog/read/runs.ts'
@@ -87,7 +88,7 @@ function publicRun(run: RunRead): Omit<RunRead, 'createdText'> & { readonly crea
 
 function showCommand() {
   return new Command('show')
-    .description('One run: its steps, attempts, rows, checks and errors.')
+    .description('One run: its steps, attempts, rows, checks, errors, and what it changed of its tables.')
     .argument('<id>', 'the run')
     .option('--json', 'print one object')
     .action(async (id, { json }) => {
@@ -97,7 +98,11 @@ function showCommand() {
         if (run === undefined) throw new MillraceError(`The run ${runId} is gone.`, { code: 'RUN_UNKNOWN' })
         const steps = await readSteps(client, runId)
         const checks = await readCheckResults(client, runId)
-        const text = json === true ? `${JSON.stringify(redact({ ...publicRun(run), steps, checks }), null, 2)}\n` : describeRun(run, steps, checks, Date.now())
+        const schema = await readSchemaEvents(client, runId)
+        const text =
+          json === true
+            ? `${JSON.stringify(redact({ ...publicRun(run), steps, checks, schema: schema.map(({ asset, message, data }) => ({ asset, message, ...data })) }), null, 2)}\n`
+            : describeRun({ run, steps, checks, schema }, Date.now())
         await createStandardOutput().write(text)
       })
     })

@@ -1,4 +1,5 @@
 import type { CheckResultRead } from '../../catalog/read/assets.ts'
+import type { EventRead } from '../../catalog/read/events.ts'
 import type { RunRead } from '../../catalog/read/runs.ts'
 import type { StepRead } from '../../catalog/read/steps.ts'
 import { redact } from '../../redact.ts'
@@ -7,8 +8,16 @@ import { harmless, moment } from '../argument.ts'
 import { describeError } from '../report-error.ts'
 import { formatTable } from '../table-output.ts'
 
+export interface ShownRun {
+  readonly run: RunRead
+  readonly steps: readonly StepRead[]
+  readonly checks: readonly CheckResultRead[]
+  /** What it did to its tables, and what they did not take. */
+  readonly schema: readonly EventRead[]
+}
+
 /** A run as `runs show` prints it. */
-export function describeRun(run: RunRead, steps: readonly StepRead[], checks: readonly CheckResultRead[], now: number): string {
+export function describeRun({ run, steps, checks, schema }: ShownRun, now: number): string {
   const facts = [
     ['Run', run.id],
     ['Status', `${run.status}${run.endedAt === null ? '' : `, ${moment(run.endedAt)}`}`],
@@ -31,8 +40,15 @@ export function describeRun(run: RunRead, steps: readonly StepRead[], checks: re
   ]
   const parts = [facts.map(([name = '', value = '']) => `${name.padEnd(9)} ${harmless(value)}\n`).join(''), stepTable(steps, now)]
   if (checks.length > 0) parts.push(checkTable(checks))
+  if (schema.length > 0) parts.push(schema.map(schemaText).join(''))
   const errors = steps.flatMap((step) => (step.error === null ? [] : [`${step.asset}\n${harmless(describeError(step.error))}\n`]))
   return [...parts, ...errors].join('\n')
+}
+
+function schemaText({ message, data }: EventRead): string {
+  const { ddl } = data
+  const statements = Array.isArray(ddl) ? ddl.map((one) => `  ${String(one).replaceAll('\n', '\n  ')};\n`) : []
+  return harmless(`${message}\n${statements.join('')}`)
 }
 
 function stepTable(steps: readonly StepRead[], now: number): string {

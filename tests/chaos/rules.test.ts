@@ -139,14 +139,34 @@ test('rule 6: what is published batch by batch goes in in order, and is taken al
   expect(await idsOf(client, load.table)).toEqual([1, 2, 3])
 })
 
-test('rule 7: staging and ledger are logged, both', async ({ database: { url } }) => {
-  const { client, next } = await filled(url)
+test.for([false, true])('rule 7: staging and ledger are logged, both; whether the target is unlogged: %s', async (unlogged, { database: { url } }) => {
+  const { client, table, next } = await filled(url, { storage: { unlogged } })
   const staging = stagingTable(next.stepId, 1)
   const { rows } = await client.query(
     `SELECT DISTINCT relpersistence FROM pg_class WHERE oid IN ($1::regclass, 'millrace_load.batch'::regclass, 'millrace_load.step'::regclass)`,
     [`${staging.schema}.${staging.name}`],
   )
   expect(rows).toEqual([{ relpersistence: 'p' }])
+  await next.batch(0, [3])
+  // Made unlogged and swapped in, its rows would be younger than every snapshot that is open: who reads them would see an empty table.
+  expect(howOf(await next.publish(1))).toBe(unlogged ? 'in place: it is unlogged' : 'swapped')
+  expect(await idsOf(client, table)).toEqual([3])
+})
+
+test('what preparing ran is answered again where an attempt before did not get to say it', async ({ database: { url } }) => {
+  const client = await connect(url)
+  const request = { stepId: randomUUID(), generation: 1, table: specOf() }
+  const prepared: (readonly string[])[] = []
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    await client.query('BEGIN')
+    prepared.push((await prepareLoad(client, request)).ddl)
+    await client.query('COMMIT')
+  }
+  expect(prepared[0]).toContainEqual(expect.stringContaining('CREATE TABLE'))
+  expect(prepared[1]).toEqual(prepared[0])
+  await client.query('BEGIN')
+  expect((await prepareLoad(client, { ...request, generation: 2 })).ddl).toEqual([])
+  await client.query('COMMIT')
 })
 
 test('rule 8: a snapshot from between two batches sees the old rows, whole', { timeout: 30_000 }, async ({ database: { url } }) => {

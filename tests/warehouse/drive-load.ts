@@ -40,6 +40,8 @@ export async function drive(pool: pg.Pool, definition: Definition, rows: readonl
   const client = await pool.connect()
   const [stepId, generation] = [randomUUID(), 1]
   try {
+    // Whatever the session's zone is, nothing may depend on it.
+    await client.query(`SET TIME ZONE 'Pacific/Auckland'`)
     await client.query('BEGIN')
     const checked = spec.checks.flatMap((check) => ('columns' in check ? check.columns : []))
     const { ddl, limits } = await prepareLoad(client, { stepId, generation, table: spec.table, checked })

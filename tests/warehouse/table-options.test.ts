@@ -168,6 +168,36 @@ test('a table gets a key that its rows allow, and keeps the one it has', async (
   expect((await drive(pool, { ...definition, primaryKey: ['id', 'name'] }, [])).ddl).toEqual([])
 })
 
+test('what Postgres refuses is said with the statement, and not tried again', async ({ database: { pool } }) => {
+  const name = newName()
+  const columns = z.object({ id: z.int32() })
+  await drive(pool, { key: `options/${name}`, columns }, [{ id: 1 }])
+  await pool.query(`CREATE VIEW options.v_${name} AS SELECT id FROM options.${name}`)
+  await expect(drive(pool, { key: `options/${name}`, columns: z.object({ id: z.int() }) }, [])).rejects.toMatchObject({
+    code: 'SCHEMA_CHANGE_REFUSED',
+    retryable: false,
+    message: expect.stringMatching(/cannot alter type of a column used by a view.*It was: ALTER TABLE/s),
+  })
+})
+
+test('settings of the table change nothing of the rows that fit it', () => {
+  const definition = { key: 'options/same', columns: Row, quarantine: true as const }
+  const { fingerprint } = specOf(definition)
+  const same = specOf({
+    ...definition,
+    schemaContract: 'discard_row',
+    unlogged: true,
+    tablespace: 'x',
+    fillfactor: 50,
+    grants: { select: ['x'] },
+    indexes: ['id'],
+    description: 'x',
+  })
+  expect(same.fingerprint).toBe(fingerprint)
+  expect(specOf({ ...definition, columns: Row.extend({ more: z.int().nullable() }) }).fingerprint).not.toBe(fingerprint)
+  expect(specOf({ ...definition, columns: z.object({ id: z.int32(), name: z.string().nullable() }) }).fingerprint).not.toBe(fingerprint)
+})
+
 test.for<[string, TableSettings, RegExp]>([
   ['a fill factor of 5', { fillfactor: 5 }, /The storage of options\/wrong cannot be: .*fillfactor/s],
   ['a tablespace without a name', { tablespace: '' }, /tablespace/],

@@ -17,10 +17,10 @@ export async function whenUnlocked(client: pg.ClientBase, run: () => Promise<voi
     try {
       await client.query(`SET LOCAL lock_timeout = '${timeout}'`)
       await run()
-      await client.query(`SET LOCAL lock_timeout = 0`)
+      await client.query(`SET LOCAL lock_timeout = 0; RELEASE SAVEPOINT before_lock`)
       return true
     } catch (error) {
-      await client.query('ROLLBACK TO SAVEPOINT before_lock')
+      await client.query('ROLLBACK TO SAVEPOINT before_lock; RELEASE SAVEPOINT before_lock')
       if (codeOf(error) !== '55P03') throw error
     }
   }
@@ -33,8 +33,10 @@ export async function whenUnlocked(client: pg.ClientBase, run: () => Promise<voi
  * @throws DataError `SCHEMA_CHANGE_REFUSED` when Postgres refuses one; MillraceError `TARGET_LOCKED`, retryable, when readers keep the table locked
  */
 export async function runDdl(client: pg.ClientBase, table: TableName, statements: readonly string[]): Promise<void> {
-  for (const statement of statements) {
-    const done = await whenUnlocked(client, () => explained(table, statement, () => client.query(statement)))
+  for (const group of groupsOf(statements)) {
+    const done = await whenUnlocked(client, async () => {
+      for (const statement of group) await explained(table, statement, () => client.query(statement))
+    })
     if (done) continue
     throw new MillraceError(`${table.schema}.${table.name} is to be changed, and others keep it locked.`, {
       code: 'TARGET_LOCKED',
@@ -42,6 +44,24 @@ export async function runDdl(client: pg.ClientBase, table: TableName, statements
       hint: 'A transaction that read the table is still open: look for it in pg_stat_activity. The step tries again.',
     })
   }
+}
+
+/** An index, which takes long, is not built again because another statement waits; the others are done together, as one subtransaction. */
+function groupsOf(statements: readonly string[]): string[][] {
+  const groups: string[][] = []
+  let open: string[] | undefined
+  for (const statement of statements) {
+    if (/^CREATE (UNIQUE )?INDEX/.test(statement)) {
+      open = undefined
+      groups.push([statement])
+    } else if (open === undefined) {
+      open = [statement]
+      groups.push(open)
+    } else {
+      open.push(statement)
+    }
+  }
+  return groups
 }
 
 async function explained(table: TableName, statement: string, run: () => Promise<unknown>): Promise<void> {

@@ -1,10 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import fc from 'fast-check'
 import * as z from 'zod'
 import { bytes, decimal, inet } from '../../../src/definitions/column-types.ts'
 import { expect, test } from '../../support/test.ts'
 import { copyRows, insertRows, printedRows } from './copy-rows.ts'
-import type { Row } from './copy-rows.ts'
 
 const nastyText = [
   '',
@@ -109,57 +106,4 @@ test('citext goes by binary COPY, hstore by text', async ({ database: { pool } }
   const stored = z.object({ id: z.int32(), value: z.string().meta({ postgres: 'hstore' }) })
   await copyRows(pool, 'round_hstore', stored, [{ id: 1, value: '"a\\\\b"=>"c"' }], 'text')
   expect((await pool.query(`SELECT value -> 'a\\b' AS found FROM round_hstore`)).rows).toEqual([{ found: 'c' }])
-})
-
-const text = fc.string({ unit: 'binary', maxLength: 40 }).map((one) => one.replaceAll('\0', ''))
-const moment = fc.date({ min: new Date('0002-01-01T00:00:00Z'), max: new Date('9998-12-31T00:00:00Z'), noInvalidDate: true }).map((one) => one.toISOString())
-const Random = z.object({
-  id: z.int32(),
-  name: z.string(),
-  flag: z.boolean().nullable(),
-  count: z.int(),
-  large: z.bigint(),
-  ratio: z.number(),
-  seenAt: z.iso.datetime().nullish(),
-  day: z.iso.date(),
-  key: z.guid(),
-  names: z.array(z.string().nullable()),
-  numbers: z.array(z.number()).optional(),
-  extra: z.json(),
-  body: bytes(),
-  amount: decimal(14, 4),
-  address: inet(),
-})
-const anyRow: fc.Arbitrary<Row> = fc.record({
-  name: text,
-  flag: fc.option(fc.boolean()),
-  count: fc.maxSafeInteger(),
-  large: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-  ratio: fc.double({ noNaN: true, noDefaultInfinity: true }),
-  seenAt: fc.option(moment),
-  day: moment.map((one) => one.slice(0, 10)),
-  key: fc.uuid(),
-  names: fc.array(fc.option(text), { maxLength: 4 }),
-  numbers: fc.option(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { maxLength: 3 }), { nil: undefined }),
-  extra: fc.jsonValue({ maxDepth: 3 }).map((one) => JSON.parse(JSON.stringify(one).replaceAll(/\\u0000|\\ud[89a-f]../g, '')) as unknown),
-  body: fc.uint8Array({ maxLength: 20 }).map((one) => Buffer.from(one)),
-  amount: fc.bigInt({ min: -(10n ** 14n) + 1n, max: 10n ** 14n - 1n }).map((one) => {
-    const digits = (one < 0n ? -one : one).toString().padStart(5, '0')
-    return `${one < 0n ? '-' : ''}${digits.slice(0, -4)}.${digits.slice(-4)}`
-  }),
-  address: fc.oneof(
-    fc.ipV4(),
-    fc.ipV6().map((one) => one.replace(/%.*/, '')),
-  ),
-})
-
-test('random rows read back from COPY as from an INSERT', async ({ database: { pool } }) => {
-  const seed = Number(process.env['SEED'] ?? randomBytes(4).readUInt32BE())
-  const rows = fc.sample(anyRow, { numRuns: 300, seed }).map((row, id) => ({ ...row, id }))
-  await insertRows(pool, 'random_insert', Random, rows)
-  await copyRows(pool, 'random_binary', Random, rows, 'binary')
-  await copyRows(pool, 'random_text', Random, rows, 'text')
-  const expected = await printedRows(pool, 'random_insert', Random)
-  expect(await printedRows(pool, 'random_binary', Random), `SEED=${String(seed)}`).toEqual(expected)
-  expect(await printedRows(pool, 'random_text', Random), `SEED=${String(seed)}`).toEqual(expected)
 })

@@ -58,19 +58,25 @@ export async function encodeRecords(raw: Buffer, encoding: Encoding): Promise<vo
     pageNumber += 1
     const name = `page ${String(pageNumber)} of batch ${String(claimed.ordinal)} of ${claimed.asset}`
     const parsed = parse(encoding, frame, name, (fault) => bad.push(badLine(fault, frame, counts, name)))
-    // A transform may have changed the record that it was handed, and what is kept is the record as it came: so its page is read once more.
-    let asItCame = transformOne === undefined ? parsed.records : undefined
+    let readAgain: readonly unknown[] | undefined
     const transformContext: TransformContext<unknown> = { config, runId: claimed.runId, runStartedAt: claimed.runStartedAt, page: frame.extra }
     for (let index = 0; index < parsed.records.length; index += 1) {
       const before = encoder.mark()
       const record = frame.tagged ? untag(parsed.records[index]) : parsed.records[index]
+      const copy = transformOne === undefined || frame.tagged ? undefined : flatCopy(record)
       const issues = encodeRecord(encoding, transformOne, record, transformContext) ?? refusals?.(encoder, before) ?? null
       if (issues !== null) {
         const place = `${parsed.locate(index)} of ${name}`
         if (issues.some((issue) => issue.frozen === true)) throw isFrozen(place, own, issues)
         if (!tolerant) throw doesNotFit(place, own, issues)
-        asItCame ??= frame.tagged ? parsed.records : parse(encoding, frame, name, () => undefined).records
-        bad.push({ index: counts.records, place, record: recordJson(asItCame[index]), tagged: frame.tagged, page: frame.extra, issues })
+        // A transform may have changed what it was handed, and what is kept is the record as it came: a flat one was copied, of others the page is read once more.
+        const asItCame =
+          transformOne === undefined || frame.tagged
+            ? parsed.records[index]
+            : isFlat(copy)
+              ? copy
+              : (readAgain ??= parse(encoding, frame, name, () => undefined).records)[index]
+        bad.push({ index: counts.records, place, record: recordJson(asItCame), tagged: frame.tagged, page: frame.extra, issues })
       } else if (encoder.rows === before.rows) {
         counts.filtered += 1
       }
@@ -84,6 +90,15 @@ export async function encodeRecords(raw: Buffer, encoding: Encoding): Promise<vo
       }
     }
   }
+}
+
+function flatCopy(record: unknown): unknown {
+  return typeof record === 'object' && record !== null && !Array.isArray(record) ? { ...record } : record
+}
+
+/** Whether a copy of the fields is a copy of all. */
+function isFlat(copy: unknown): boolean {
+  return typeof copy !== 'object' || copy === null || (!Array.isArray(copy) && Object.values(copy).every((one) => typeof one !== 'object' || one === null))
 }
 
 function parse({ context, tolerant }: Encoding, { format, body, firstLine }: PageFrame, name: string, keepFault: (fault: RecordFault) => void): ParsedPage {

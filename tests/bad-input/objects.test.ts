@@ -119,9 +119,11 @@ describe('what an extractor yields as JavaScript objects', () => {
       key: 'bad/changed',
       columns: z.object({ id: z.int32(), at: z.date() }),
       quarantine: true,
-      extract: () => [{ body: '[{"id":1},{"id":"x"}]', format: { kind: 'json' } }, [{ id: 'y', at: new Date(0) }]],
+      extract: () => [{ body: '[{"id":1},{"id":"x","tags":["a"]},["b"]]', format: { kind: 'json' } }, [{ id: 'y', at: new Date(0) }]],
       transform(record) {
-        const changed = record as { id: unknown }
+        const changed = record as { id: unknown; tags?: string[] }
+        changed.tags?.push('changed')
+        if (Array.isArray(record)) record.push('changed')
         changed.id = `${String(changed.id)} changed`
         if (changed.id === '1 changed') throw new Error('no')
         return changed
@@ -130,6 +132,11 @@ describe('what an extractor yields as JavaScript objects', () => {
     await engine.define([asset])
     await engine.succeed('bad/changed')
     const found = await engine.query(`SELECT record FROM millrace.quarantine WHERE asset = 'bad/changed' ORDER BY id`)
-    expect(found.map((row) => row['record'])).toEqual(['{"id":1}', '{"id":"x"}', '{"id":"y","at":{"$millrace:value":["date","1970-01-01T00:00:00.000Z"]}}'])
+    expect(found.map((row) => row['record'])).toEqual([
+      '{"id":1}',
+      '{"id":"x","tags":["a"]}',
+      '["b"]',
+      '{"id":"y","at":{"$millrace:value":["date","1970-01-01T00:00:00.000Z"]}}',
+    ])
   })
 })

@@ -112,7 +112,9 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
   const target = targetOf(basic)
   const { settings, quarantine } = asset
   if (basic.eachBatch === true && settings.partitionBy !== undefined) {
-    throw new DefinitionError(`${asset.key} is published batch by batch, and cannot be partitioned too: its partitions are made when a whole load is published.`)
+    throw new DefinitionError(
+      `${asset.key} is published batch by batch, and cannot be partitioned too: its partitions are made when a whole load is published.`,
+    )
   }
   const table: TableSpec = {
     ...basic,

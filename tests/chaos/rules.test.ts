@@ -8,7 +8,7 @@ import { recordBatch } from '../../src/catalog/batches.ts'
 import { columnsOf } from '../../src/definitions/columns.ts'
 import { endBackend } from '../../src/warehouse/backend.ts'
 import { loadBatch } from '../../src/warehouse/load-batch.ts'
-import { abandonLoad } from '../../src/warehouse/prepare-load.ts'
+import { abandonLoad, prepareLoad } from '../../src/warehouse/prepare-load.ts'
 import { stagingTable } from '../../src/warehouse/staging.ts'
 import { expect, onTestFinished, test } from '../support/test.ts'
 

@@ -47,7 +47,10 @@ export function describeRun({ run, steps, checks, schema }: ShownRun, now: numbe
 
 function schemaText({ message, data }: EventRead): string {
   const { ddl } = data
-  const statements = Array.isArray(ddl) ? ddl.map((one) => `  ${String(one).replaceAll('\n', '\n  ')};\n`) : []
+  const statements = Array.isArray(ddl) ? ddl.filter((one) => typeof one === 'string').map((one) => `  ${one.replaceAll('
+', '
+  ')};
+`) : []
   return harmless(`${message}\n${statements.join('')}`)
 }
 

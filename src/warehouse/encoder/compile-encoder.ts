@@ -209,12 +209,12 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
     begin()
     const start = sink.at
     format.beginRow(sink)
-    const mark = guard.mark()
+    const inHand = guard.mark()
     const wrong = writer.write(sink, row as Row)
     const more = guard.inspect(row as Row, writer.present)
     if (wrong !== null || more !== null) {
       sink.at = start
-      guard.rollBack(mark)
+      guard.rollBack(inHand)
       return [...(wrong ?? []), ...(more ?? [])]
     }
     format.endRow(sink)

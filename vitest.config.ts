@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   ssr: {
     // 'millrace' means the sources, as it does for the bin in a checkout. Never add 'import' here: it reaches require() too and breaks pg.
-    resolve: { conditions: ['millrace:source', ...defaultServerConditions], externalConditions: ['millrace:source', 'node'] },
+    // Without 'module', which stands for files that only bundlers can read.
+    resolve: {
+      conditions: ['millrace:source', ...defaultServerConditions.filter((one) => one !== 'module')],
+      externalConditions: ['millrace:source', 'node'],
+    },
   },
   test: {
     include: ['tests/**/*.test.ts'],

@@ -12,6 +12,9 @@ const whole = (fallback: number, min: number) => z.coerce.number().int().min(min
 
 const hostNames = /^\s*[^\s,:/@]+\s*(,\s*[^\s,:/@]+\s*)*$/
 
+// A folder, unless it has a scheme.
+const spoolPlaces = /^(redis|rediss?:\/\/\S+|s3:\/\/[a-z0-9][a-z0-9.-]{1,62}(\/\S*)?(\?\S*)?|(?![a-z0-9]+:\/\/).+)$/
+
 const Environment = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DESTINATION_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
@@ -20,7 +23,7 @@ const Environment = z.object({
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   MILLRACE_HOME: z.string().default('.millrace'),
-  MILLRACE_SPOOL: z.string().optional(),
+  MILLRACE_SPOOL: z.string().regex(spoolPlaces, 'a folder, redis, redis://…, rediss://… or s3://bucket/prefix').optional(),
   MILLRACE_PIPELINES: z.string().default('pipelines'),
   MILLRACE_QUEUE_PREFIX: z
     .string()
@@ -40,6 +43,20 @@ const Environment = z.object({
   MILLRACE_QUARANTINE_SETTLED_DAYS: whole(30, 0),
 })
 
+/** Where batch bytes lie on their way from extract to load. */
+export type SpoolPlace =
+  | { readonly kind: 'files'; readonly folder: string }
+  | { readonly kind: 'redis'; readonly url: string; readonly prefix: string }
+  | {
+      readonly kind: 's3'
+      readonly bucket: string
+      readonly prefix: string
+      readonly endpoint: string | undefined
+      readonly region: string | undefined
+      readonly pathStyle: boolean | undefined
+      readonly env: Readonly<Record<string, string | undefined>>
+    }
+
 export interface Config {
   /** The catalogue; undefined means an embedded Postgres below `home`. */
   readonly databaseUrl: string | undefined
@@ -51,7 +68,7 @@ export interface Config {
   readonly logLevel: z.infer<typeof Environment>['LOG_LEVEL']
   /** The folder of everything this installation keeps on disk. */
   readonly home: string
-  readonly spool: string
+  readonly spool: SpoolPlace
   readonly pipelines: string
   readonly queuePrefix: string
   readonly insecure: boolean
@@ -105,7 +122,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     host: value.HOST,
     logLevel: value.LOG_LEVEL,
     home,
-    spool: resolve(folder, value.MILLRACE_SPOOL ?? `${home}/spool`),
+    spool: spoolPlaceOf(value.MILLRACE_SPOOL ?? `${home}/spool`, { folder, redisUrl: value.REDIS_URL, prefix: value.MILLRACE_QUEUE_PREFIX, env }),
     pipelines: resolve(folder, value.MILLRACE_PIPELINES),
     queuePrefix: value.MILLRACE_QUEUE_PREFIX,
     insecure: value.MILLRACE_INSECURE,
@@ -121,4 +138,41 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     quarantineDays: { kept: value.MILLRACE_QUARANTINE_DAYS, settled: value.MILLRACE_QUARANTINE_SETTLED_DAYS },
     env,
   }
+}
+
+interface SpoolSurroundings {
+  readonly folder: string
+  readonly redisUrl: string | undefined
+  readonly prefix: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+function spoolPlaceOf(text: string, { folder, redisUrl, prefix, env }: SpoolSurroundings): SpoolPlace {
+  if (text === 'redis') {
+    if (redisUrl !== undefined) return { kind: 'redis', url: redisUrl, prefix }
+    throw new ConfigError('MILLRACE_SPOOL is redis, and REDIS_URL is not set.', {
+      code: 'CONFIG_INVALID',
+      hint: 'Set REDIS_URL, or name another Redis: MILLRACE_SPOOL=redis://host:6379.',
+    })
+  }
+  if (/^rediss?:/.test(text)) return { kind: 'redis', url: text, prefix }
+  if (!text.startsWith('s3:')) return { kind: 'files', folder: resolve(folder, text) }
+  const { host, pathname, searchParams } = new URL(text)
+  const pathStyle = searchParams.get('pathStyle')
+  return {
+    kind: 's3',
+    bucket: host,
+    prefix: decodeURIComponent(pathname).replace(/^\/+|\/+$/g, ''),
+    endpoint: searchParams.get('endpoint') ?? undefined,
+    region: searchParams.get('region') ?? undefined,
+    pathStyle: pathStyle === null ? undefined : pathStyle === 'true' || pathStyle === '1',
+    env,
+  }
+}
+
+/** A spool's place as people are told it: without its secrets. */
+export function spoolName(place: SpoolPlace): string {
+  if (place.kind === 'files') return place.folder
+  if (place.kind === 'redis') return `redis://${new URL(place.url).host}`
+  return `s3://${place.bucket}${place.prefix === '' ? '' : `/${place.prefix}`}`
 }

@@ -46,7 +46,7 @@ export async function startWorkerHere({ config, installation, logger, locations,
     queuePrefix: config.queuePrefix,
     locations: loaded,
     queueKinds: queues ?? queueKinds,
-    spoolFolder: config.spool,
+    spool: config.spool,
     demo: config.demo,
     // When its run is over, what it has in hand is of other runs: they go on at once elsewhere.
     drainMs: temporary ? 0 : config.drainMs,

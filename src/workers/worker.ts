@@ -3,7 +3,7 @@ import type { Worker } from 'bullmq'
 import { createChangeListener, createChangeNotifier } from '../catalog/change-feed.ts'
 import { createPool } from '../catalog/database.ts'
 import { createManifestReader, publishManifest, recordLocationError } from '../catalog/manifests.ts'
-import { sharedSpoolId } from '../catalog/processes.ts'
+import type { SpoolPlace } from '../config.ts'
 import type { Demo } from '../definitions/location.ts'
 import { storedError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
@@ -12,7 +12,6 @@ import type { QueueKind } from '../queues/jobs.ts'
 import { createQueues } from '../queues/queues.ts'
 import type { Queues } from '../queues/queues.ts'
 import { createBufferPool } from '../spool/buffer-pool.ts'
-import { createFileSpool } from '../spool/file-spool.ts'
 import type { WorkerContext, WorkerLimits } from './context.ts'
 import { restoreFastStrings } from './fast-strings.ts'
 import { handleJob } from './handlers.ts'
@@ -21,6 +20,7 @@ import { createResourceClients } from './resource-clients.ts'
 import { ShutdownError, startSession } from './session.ts'
 import type { Session } from './session.ts'
 import type { Watchdog } from './watchdog.ts'
+import { openWorkerSpool } from './worker-spool.ts'
 
 export interface WorkerOptions {
   readonly databaseUrl: string
@@ -29,7 +29,7 @@ export interface WorkerOptions {
   readonly queuePrefix: string
   readonly locations: LoadedLocations
   readonly queueKinds: readonly QueueKind[]
-  readonly spoolFolder: string
+  readonly spool: SpoolPlace
   readonly demo: boolean
   readonly drainMs: number
   readonly leaseMs: number
@@ -71,14 +71,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     queryTimeoutMs: 0,
     plansKept: false,
   })
-  const spool = createFileSpool(options.spoolFolder)
-  const spoolId = await spool.id()
-  const expected = await sharedSpoolId(pool, spoolId)
-  const problem =
-    spoolId === expected
-      ? undefined
-      : `its spool ${options.spoolFolder} is another one than the other workers': mount the same folder in all of them, or set MILLRACE_SPOOL`
-  if (problem !== undefined) logger.error({ spool: options.spoolFolder }, `this worker takes no stage jobs: ${problem}`)
+  const own = await openWorkerSpool(pool, options.spool, logger).catch(async (error: unknown) => {
+    await Promise.all([pool.end(), destination.end()])
+    throw error
+  })
+  const { spool, problem } = own
   const kinds = options.queueKinds.filter((kind) => problem === undefined || !stageKinds.includes(kind))
   const session = await startSession({
     pool,
@@ -88,7 +85,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       role: 'worker',
       queues: kinds,
       versions: Object.fromEntries(locations.loaded.map((one) => [one.location.name, one.version])),
-      spool: spoolId,
+      spool: own.id,
       problem,
       temporary: options.temporary ?? false,
     },
@@ -135,6 +132,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await session.close()
     await context.listener.close()
     await queues.close()
+    await spool.close()
     await Promise.all([pool.end(), destination.end()])
   }
   try {

@@ -16,6 +16,7 @@ import {
   temporaryFolder,
   test,
 } from '../support/test.ts'
+import { startS3Server } from '../support/s3.ts'
 import type { TestDatabase } from '../support/test.ts'
 import { insertLocation, insertRun } from './catalog-rows.ts'
 
@@ -70,6 +71,19 @@ describe('millrace doctor', () => {
     expect(of('database')[0]?.message).toContain('127.0.0.1:1/catalogue does not answer')
     expect(of('destination')[0]?.fix).toContain('DESTINATION_URL')
     expect(of('queues')[0]).toMatchObject({ level: 'fault', message: expect.stringContaining('ECONNREFUSED') as string })
+  })
+
+  test('looks at a spool in S3 or Redis', async ({ database }) => {
+    const store = await startS3Server()
+    const env = { DATABASE_URL: database.url, ...store.env }
+    const found = await doctor({ ...env, MILLRACE_SPOOL: `s3://${store.bucket}/spool` })
+    expect(found.of('spool')).toContainEqual({ check: 'spool', level: 'ok', message: `s3://${store.bucket}/spool answers` })
+    const missing = await doctor({ ...env, MILLRACE_SPOOL: 's3://no-such-bucket/spool' })
+    expect(missing.code).toBe(1)
+    expect(missing.of('spool')[0]).toMatchObject({ level: 'fault', message: expect.stringContaining('NoSuchBucket'), fix: expect.stringContaining('bucket') })
+    const away = await doctor({ ...env, MILLRACE_SPOOL: 'redis://:hush@127.0.0.1:1' })
+    expect(away.of('spool')[0]).toMatchObject({ level: 'fault', message: expect.stringContaining('redis://127.0.0.1:1 cannot be used') })
+    expect(JSON.stringify(away.findings)).not.toContain('hush')
   })
 
   test('asks for a migration where the schemas are missing or old', async ({ database }) => {

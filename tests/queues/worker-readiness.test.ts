@@ -28,7 +28,7 @@ async function start({ url }: TestDatabase): Promise<Started> {
     queuePrefix: 'unused',
     locations: { loaded: [{ location, manifest: manifestOf(location), version: 'v1' }], broken: [] },
     queueKinds,
-    spoolFolder: await temporaryFolder(),
+    spool: { kind: 'files', folder: await temporaryFolder() },
     demo: false,
     drainMs: 1000,
     leaseMs: 8000,

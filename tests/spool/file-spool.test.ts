@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { createFileSpool } from '../../src/spool/file-spool.ts'
 import type { Spool } from '../../src/spool/spool.ts'
-import { spoolContract } from '../contracts/spool.ts'
+import { entriesOf, spoolContract } from '../contracts/spool.ts'
 import { failureOf } from '../sources/failure.ts'
 import { atFileEnd, expect, temporaryFolder, test } from '../support/test.ts'
 
@@ -22,6 +22,11 @@ spoolContract('files', {
   async damage(spool, { name }, change) {
     const path = join(folderOf(spool), name)
     await writeFile(path, change(await readFile(path)))
+  },
+  async breakOff(spool, name) {
+    const path = join(folderOf(spool), name)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(`${path}.writing-1`, 'half')
   },
 })
 
@@ -76,4 +81,47 @@ test('a full disk is named, leaves what was there readable, and passes when ther
   expect((await spool.read(first)).length).toBe(1000)
   // What the failed write left does not keep the disk full.
   expect((await spool.write('step/1/other', [Buffer.alloc(100_000)], { durable: true })).bytes).toBe(100_000)
+})
+
+test('a folder that nothing is left in goes with the last of it', async () => {
+  const folder = await temporaryFolder()
+  const spool = open(folder)
+  for (const name of ['step/1/a.raw', 'step/2/b.raw']) await spool.write(name, [Buffer.from('x')], { durable: false })
+  await spool.remove('step/1/a.raw')
+  expect(await readdir(join(folder, 'step'))).toEqual(['2'])
+  await spool.remove('step/2/')
+  expect(await readdir(folder)).toEqual([])
+  await Promise.all(
+    Array.from({ length: 50 }, async (_, index) => {
+      const { name } = await spool.write(`step/1/${String(index)}`, [Buffer.from('x')], { durable: false })
+      await spool.remove(name)
+    }),
+  )
+  expect(await readdir(folder)).toEqual([])
+})
+
+test('a volume that is not mounted any more is unreachable, and what is in it is not lost', async () => {
+  const folder = join(await temporaryFolder(), 'volume')
+  const spool = open(folder)
+  await spool.id()
+  const reference = await spool.write('step/1/a.raw', [Buffer.from('kept')], { durable: true })
+  await rename(folder, `${folder}-elsewhere`)
+  await mkdir(folder)
+  const unreachable = { code: 'SPOOL_FAILED', message: expect.stringContaining('its id is gone'), hint: expect.stringContaining('Mount') }
+  expect(await failureOf(spool.read(reference))).toMatchObject(unreachable)
+  expect(await failureOf(spool.write('step/1/b.raw', [Buffer.from('x')], { durable: true }))).toMatchObject(unreachable)
+  expect(await readdir(folder)).toEqual([])
+  await rm(folder, { recursive: true })
+  await rename(`${folder}-elsewhere`, folder)
+  expect(String(await spool.read(reference))).toBe('kept')
+})
+
+test('a write that would leave less than it must counts the disk as full, and leaves nothing', async () => {
+  const folder = await temporaryFolder()
+  const spool = open(folder)
+  const { bavail, bsize } = await statfs(folder)
+  expect(await failureOf(spool.write('step/1/a.raw', [Buffer.alloc(1000)], { durable: true, leave: bavail * bsize * 2 }))).toMatchObject({ code: 'SPOOL_FULL' })
+  expect(await entriesOf(spool)).toEqual([])
+  await spool.write('step/1/a.raw', [Buffer.alloc(1000)], { durable: true, leave: 1000 })
+  expect(await entriesOf(spool)).toHaveLength(1)
 })

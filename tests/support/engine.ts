@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import { onTestFinished } from 'vitest'
 import { requestCancel } from '../../src/catalog/cancel.ts'
+import type { SpoolPlace } from '../../src/config.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
 import type { Location, LocationOptions } from '../../src/definitions/location.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
@@ -32,6 +33,8 @@ export interface EngineOptions {
   /** `sweeper` repairs and keeps no schedules (default); `none` leaves lost work lost. */
   readonly producers?: 'all' | 'sweeper' | 'none'
   readonly leaseMs?: number
+  /** Default: files in `spoolFolder`. */
+  readonly spool?: SpoolPlace
 }
 
 export interface WorkerSettings {
@@ -110,6 +113,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   // Several engines of a file share one Redis; none may see another's jobs.
   const prefix = `${queuePrefix}-${randomBytes(3).toString('hex')}`
   const spoolFolder = await temporaryFolder()
+  const spool = options.spool ?? { kind: 'files', folder: spoolFolder }
   const queues = createQueues({ databaseUrl: database.url, redisUrl: redis, prefix, logger: testLogger })
   stops.push(() => queues.close())
   const leaseMs = options.leaseMs ?? 8000
@@ -131,7 +135,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         destinationUrl: database.url,
         locations: { loaded: [{ location, manifest: manifestOf(location), version: settings.version ?? 'v1' }], broken: [] },
         queueKinds: settings.queues ?? queueKinds,
-        spoolFolder,
+        spool,
         demo: false,
         drainMs: settings.drainMs ?? 1000,
         limits: { batchBytes: settings.batchBytes ?? 64 * 1024, window: settings.window ?? 4, maxRecordBytes: settings.maxRecordBytes ?? 16 * 1024 * 1024 },

@@ -6,17 +6,19 @@ import { bytes } from '../../ui/format.ts'
 import { reasonOf } from '../with-client.ts'
 import { fault, ok, warning } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { examineSpool } from './spool.ts'
 
 /** Below these many bytes free: batches of a few runs fit no more; soon they will not. */
 const tooLittle = 256 * 1024 * 1024
 const scarce = 2 * 1024 * 1024 * 1024
 
-/** Node.js, and the disks of home and spool. */
-export async function examineMachine(config: Config): Promise<Finding[]> {
-  return [
-    nodeVersion(process.versions.node),
-    ...(await Promise.all([diskSpace('home', config.home, 'MILLRACE_HOME'), diskSpace('spool', config.spool, 'MILLRACE_SPOOL')])),
-  ]
+/** Node.js, the disk of home, and the spool or its disk. */
+export async function examineMachine({ home, spool }: Config): Promise<Finding[]> {
+  const [ofHome, ofSpool] = await Promise.all([
+    diskSpace('home', home, 'MILLRACE_HOME'),
+    spool.kind === 'files' ? diskSpace('spool', spool.folder, 'MILLRACE_SPOOL').then((one) => [one]) : examineSpool(spool),
+  ])
+  return [nodeVersion(process.versions.node), ofHome, ...ofSpool]
 }
 
 export function nodeVersion(version: string): Finding {

@@ -6,7 +6,8 @@ import type { LocationRead } from '../../catalog/read/locations.ts'
 import { readLiveProcesses } from '../../catalog/read/processes.ts'
 import type { ProcessRead } from '../../catalog/read/processes.ts'
 import { readSchedules } from '../../catalog/read/schedules.ts'
-import type { Config } from '../../config.ts'
+import { spoolName } from '../../config.ts'
+import type { Config, SpoolPlace } from '../../config.ts'
 import { queueKinds } from '../../queues/jobs.ts'
 import { moment } from '../argument.ts'
 import { reasonOf } from '../with-client.ts'
@@ -64,23 +65,31 @@ async function spoolFindings(client: pg.Client, config: Config): Promise<Finding
              WHERE role = 'worker' AND lease_until > clock_timestamp() AND spool IS NOT NULL) AS seen`,
   )
   const { shared = null, seen = [] } = rows[0] ?? {}
-  const mine = await readFile(join(config.spool, 'id'), 'utf8').then(
-    (id) => id.trim(),
-    () => null,
-  )
+  const mine = await ownSpoolId(config.spool)
   if (seen.length > 1 || (shared !== null && seen.some((id) => id !== shared))) {
     return [
       fault(
         'spool',
         `workers see ${String(new Set([...seen, ...(shared === null ? [] : [shared])]).size)} different spools: batches of one are not found by the other`,
-        'Mount one folder for all workers and point MILLRACE_SPOOL to it.',
+        'Set MILLRACE_SPOOL alike for all workers; where it is a folder, mount the same one.',
       ),
     ]
   }
   if (shared !== null && mine !== null && mine !== shared) {
-    return [warning('spool', `${config.spool} is not the spool that the workers share`, 'Start no worker from here, or point MILLRACE_SPOOL to theirs.')]
+    return [
+      warning('spool', `${spoolName(config.spool)} is not the spool that the workers share`, 'Start no worker from here, or point MILLRACE_SPOOL to theirs.'),
+    ]
   }
   return [ok('spool', seen.length === 0 ? 'no worker uses one at the moment' : 'all workers share one')]
+}
+
+/** The id of a folder. What is no folder is the same from everywhere, and would have to be made to be asked. */
+async function ownSpoolId(place: SpoolPlace): Promise<string | null> {
+  if (place.kind !== 'files') return null
+  return readFile(join(place.folder, 'id'), 'utf8').then(
+    (id) => id.trim(),
+    () => null,
+  )
 }
 
 function locationFindings(locations: readonly LocationRead[]): Finding[] {

@@ -47,10 +47,7 @@ export function describeRun({ run, steps, checks, schema }: ShownRun, now: numbe
 
 function schemaText({ message, data }: EventRead): string {
   const { ddl } = data
-  const statements = Array.isArray(ddl) ? ddl.filter((one) => typeof one === 'string').map((one) => `  ${one.replaceAll('
-', '
-  ')};
-`) : []
+  const statements = Array.isArray(ddl) ? ddl.filter((one) => typeof one === 'string').map((one) => `  ${one.replaceAll('\n', '\n  ')};\n`) : []
   return harmless(`${message}\n${statements.join('')}`)
 }
 

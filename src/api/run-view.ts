@@ -58,7 +58,7 @@ export const Step = z
     startedAt: instant.nullable(),
     endedAt: instant.nullable(),
     error: Failure.nullable(),
-    waitsFor: Wait.nullable().meta({ description: 'Why nobody works on it; null while somebody does, and when it is over.' }),
+    waitsFor: Wait.nullable().meta({ description: 'Why it does not go on; null while it does, and when it is over.' }),
   })
   .meta({ id: 'Step' })
 export type Step = z.output<typeof Step>

@@ -4,10 +4,10 @@ import type { StepRead } from '../catalog/read/steps.ts'
 import { endedStatuses } from '../catalog/step-states.ts'
 import type { StepStatus } from '../catalog/step-states.ts'
 
-/** Why a step is not being worked on. */
+/** Why a step does not go on. */
 export const Wait = z
   .object({
-    reason: z.enum(['upstream', 'no-worker', 'retry', 'queue']),
+    reason: z.enum(['upstream', 'no-worker', 'retry', 'queue', 'spool']),
     message: z.string(),
     upstream: z.array(z.string()).optional().meta({ description: 'The assets that must be done first.' }),
     queues: z.array(z.string()).optional().meta({ description: 'The queues that it is in.' }),
@@ -33,9 +33,10 @@ const queueOf: Record<StepStatus, string | null> = {
 }
 const over: ReadonlySet<StepStatus> = new Set(endedStatuses)
 
-/** Why a step waits, or null while it is being worked on or over. */
+/** Why a step waits, or null while it goes on or is over. */
 export function waitOf(step: StepRead, steps: readonly StepRead[], processes: readonly ProcessRead[]): Wait | null {
   if (over.has(step.status)) return null
+  if (step.spoolWait !== null) return { reason: 'spool', message: step.spoolWait }
   if (step.status === 'waiting') {
     const upstream = step.upstream.filter((key) => steps.find((other) => other.asset === key)?.status !== 'succeeded')
     if (upstream.length > 0) return { reason: 'upstream', message: `Waits for ${upstream.join(', ')}.`, upstream }

@@ -16,8 +16,9 @@ function describeStep(step: StepProgress): string {
   const attempt = step.attempt > 1 ? `  attempt ${String(step.attempt)}` : ''
   const wait = step.status === 'retrying' && step.resumesAt !== null ? `  again at ${step.resumesAt.slice(11, 19)}` : ''
   const error = step.error !== null && step.status === 'retrying' ? `  after: ${step.error.message}` : ''
+  const spool = step.spoolWait === null ? '' : `  ${step.spoolWait}`
   const rows = counted > 0 || step.status === 'succeeded' ? `  ${whole.format(counted)} rows${rate}` : ''
-  return `${step.asset}  ${step.status}${rows}${stages}${attempt}${wait}${error}`
+  return `${step.asset}  ${step.status}${rows}${stages}${attempt}${wait}${error}${spool}`
 }
 
 export function createProgressOutput(stream: NodeJS.WriteStream, terminal: boolean): ProgressOutput {
@@ -42,16 +43,17 @@ function onTerminal(stream: NodeJS.WriteStream): ProgressOutput {
 const everyMs = 2000
 
 function asLines(stream: NodeJS.WriteStream): ProgressOutput {
-  const last = new Map<string, { status: string; at: number }>()
+  const last = new Map<string, { status: string; waits: boolean; at: number }>()
   return {
     show(progress) {
       const now = performance.now()
       for (const step of progress.steps) {
         const before = last.get(step.asset)
         if (step.status === 'waiting' && before === undefined) continue
-        const moved = before?.status !== step.status
+        const waits = step.spoolWait !== null
+        const moved = before?.status !== step.status || before.waits !== waits
         if (!moved && (now - before.at < everyMs || step.recorded === 0)) continue
-        last.set(step.asset, { status: step.status, at: now })
+        last.set(step.asset, { status: step.status, waits, at: now })
         stream.write(`${describeStep(step)}\n`)
       }
     },

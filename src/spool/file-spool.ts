@@ -45,17 +45,19 @@ export function createFileSpool(root: string): Spool {
       throw spoolFull(root)
     },
     async read(reference, into) {
+      const path = join(root, reference.name)
       try {
-        const bytes = await readWhole(join(root, reference.name), reference, into)
+        const bytes = await readWhole(path, reference, into).catch(async (error: unknown) => {
+          if (codeOf(error) !== 'ENOENT') throw error
+          await expectMounted()
+          // Once more: the volume may have come back between the two.
+          return readWhole(path, reference, into)
+        })
         expectChecksum(reference.name, bytes, reference.crc)
         return bytes
       } catch (error) {
         if (error instanceof SpoolLostError) throw error
-        if (codeOf(error) !== 'ENOENT') throw spoolFailed(root, error)
-        await expectMounted().catch((failure: unknown) => {
-          throw spoolFailed(root, failure)
-        })
-        throw new SpoolLostError(reference.name, 'is gone', error)
+        throw codeOf(error) === 'ENOENT' ? new SpoolLostError(reference.name, 'is gone', error) : spoolFailed(root, error)
       }
     },
     async remove(prefix) {

@@ -16,6 +16,8 @@ import type { CutBatch } from './batch-cutter.ts'
 import { callUserCode } from './failure.ts'
 import { parseConfig } from './parse-config.ts'
 import { quarantinedPages } from './redrive.ts'
+import { dropSpooled, untilSpooled } from './spooling.ts'
+import type { Patience } from './spooling.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
 import { judgeVersion } from './versions.ts'
@@ -25,6 +27,8 @@ import { doWork, giveBack } from './work.ts'
 
 /** How long an extractor that was told to stop may take before it is left behind. */
 const graceMs = 2000
+/** How many times as large as its raw bytes a batch's rows may be, so that they fit into a spool that takes no more raw bytes. */
+const roomForRows = 4
 
 /** Pulls a step's pages from its source, spools them as batches, and records each for transform. */
 export async function extract(context: WorkerContext, payload: Payload<'extract'>): Promise<void> {
@@ -92,7 +96,7 @@ async function pullUntil(context: WorkerContext, claimed: ClaimedStep, own: OwnA
     await until(() => writing)
     await until(() => waitForWindow(context, claimed, signal))
     if (growing && batch.position === undefined) throw positionMissing(claimed.asset)
-    writing = write(context, claimed, batch)
+    writing = write(context, claimed, batch, { signal, timeoutMs: own.asset.timeoutMs })
     writing.catch(() => undefined)
   }
   const iterator = iteratorOf(pages)
@@ -109,7 +113,9 @@ async function pullUntil(context: WorkerContext, claimed: ClaimedStep, own: OwnA
     if (rest !== undefined) await flush(rest)
     await until(() => writing)
   } catch (error) {
-    // Let a write under way settle first: a batch recorded after this attempt was given up would be fenced, but its file would lie about.
+    // Whoever waits for the spool stops waiting. A write under way settles first: a batch recorded after this attempt was given up would be
+    // fenced, but its file would lie about.
+    stop.abort(error)
     await Promise.allSettled([writing])
     await leave(iterator, stop, error)
     throw error
@@ -147,15 +153,17 @@ function positionMissing(asset: string): MillraceError {
   })
 }
 
-async function write(context: WorkerContext, claimed: ClaimedStep, batch: CutBatch): Promise<void> {
-  const name = `${claimed.stepId}/${String(claimed.generation)}/${randomUUID()}.raw`
-  const raw = await context.spool.write(name, [batch.bytes], { durable: true })
+async function write(context: WorkerContext, claimed: ClaimedStep, batch: CutBatch, patience: Patience): Promise<void> {
+  const name = `${claimed.stepId}/${String(claimed.generation)}/${String(claimed.claim)}-${randomUUID()}.raw`
+  // Room for its rows stays free: a spool full of raw bytes could never be emptied.
+  const room = roomForRows * Math.max(context.limits.batchBytes, batch.bytes.length)
+  const raw = await untilSpooled(context, claimed, patience, () => context.spool.write(name, [batch.bytes], { durable: true, leave: room }))
   batch.release()
   faultPoint('extract.spooled')
   const { position, cursor } = batch
   const pointer = await recordBatch(context.pool, { stepId: claimed.stepId, claim: claimed.claim, raw, position, cursor })
   if (pointer === undefined) {
-    await context.spool.remove(name)
+    dropSpooled(context, name)
     throw new FencedError(`the step ${claimed.stepId}`)
   }
   faultPoint('extract.recorded')

@@ -16,6 +16,7 @@ import type { DirectLoad, LoadBatchRequest, LoadOutcome } from '../warehouse/loa
 import type { WorkerContext } from './context.ts'
 import { withDestination } from './destination.ts'
 import { beginAtMovedCursor, publish } from './publish.ts'
+import { dropSpooled } from './spooling.ts'
 import { tableSpecOf } from './table-spec.ts'
 import { Reference } from './transform.ts'
 import { doWork } from './work.ts'
@@ -68,6 +69,8 @@ async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, client
   if (outcome === 'fenced' || outcome === 'early') throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
   faultPoint('load.committed')
   const marked = await markLoaded(context.pool, claimed.batchId)
+  // Its rows are in the ledger's transaction: nobody reads it again, and a spool that is full gets room.
+  dropSpooled(context, Reference.parse(claimed.raw).name, reference.name)
   faultPoint('load.acknowledged')
   const next = table.table.eachBatch === true ? await nextInOrder(context.pool, claimed.batchId) : undefined
   if (next !== undefined) await context.queues.enqueue(claimed.location, 'load', next)

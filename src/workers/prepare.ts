@@ -9,6 +9,7 @@ import type { Prepared } from '../warehouse/prepare-load.ts'
 import { schemaEvents } from './schema-events.ts'
 import type { WorkerContext } from './context.ts'
 import { withDestination } from './destination.ts'
+import { dropSpooled } from './spooling.ts'
 import { tableSpecOf } from './table-spec.ts'
 import { doWork } from './work.ts'
 
@@ -43,7 +44,7 @@ export async function prepare(context: WorkerContext, payload: Payload<'prepare'
         await client.query('ROLLBACK').catch(() => undefined)
         throw error
       }
-      if (claimed.generation > 1) await context.spool.remove(`${claimed.stepId}/${String(claimed.generation - 1)}/`)
+      if (claimed.generation > 1) dropSpooled(context, `${claimed.stepId}/${String(claimed.generation - 1)}/`)
       const { runId, stepId, claim, asset } = claimed
       const events = schemaEvents(table, prepared).map((event) => ({ runId, stepId, asset, ...event }))
       const due = await markPrepared(context.pool, { stepId, claim, limits: prepared.limits, events, cursorFrom: prepared.cursor, loaded: prepared.loaded })

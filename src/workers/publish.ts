@@ -14,6 +14,7 @@ import type { WorkerContext } from './context.ts'
 import { withDestination } from './destination.ts'
 import { judgeQuarantine } from './quarantine.ts'
 import { publishedEvents } from './schema-events.ts'
+import { dropSpooled } from './spooling.ts'
 import { tableSpecOf } from './table-spec.ts'
 import { doWork } from './work.ts'
 import type { Claimed } from './work.ts'
@@ -90,7 +91,5 @@ export function stepResultOf(asset: string, result: PublishResult) {
 export async function followUp(context: WorkerContext, stepId: string, end: StepEnd | undefined): Promise<void> {
   if (end === undefined) return
   await Promise.all(end.due.map((step) => enqueueStep(context.queues, step)))
-  await context.spool
-    .remove(`${stepId}/`)
-    .catch((error: unknown) => context.logger.warn({ err: error }, 'spool files of an ended step not removed; the sweep will'))
+  dropSpooled(context, `${stepId}/`)
 }

@@ -17,6 +17,8 @@ import { encodeRecords } from './encode-records.ts'
 import { borrowEncoder, returnEncoder } from './encoders.ts'
 import { quarantine } from './quarantine.ts'
 import { limitsOf } from './table-spec.ts'
+import { dropSpooled, untilSpooled } from './spooling.ts'
+import type { Patience } from './spooling.ts'
 import { judgeVersion } from './versions.ts'
 import type { OwnAsset } from './versions.ts'
 import { doWork, giveBack } from './work.ts'
@@ -74,7 +76,7 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
   const notes = encoder.notes()
   chunks.push(encoder.finish())
   faultPoint('transform.middle')
-  const encoded = await store(context, claimed, chunks, encoder.format)
+  const encoded = await store(context, claimed, { signal, timeoutMs: own.asset.timeoutMs }, chunks, encoder.format)
   // Only now: its last bytes lie in its own buffer. One that threw is dropped with its half a stream.
   returnEncoder(own, encoder, limits)
   faultPoint('transform.spooled')
@@ -87,7 +89,7 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
     quarantined: bad.length,
   })
   if (pointer === undefined) {
-    await context.spool.remove(encoded.name)
+    dropSpooled(context, encoded.name)
     throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
   }
   faultPoint('transform.encoded')
@@ -97,10 +99,11 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
 async function store(
   context: WorkerContext,
   claimed: ClaimedBatch,
+  patience: Patience,
   chunks: readonly Uint8Array[],
   format: string,
 ): Promise<SpoolReference & { format: string }> {
-  const name = `${claimed.stepId}/${String(claimed.generation)}/${randomUUID()}.copy`
+  const name = `${claimed.stepId}/${String(claimed.generation)}/${claimed.batchId}-${String(claimed.claim)}-${randomUUID()}.copy`
   // Not durable: what a crash of the machine takes is made again from the raw bytes.
-  return { ...(await context.spool.write(name, chunks, { durable: false })), format }
+  return { ...(await untilSpooled(context, claimed, patience, () => context.spool.write(name, chunks, { durable: false }))), format }
 }

@@ -6,15 +6,20 @@ import { RetryPolicy } from '../definitions/retry.ts'
 import { FencedError, MillraceError } from '../errors.ts'
 import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { JobName } from '../queues/jobs.ts'
+import { SpoolUnavailableError } from '../spool/spool-unavailable-error.ts'
 import { CheckFailedError } from '../warehouse/checks.ts'
 import type { WorkerContext } from './context.ts'
 import { isConnectionLoss, UserCodeError } from './failure.ts'
 import { ShutdownError } from './session.ts'
+import { tellSpoolWait } from './spooling.ts'
 
 export type Claimed = ClaimedStep | ClaimedBatch
 
 // The page came broken from the source: transforming the same bytes again would fail again.
 const brokenPage = new Set(['PAGE_TRUNCATED', 'PAGE_NOT_JSON', 'PAGE_NOT_UTF8'])
+
+/** How long work that needs a spool which does not answer stays in its queue, in ms. */
+const spoolAwayMs = 3000
 
 const isBatch = (claimed: Claimed): claimed is ClaimedBatch => 'batchId' in claimed
 
@@ -25,7 +30,7 @@ class StepFailedError extends Error {
 
 /**
  * Runs one piece of claimed work and settles what became of it: whoever lost its claim says nothing, a stopping worker or a lost database
- * gives the work back, anything else is the step's failure.
+ * or spool gives the work back, anything else is the step's failure.
  */
 export async function doWork(context: WorkerContext, job: JobName, claimed: Claimed, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const work = context.session.begin({
@@ -67,6 +72,12 @@ async function settle(context: WorkerContext, job: JobName, claimed: Claimed, re
     // Not awaited when the database is away: the queue's job must not wait for it.
     const releasing = session.untilDone('giving work back', () => giveBack(context, job, claimed, later))
     if (error instanceof ShutdownError) await releasing
+    return
+  }
+  if (own && error instanceof SpoolUnavailableError) {
+    // What is in the spool is not lost because it cannot be read now: it is tried again, and no attempt is counted.
+    await tellSpoolWait(context, claimed, error)
+    void session.untilDone('giving work back', () => giveBack(context, job, claimed, spoolAwayMs))
     return
   }
   let end: (StepEnd & { failed: boolean }) | undefined

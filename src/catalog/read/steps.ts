@@ -18,6 +18,8 @@ const StepRow = z.object({
   claimed: z.boolean(),
   sealed: z.boolean(),
   error: failure,
+  /** Why it waits for the spool, while somebody says so. */
+  spoolWait: z.string().nullable(),
   startedAt: time.nullable(),
   endedAt: time.nullable(),
   /** How many batches came as far as each stage, or further. */
@@ -40,7 +42,9 @@ export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
     StepRow,
     `SELECT step.id, step.location, step.asset, step.kind, step.upstream, step.status, step.version, step.attempt, step.next_attempt_at AS "nextAttemptAt",
             EXISTS (SELECT FROM millrace.process WHERE process.id = step.claimed_by AND process.lease_until > clock_timestamp()) AS claimed,
-            step.sealed_at IS NOT NULL AS sealed, step.error, step.started_at AS "startedAt", step.ended_at AS "endedAt",
+            step.sealed_at IS NOT NULL AS sealed, step.error,
+            -- said anew every few seconds while it is so
+            CASE WHEN step.spool_waited_at > clock_timestamp() - interval '20 s' THEN step.spool_wait END AS "spoolWait", step.started_at AS "startedAt", step.ended_at AS "endedAt",
             GREATEST(stages.recorded, step.batches) AS recorded,
             -- all of a step that succeeded went the whole way, also when its batches are no longer kept
             CASE WHEN step.status = 'succeeded' THEN GREATEST(stages.recorded, step.batches) ELSE stages.encoded END AS encoded,

@@ -1,9 +1,11 @@
 import { Command, Option } from '@commander-js/extra-typings'
+import { waitOf } from '../../api/waits.ts'
 import { requestCancel } from '../../catalog/cancel.ts'
 import { createChangeListener } from '../../catalog/change-feed.ts'
 import { createPool } from '../../catalog/database.ts'
 import { readSchemaEvents } from '../../catalog/read/events.ts'
 import { readCheckResults } from '../../catalog/read/assets.ts'
+import { readLiveProcesses } from '../../catalog/read/processes.ts'
 import { listRuns, readRun, runStatuses } from '../../catalog/read/runs.ts'
 import type { RunRead } from '../../catalog/read/runs.ts'
 import { readSteps } from '../../catalog/read/steps.ts'
@@ -96,7 +98,9 @@ function showCommand() {
         const runId = await findRun(client, id)
         const run = await readRun(client, runId)
         if (run === undefined) throw new MillraceError(`The run ${runId} is gone.`, { code: 'RUN_UNKNOWN' })
-        const steps = await readSteps(client, runId)
+        const read = await readSteps(client, runId)
+        const processes = await readLiveProcesses(client)
+        const steps = read.map((step) => ({ ...step, spoolWait: undefined, waitsFor: waitOf(step, read, processes) }))
         const checks = await readCheckResults(client, runId)
         const schema = await readSchemaEvents(client, runId)
         const text =

@@ -1,3 +1,4 @@
+import type { Wait } from '../../api/waits.ts'
 import type { CheckResultRead } from '../../catalog/read/assets.ts'
 import type { EventRead } from '../../catalog/read/events.ts'
 import type { RunRead } from '../../catalog/read/runs.ts'
@@ -8,9 +9,12 @@ import { harmless, moment } from '../argument.ts'
 import { describeError } from '../report-error.ts'
 import { formatTable } from '../table-output.ts'
 
+/** A step, and why it does not go on. */
+type ShownStep = Omit<StepRead, 'spoolWait'> & { readonly waitsFor: Wait | null }
+
 export interface ShownRun {
   readonly run: RunRead
-  readonly steps: readonly StepRead[]
+  readonly steps: readonly ShownStep[]
   readonly checks: readonly CheckResultRead[]
   /** What it did to its tables, and what they did not take. */
   readonly schema: readonly EventRead[]
@@ -39,6 +43,8 @@ export function describeRun({ run, steps, checks, schema }: ShownRun, now: numbe
         ]),
   ]
   const parts = [facts.map(([name = '', value = '']) => `${name.padEnd(9)} ${harmless(value)}\n`).join(''), stepTable(steps, now)]
+  const waits = steps.flatMap(({ asset, waitsFor }) => (waitsFor === null ? [] : [`${asset}: ${harmless(waitsFor.message)}\n`]))
+  if (waits.length > 0) parts.push(waits.join(''))
   if (checks.length > 0) parts.push(checkTable(checks))
   if (schema.length > 0) parts.push(schema.map(schemaText).join(''))
   const errors = steps.flatMap((step) => (step.error === null ? [] : [`${step.asset}\n${harmless(describeError(step.error))}\n`]))
@@ -51,7 +57,7 @@ function schemaText({ message, data }: EventRead): string {
   return harmless(`${message}\n${statements.join('')}`)
 }
 
-function stepTable(steps: readonly StepRead[], now: number): string {
+function stepTable(steps: readonly ShownStep[], now: number): string {
   const columns = [
     { name: 'step' },
     { name: 'status' },

@@ -19,6 +19,7 @@ import type { LoadedLocation, LoadedLocations } from './load-locations.ts'
 import { createResourceClients } from './resource-clients.ts'
 import { ShutdownError, startSession } from './session.ts'
 import type { Session } from './session.ts'
+import { startSpoolSweeper } from './sweep-spool.ts'
 import type { Watchdog } from './watchdog.ts'
 import { openWorkerSpool } from './worker-spool.ts'
 
@@ -34,6 +35,8 @@ export interface WorkerOptions {
   readonly drainMs: number
   readonly leaseMs: number
   readonly limits: WorkerLimits
+  /** How often one of the workers removes what was left behind in the spool, in ms. Default: 10 minutes. */
+  readonly spoolSweepMs?: number
   readonly env: Readonly<Record<string, string | undefined>>
   /** It ends with the one run that it was started for. */
   readonly temporary?: boolean
@@ -123,8 +126,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   // By now all that may slow them down is loaded.
   restoreFastStrings()
   const workers = kinds.flatMap((kind) => locations.loaded.map((one) => startQueueWorker(context, one, kind)))
+  // Whoever sees another spool than the others knows nothing about what is in it; one that ends with its run leaves it to the others.
+  const sweeper = problem === undefined && options.temporary !== true ? startSpoolSweeper({ pool, spool, logger }, options.spoolSweepMs ?? 600_000) : undefined
   const stop = async (): Promise<void> => {
     unsubscribe()
+    await sweeper?.stop()
     await drain(workers, session, options.drainMs, logger)
     await context.resources.close()
     await Promise.all([...demos.values()].map((demo) => demo.stop()))

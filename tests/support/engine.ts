@@ -47,6 +47,8 @@ export interface WorkerSettings {
   readonly maxRecordBytes?: number
   readonly env?: Readonly<Record<string, string>>
   readonly drainMs?: number
+  /** Default: that of workers, which no test lives to see. */
+  readonly spoolSweepMs?: number
 }
 
 export interface StepView {
@@ -140,6 +142,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         drainMs: settings.drainMs ?? 1000,
         limits: { batchBytes: settings.batchBytes ?? 64 * 1024, window: settings.window ?? 4, maxRecordBytes: settings.maxRecordBytes ?? 16 * 1024 * 1024 },
         env: settings.env ?? {},
+        ...(settings.spoolSweepMs === undefined ? {} : { spoolSweepMs: settings.spoolSweepMs }),
       }
       const worker = await startWorker(workerOptions)
       let stopping: Promise<void> | undefined

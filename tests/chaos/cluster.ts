@@ -9,6 +9,8 @@ import { createLogger } from '../../src/logger.ts'
 import { launch } from '../../src/producers/launch/launch.ts'
 import type { Backend, DurablePostgres, RedisServer, SpawnedMillrace } from '../support/test.ts'
 import { atFileEnd, createDurablePostgres, spawnMillrace, startRedisServer, temporaryFolder, waitFor } from '../support/test.ts'
+import { startChaosSpool } from './chaos-spool.ts'
+import type { ChaosSpool, SpoolKind } from './chaos-spool.ts'
 import { startReaders } from './readers.ts'
 import type { Readers } from './readers.ts'
 import { startChaosSource } from './source.ts'
@@ -50,7 +52,9 @@ export interface Cluster {
   readonly pool: pg.Pool
   readonly source: ChaosSource
   readonly readers: Readers
+  /** The folder of its spool, where that is files. */
   readonly spool: string
+  readonly batches: ChaosSpool
   /** Only on the Redis backend. */
   readonly redis: ChaosRedis | undefined
   start(role: Role, options?: StartOptions): Promise<Member>
@@ -94,13 +98,20 @@ export interface ClusterOptions {
   readonly leaseSeconds?: number
   /** How many members of each role; default one worker of each kind and two producers. */
   readonly members?: Readonly<Partial<Record<Role, number>>>
+  /** Where batches lie on their way; default files. */
+  readonly spool?: SpoolKind
 }
 
 /** Starts a cluster with its database, queues, source and readers; all of it ends with the test file. */
-export async function startCluster({ backend, leaseSeconds = 3, members = {} }: ClusterOptions): Promise<Cluster> {
+export async function startCluster({ backend, leaseSeconds = 3, members = {}, spool: spoolKind = 'files' }: ClusterOptions): Promise<Cluster> {
   const folder = await temporaryFolder()
   const spool = join(folder, 'spool')
-  const [database, redis, source] = await Promise.all([createDurablePostgres(), backend === 'redis' ? startChaosRedis() : undefined, startChaosSource()])
+  const [database, redis, source, batches] = await Promise.all([
+    createDurablePostgres(),
+    backend === 'redis' ? startChaosRedis() : undefined,
+    startChaosSource(),
+    startChaosSpool(spoolKind, spool),
+  ])
   const pool = new pg.Pool({ connectionString: database.url, max: 4, application_name: 'chaos' })
   pool.on('error', () => undefined)
   // Also while it is lent out: the server is killed under it.
@@ -110,7 +121,7 @@ export async function startCluster({ backend, leaseSeconds = 3, members = {} }: 
     DATABASE_URL: database.url,
     REDIS_URL: redis?.url,
     MILLRACE_HOME: folder,
-    MILLRACE_SPOOL: spool,
+    ...batches.env,
     MILLRACE_PIPELINES: here('pipelines'),
     MILLRACE_CODE_VERSION: 'first',
     MILLRACE_LEASE_SECONDS: String(leaseSeconds),
@@ -196,6 +207,7 @@ export async function startCluster({ backend, leaseSeconds = 3, members = {} }: 
     source,
     readers,
     spool,
+    batches,
     redis,
     start,
     members: (role) => [...running].filter((one) => one.role === role),

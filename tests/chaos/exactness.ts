@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { expect, waitFor } from '../support/test.ts'
 import type { Cluster } from './cluster.ts'
 import { batchwise, fillingsOf, growing, single, wrongIn } from './readers.ts'
@@ -97,7 +95,7 @@ async function existing<T>(read: () => Promise<T[]>): Promise<T[]> {
 
 /** After the clean-up nothing is left in staging, ledger or spool. Ended steps are aged, so that nobody waits for the grace to pass. */
 export async function expectClean(cluster: Cluster): Promise<void> {
-  const { pool, spool } = cluster
+  const { pool, batches } = cluster
   await pool.query(`UPDATE millrace.step SET ended_at = ended_at - interval '1 minute', enqueued_at = NULL WHERE ended_at IS NOT NULL AND cleaned_at IS NULL`)
   await waitFor(async () => (await pool.query(`SELECT 1 FROM millrace.step WHERE ended_at IS NOT NULL AND cleaned_at IS NULL`)).rowCount === 0, {
     what: 'ended steps to be cleaned up',
@@ -107,6 +105,6 @@ export async function expectClean(cluster: Cluster): Promise<void> {
   expect(staging, 'staging tables').toEqual([])
   const { rows: ledger } = await pool.query(`SELECT step_id FROM millrace_load.batch`)
   expect(ledger, 'rows of the batch ledger').toEqual([])
-  const files = existsSync(spool) ? (await readdir(spool, { recursive: true })).filter((name) => /\.(raw|copy|writing)$/.test(name)) : []
-  expect(files, 'spool files').toEqual([])
+  // Each goes when its step has ended, and nobody waits for it.
+  await waitFor(async () => (await batches.names()).length === 0, { what: 'the spool to be empty' })
 }

@@ -123,6 +123,23 @@ export async function spoolLost(cluster: Cluster, kind: 'raw' | 'copy', how: 'de
   return outcome
 }
 
+/** The spool is away for a while in the middle of a run: whoever needs it waits, and nothing is begun afresh. */
+export async function spoolAway(cluster: Cluster): Promise<Outcome> {
+  const { runId, hold } = await midRun(cluster)
+  const since = await cluster.now()
+  await cluster.batches.relay?.leave()
+  hold.release()
+  await waitFor(async () => (await cluster.pool.query(`SELECT 1 FROM millrace.step WHERE run_id = $1 AND spool_wait IS NOT NULL`, [runId])).rowCount === 2, {
+    what: 'the steps to wait for the spool',
+    timeoutMs: 60_000,
+  })
+  await cluster.batches.relay?.comeBack()
+  const outcome = await endsExactly(cluster, runId, since)
+  for (const step of await stepsOf(cluster, runId))
+    expect(step).toMatchObject({ status: 'succeeded', generation: 1, attempt: 1, kinds: expect.arrayContaining(['spool']) })
+  return outcome
+}
+
 async function extractingSteps(cluster: Cluster, runId: string, number: number): Promise<void> {
   await waitFor(
     async () => (await cluster.pool.query(`SELECT 1 FROM millrace.step WHERE run_id = $1 AND status = 'extracting'`, [runId])).rowCount === number,

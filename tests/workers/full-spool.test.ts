@@ -107,7 +107,7 @@ describe.runIf(backends.includes('redis'))('a spool that is full', () => {
 
   test('ends the waiting of a run that is canceled, and of a step whose time is up', async () => {
     const engine = await engineOn()
-    await engine.define([wide('crowded/canceled', 100), wide('crowded/late', 100, { timeoutMs: 700 })])
+    const { location } = await engine.define([wide('crowded/canceled', 100), wide('crowded/late', 100, { timeoutMs: 700 })])
     await redis.config('SET', 'maxmemory', '1')
     try {
       const { runId } = await engine.launch('crowded/canceled')
@@ -116,6 +116,7 @@ describe.runIf(backends.includes('redis'))('a spool that is full', () => {
       expect((await engine.ended(runId, 10_000)).status).toBe('canceled')
       const late = await engine.run('crowded/late')
       expect(late.step).toMatchObject({ status: 'failed', error: { code: 'STEP_TIMEOUT' } })
+      await waitFor(async () => (await engine.queues.queue(location.name, 'extract').getActiveCount()) === 0, { what: 'no job to wait on', timeoutMs: 10_000 })
     } finally {
       await redis.config('SET', 'maxmemory', '0')
     }

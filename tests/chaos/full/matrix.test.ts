@@ -1,5 +1,5 @@
 import type { FaultPoint } from '../../../src/fault-point.ts'
-import { afterAll, describeBackends, test } from '../../support/test.ts'
+import { afterAll, describe, describeBackends, test } from '../../support/test.ts'
 import { points, runCell, writeAssets, writePoints } from '../cells.ts'
 import type { Outcome } from '../cells.ts'
 import { startCluster } from '../cluster.ts'
@@ -77,6 +77,18 @@ describeBackends('every point and every fault', (backend) => {
   cell('middle of a run', 'SIGTERM of the extract worker', () => scenarios.workerDrained(cluster))
   cell('middle of a run', 'a newer run of the same asset', () => scenarios.twoRunsAtOnce(cluster))
   test('after all of it nothing is left behind', { timeout }, () => expectClean(cluster))
+})
+
+describe.each(['redis', 's3'] as const)('with a spool in %s', (spool) => {
+  test('the stages on both sides of it are killed, and it goes away and comes back', { timeout }, async () => {
+    const cluster = await startCluster({ backend: 'postgres', spool })
+    const fault = `SIGKILL, spool in ${spool}`
+    for (const point of ['extract.spooled', 'transform.spooled', 'load.committed'] as const) {
+      lines.push({ what: point, backend: 'postgres', fault, outcome: await runCell(cluster, point, 'kill') })
+    }
+    lines.push({ what: 'middle of a run', backend: 'postgres', fault: `spool in ${spool} away`, outcome: await scenarios.spoolAway(cluster) })
+    await expectClean(cluster)
+  })
 })
 
 describeBackends('with the lease that is the default', (backend) => {

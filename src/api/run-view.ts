@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { readCheckResults } from '../catalog/read/assets.ts'
+import { readOutages } from '../catalog/read/outages.ts'
 import { readLiveProcesses } from '../catalog/read/processes.ts'
 import { readRun, runStatuses } from '../catalog/read/runs.ts'
 import type { RunRead } from '../catalog/read/runs.ts'
@@ -85,9 +86,15 @@ export function presentRun(row: RunRead): Run {
 
 /** A run with its steps, or undefined. */
 export async function runDetail({ pool }: Pick<Parts, 'pool'>, id: string): Promise<RunDetail | undefined> {
-  const [run, steps, processes, checks] = await Promise.all([readRun(pool, id), readSteps(pool, id), readLiveProcesses(pool), readCheckResults(pool, id)])
+  const [run, steps, processes, outages, checks] = await Promise.all([
+    readRun(pool, id),
+    readSteps(pool, id),
+    readLiveProcesses(pool),
+    readOutages(pool),
+    readCheckResults(pool, id),
+  ])
   if (run === undefined) return undefined
-  return { ...presentRun(run), steps: steps.map((step) => presentStep(step, waitOf(step, steps, processes))), checks }
+  return { ...presentRun(run), steps: steps.map((step) => presentStep(step, waitOf(step, { steps, processes, outages }))), checks }
 }
 
 function presentStep(step: StepRead, waitsFor: Wait | null): Step {

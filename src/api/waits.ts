@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { OutageRead } from '../catalog/read/outages.ts'
 import type { ProcessRead } from '../catalog/read/processes.ts'
 import type { StepRead } from '../catalog/read/steps.ts'
 import { endedStatuses } from '../catalog/step-states.ts'
@@ -7,11 +8,13 @@ import type { StepStatus } from '../catalog/step-states.ts'
 /** Why a step does not go on. */
 export const Wait = z
   .object({
-    reason: z.enum(['upstream', 'no-worker', 'retry', 'queue', 'spool']),
+    reason: z.enum(['upstream', 'no-worker', 'destination', 'retry', 'queue', 'spool']),
     message: z.string(),
     upstream: z.array(z.string()).optional().meta({ description: 'The assets that must be done first.' }),
     queues: z.array(z.string()).optional().meta({ description: 'The queues that it is in.' }),
     retryAt: z.iso.datetime().optional(),
+    destination: z.string().optional().meta({ description: 'The destination that is down.' }),
+    since: z.iso.datetime().optional().meta({ description: 'Since when it is down.' }),
   })
   .meta({ id: 'Wait' })
 export type Wait = z.output<typeof Wait>
@@ -33,8 +36,15 @@ const queueOf: Record<StepStatus, string | null> = {
 }
 const over: ReadonlySet<StepStatus> = new Set(endedStatuses)
 
-/** Why a step waits, or null while it goes on or is over. */
-export function waitOf(step: StepRead, steps: readonly StepRead[], processes: readonly ProcessRead[]): Wait | null {
+/** What stands in the way of a run's steps. */
+export interface Circumstances {
+  readonly steps: readonly StepRead[]
+  readonly processes: readonly ProcessRead[]
+  readonly outages: readonly OutageRead[]
+}
+
+/** Why a step waits, or null while it is being worked on or over. */
+export function waitOf(step: StepRead, { steps, processes, outages }: Circumstances): Wait | null {
   if (over.has(step.status)) return null
   if (step.spoolWait !== null) return { reason: 'spool', message: step.spoolWait }
   if (step.status === 'waiting') {
@@ -57,6 +67,12 @@ export function waitOf(step: StepRead, steps: readonly StepRead[], processes: re
         ? `The worker for the queue ${queues.join(', ')} takes no jobs: ${problem}`
         : `No live worker for the queue ${queues.join(', ')}. Start one: millrace worker --location ${step.location}`
     return { reason: 'no-worker', message, queues }
+  }
+  const outage =
+    kinds.has('load') && step.status !== 'retrying' ? outages.find((one) => one.location === step.location && one.destination === step.destination) : undefined
+  if (outage !== undefined) {
+    const { destination, reason, since } = outage
+    return { reason: 'destination', message: `Waiting for the destination ${destination}, down since ${since}: ${reason}`, destination, since }
   }
   if (step.status === 'retrying' && step.nextAttemptAt !== null) {
     return { reason: 'retry', message: `Tried again at ${step.nextAttemptAt}.`, retryAt: step.nextAttemptAt }

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
+import { driverUrl } from '../postgres-url.ts'
 import { keepAliveDelayMs } from './database.ts'
 import type { Database } from './database.ts'
 
@@ -105,7 +106,7 @@ export function createChangeListener(url: string, logger: Logger, { askMs, answe
   }
   const connect = async (): Promise<void> => {
     const fresh = new pg.Client({
-      connectionString: url,
+      connectionString: driverUrl(url),
       application_name: 'millrace changes',
       keepAlive: true,
       keepAliveInitialDelayMillis: keepAliveDelayMs,

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
+import { driverUrl } from '../postgres-url.ts'
 import { keepPlans } from './keep-plans.ts'
 
 /** A pool, or one of its clients inside a transaction. */
@@ -11,13 +12,20 @@ export interface PoolOptions {
   /** Shown in pg_stat_activity. */
   readonly name: string
   readonly logger: Logger
-  /** Session settings, as `name=value`. */
-  readonly settings?: Readonly<Record<string, string>>
   /** How long a query may take before its connection is given up, in ms. Default 15,000, far above any of the catalogue; 0: as long as it takes. */
   readonly queryTimeoutMs?: number
   /** Whether the server keeps the plans of queries with values. Default true; not for queries whose text is made up anew each time. */
   readonly plansKept?: boolean
+  /** Whether the settings are made as connections start. Default true; a pooler in between refuses them there, so whoever is lent a fresh one makes them. */
+  readonly settingsAtStart?: boolean
 }
+
+/**
+ * What every session of ours has. A peer that vanished without a word is given up after 10 s, so that its locks are free for the takeover;
+ * so is one that stands still in the middle of a transaction, whose end of the line the kernel keeps alive. A plan is kept while its table
+ * grows, so it should take the index from the first pages on: as on any disk without a head to move.
+ */
+export const sessionSettings = { tcp_user_timeout: '10000', idle_in_transaction_session_timeout: '10000', random_page_cost: '1.1' } as const
 
 /** Between the last word of a connection's peer and the kernel's first question whether it is still there, in ms. */
 export const keepAliveDelayMs = 10_000
@@ -25,17 +33,18 @@ export const keepAliveDelayMs = 10_000
 const isQueryTimeout = (error: unknown): error is Error => error instanceof Error && error.message === 'Query read timeout'
 
 /** A pool that outlives a restart of its server: a broken idle connection is dropped and the next query opens another. */
-export function createPool({ url, max, name, logger, settings = {}, queryTimeoutMs = 15_000, plansKept = true }: PoolOptions): pg.Pool {
+export function createPool({ url, max, name, logger, queryTimeoutMs = 15_000, plansKept = true, settingsAtStart = true }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: driverUrl(url),
     max,
     application_name: name,
-    // A peer that vanished without a word is given up after 10 s, so that its locks are free for the takeover; so is one that
-    // stands still in the middle of a transaction, whose end of the line the kernel keeps alive. A plan is kept while its table grows, so
-    // it should take the index from the first pages on: as on any disk without a head to move.
-    options: Object.entries({ tcp_user_timeout: '10000', idle_in_transaction_session_timeout: '10000', random_page_cost: '1.1', ...settings })
-      .map(([key, value]) => `-c ${key}=${value}`)
-      .join(' '),
+    ...(settingsAtStart
+      ? {
+          options: Object.entries(sessionSettings)
+            .map(([key, value]) => `-c ${key}=${value}`)
+            .join(' '),
+        }
+      : {}),
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveDelayMs,
     // A server that vanished without a word answers nothing and refuses nothing: without this its end is noticed after 15 minutes.

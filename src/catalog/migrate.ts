@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { runMigrations } from 'bullmq'
 import pg from 'pg'
 import { MillraceError } from '../errors.ts'
+import { driverUrl } from '../postgres-url.ts'
 import { keepAliveDelayMs } from './database.ts'
 
 export interface MigrateOptions {
@@ -29,7 +30,7 @@ const loadFolder = new URL('../warehouse/migrations/', import.meta.url)
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationReport[]> {
   const reports = [await withClient(options.databaseUrl, (client) => migrateSchema(client, 'millrace', catalogFolder))]
-  reports.push(await withClient(options.destinationUrl ?? options.databaseUrl, (client) => migrateSchema(client, 'millrace_load', loadFolder)))
+  reports.push(await migrateDestination(options.destinationUrl ?? options.databaseUrl))
   if (options.queuesInPostgres) {
     await withClient(options.databaseUrl, async (client) => {
       await runMigrations(client)
@@ -40,9 +41,23 @@ export async function migrate(options: MigrateOptions): Promise<MigrationReport[
   return reports
 }
 
+/** The schema `millrace_load` of one destination. Safe to run concurrently. @throws as `migrate` */
+export async function migrateDestination(url: string): Promise<MigrationReport> {
+  return withClient(url, (client) => migrateSchema(client, 'millrace_load', loadFolder))
+}
+
+/** Whether a destination's schema is as new as this program, or newer: then nothing is to be done, and no right to do it is needed. */
+export async function hasLoadSchema(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(`SELECT to_regclass('millrace_load.migration') IS NOT NULL AS there`)
+  if (rows[0]?.there !== true) return false
+  const applied = await client.query<{ name: string }>(`SELECT name FROM millrace_load.migration`)
+  const names = new Set(applied.rows.map((row) => row.name))
+  return (await readMigrations(loadFolder)).every((one) => names.has(one.name))
+}
+
 async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
-    connectionString: url,
+    connectionString: driverUrl(url),
     application_name: 'millrace migrate',
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveDelayMs,

@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { Config } from '../config.ts'
 import { embeddedPostgresUrl } from '../embedded/embedded-postgres.ts'
 import { ConfigError, MillraceError } from '../errors.ts'
+import { driverUrl } from '../postgres-url.ts'
 
 /** Where an installation's databases are. */
 export interface Installation {
@@ -45,7 +46,7 @@ export async function requireInstallation(config: Config): Promise<Installation>
 export async function waitForDatabase(url: string, deadlineMs: number): Promise<void> {
   const deadline = performance.now() + deadlineMs
   for (;;) {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000, application_name: 'millrace start' })
+    const client = new pg.Client({ connectionString: driverUrl(url), connectionTimeoutMillis: 5000, application_name: 'millrace start' })
     client.on('error', () => undefined)
     try {
       await client.connect()

@@ -8,6 +8,7 @@ import { selectAssets } from '../definitions/selection.ts'
 import { createEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
 import { ConfigError, MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { driverUrl } from '../postgres-url.ts'
 import { startSweeper } from '../producers/producers.ts'
 import { embeddedFolder, findInstallation, waitForDatabase } from './installation.ts'
 import type { Installation } from './installation.ts'
@@ -105,7 +106,7 @@ async function startDatabase(config: Config, logger: Logger, say: (line: string)
 
 /** Another command may have found this database, and be in the middle of its own run. */
 async function untilUnused(url: string, say: (line: string) => void): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
+  const client = new pg.Client({ connectionString: driverUrl(url) })
   client.on('error', () => undefined)
   await client.connect()
   try {

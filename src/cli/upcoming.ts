@@ -1,10 +1,11 @@
 import pg from 'pg'
 import { currentManifests } from '../catalog/manifests.ts'
+import { driverUrl } from '../postgres-url.ts'
 import { nextTick } from '../producers/schedules.ts'
 
 /** Says which assets are scheduled, and when next. */
 export async function printUpcoming(databaseUrl: string, write: (line: string) => void): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl, application_name: 'millrace' })
+  const client = new pg.Client({ connectionString: driverUrl(databaseUrl), application_name: 'millrace' })
   await client.connect()
   try {
     const { rows } = await client.query<{ location: string; name: string }>(`SELECT location, name FROM millrace.schedule WHERE stopped`)

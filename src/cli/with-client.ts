@@ -1,20 +1,15 @@
 import pg from 'pg'
 import type { Config } from '../config.ts'
 import { MillraceError } from '../errors.ts'
+import { driverUrl, placeOf, reasonOf } from '../postgres-url.ts'
 import { requireInstallation } from './installation.ts'
-
-/** What went wrong, in words: an error of several addresses has an empty message. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join('; ')
-  return error instanceof Error ? error.message || String(error) : String(error)
-}
 
 /**
  * Connects, uses and disconnects.
  * @throws MillraceError `DATABASE_UNAVAILABLE` when it does not answer within 10 s
  */
 export async function withClient<T>(url: string, name: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, application_name: `millrace ${name}`, connectionTimeoutMillis: 10_000 })
+  const client = new pg.Client({ connectionString: driverUrl(url), application_name: `millrace ${name}`, connectionTimeoutMillis: 10_000 })
   // A connection cut in the middle makes the query fail, which is what is reported.
   client.on('error', () => undefined)
   try {
@@ -52,10 +47,4 @@ export async function withCatalog<T>(config: Config, name: string, use: (client:
       })
     }
   })
-}
-
-/** Host and database of an address, without its user and password. */
-export function placeOf(url: string): string {
-  const { host, pathname } = new URL(url)
-  return `${host}${pathname}`
 }

@@ -3,6 +3,7 @@ import type { ScheduleSpec } from './schedule.ts'
 import { selectAssets } from './selection.ts'
 import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
+import { DestinationSpec } from './destination.ts'
 import { tableNameOf } from './asset-key.ts'
 import { DefinitionError } from './definition-error.ts'
 
@@ -36,7 +37,7 @@ export interface Location {
 
 /**
  * Declares a code location. A definitions file exports it as its default.
- * @throws DefinitionError on a key, table or schedule defined twice, an unknown dependency, or a cycle.
+ * @throws DefinitionError on a key, table, destination or schedule defined twice, an unknown dependency, or a cycle.
  */
 export function defineLocation(options: LocationOptions): Location {
   if (!/^[a-z][a-z0-9_-]{0,39}$/.test(options.name)) {
@@ -45,7 +46,8 @@ export function defineLocation(options: LocationOptions): Location {
     )
   }
   refuseDuplicates(options.assets, (one) => one.key, 'The asset key', options.name)
-  refuseDuplicates(options.assets, (one) => Object.values(tableNameOf(one.key)).join('.'), 'The table', options.name)
+  checkDestinations(options.assets, options.name)
+  refuseDuplicates(options.assets, placeOf, 'The table', options.name)
   refuseDuplicates(options.schedules ?? [], (one) => one.name, 'The schedule', options.name)
   const assets = sortByDependency(options.assets, options.name)
   for (const schedule of options.schedules ?? []) selectAssets(assets, schedule.assets)
@@ -65,6 +67,31 @@ function refuseDuplicates<T>(items: readonly T[], nameOf: (item: T) => string, w
     const name = nameOf(item)
     if (seen.has(name)) throw new DefinitionError(`${what} ${name} is defined twice in the location ${location}. Rename one of the two.`)
     seen.add(name)
+  }
+}
+
+/** A table with its database, where that is not the default one. */
+function placeOf({ key, destination }: Asset): string {
+  const table = Object.values(tableNameOf(key)).join('.')
+  return destination === undefined ? table : `${table} of the destination ${destination.name}`
+}
+
+/** One name is one database, whichever asset says it. */
+function checkDestinations(assets: readonly Asset[], location: string): void {
+  const known = new Map<string, string>()
+  for (const { key, destination } of assets) {
+    if (destination === undefined) continue
+    const parsed = DestinationSpec.safeParse(destination)
+    if (!parsed.success) {
+      throw new DefinitionError(
+        `The destination of ${key} is not one. Hand it what destination({ name, url: fromEnv('…') }) answered, or leave it out for the default one.`,
+      )
+    }
+    const declared = JSON.stringify(parsed.data)
+    if ((known.get(parsed.data.name) ?? declared) !== declared) {
+      throw new DefinitionError(`Two different destinations of ${location} are called ${parsed.data.name} (the second one by ${key}). Rename one of the two.`)
+    }
+    known.set(parsed.data.name, declared)
   }
 }
 

@@ -4,6 +4,7 @@ import { CheckSpec } from './check.ts'
 import { TableSpec } from './column-spec.ts'
 import { columnsOf, storableComment } from './columns.ts'
 import { cursorSpecOf } from './cursor-spec.ts'
+import { DestinationSpec } from './destination.ts'
 import { DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Asset, Location } from './location.ts'
@@ -23,6 +24,8 @@ const common = {
   group: z.string().optional(),
   tags: z.record(z.string(), z.string()),
   deps: z.array(z.string()),
+  /** Absent: the default one. */
+  destination: DestinationSpec.optional(),
   checks: z.array(CheckSpec),
   retry: RetryPolicy,
   timeoutMs: z.number().positive(),
@@ -82,6 +85,7 @@ function commonOf(asset: Asset) {
     ...(asset.group === undefined ? {} : { group: asset.group }),
     tags: { ...asset.tags },
     deps: [...asset.deps],
+    ...(asset.destination === undefined ? {} : { destination: asset.destination }),
     retry: RetryPolicy.parse(asset.retry),
     timeoutMs: asset.timeoutMs,
   }

@@ -1,5 +1,6 @@
 import { checkAssetKey } from './asset-key.ts'
 import type { CheckSpec } from './check.ts'
+import type { DestinationSpec } from './destination.ts'
 import type { RetryOptions } from './retry.ts'
 import { keyOf } from './table.ts'
 import type { AssetReference } from './table.ts'
@@ -17,6 +18,8 @@ export interface SqlAssetOptions {
   /** One `SELECT`. A table's columns and their types are the query's. */
   readonly select: string
   readonly store: SqlStore
+  /** The database that it is computed in, and whose tables it reads. Default: the one of DESTINATION_URL. */
+  readonly destination?: DestinationSpec
   readonly deps?: readonly AssetReference[]
   readonly checks?: readonly CheckSpec[]
   readonly retry?: RetryOptions
@@ -35,6 +38,8 @@ export interface SqlAsset {
   readonly store:
     | { readonly kind: 'view' }
     | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes: readonly (readonly string[])[] }
+  /** Undefined: the default one. */
+  readonly destination: DestinationSpec | undefined
   readonly deps: readonly string[]
   readonly checks: readonly CheckSpec[]
   readonly retry: RetryOptions
@@ -61,6 +66,7 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
       store.kind === 'view'
         ? store
         : { kind: 'table', primaryKey: store.primaryKey, indexes: (store.indexes ?? []).map((one) => (typeof one === 'string' ? [one] : one)) },
+    destination: options.destination,
     deps: (options.deps ?? []).map(keyOf),
     checks: options.checks ?? [],
     retry: options.retry ?? {},

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { checkAssetKey } from './asset-key.ts'
 import type { CheckSpec } from './check.ts'
+import type { DestinationSpec } from './destination.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Page } from './page.ts'
 import type { QuarantineContract } from './quarantine.ts'
@@ -109,6 +110,8 @@ export interface TableOptions<
   /** The table, its DDL, its validation and its docs. */
   readonly columns: Columns
   readonly write?: WriteOptions
+  /** The database that it is stored in. Default: the one of DESTINATION_URL. */
+  readonly destination?: DestinationSpec
   /** Fields of the primary key, named as in `columns`. */
   readonly primaryKey?: readonly string[]
   /** Each entry is an index: one field, or several. */
@@ -146,6 +149,8 @@ export interface TableAsset {
   readonly tags: Readonly<{ [name: string]: string }>
   readonly columns: z.ZodObject
   readonly write: WriteOptions
+  /** Undefined: the default one. */
+  readonly destination: DestinationSpec | undefined
   readonly primaryKey: readonly string[]
   readonly indexes: readonly (readonly string[])[]
   readonly deps: readonly string[]
@@ -191,6 +196,7 @@ export function table<
     tags: options.tags ?? {},
     columns: options.columns,
     write: options.write ?? { disposition: 'append' },
+    destination: options.destination,
     primaryKey: options.primaryKey ?? [],
     indexes: (options.indexes ?? []).map((one) => (typeof one === 'string' ? [one] : one)),
     deps: (options.deps ?? []).map(keyOf),

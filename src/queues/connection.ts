@@ -3,6 +3,7 @@ import type { PgPool, Processor, Queue, Worker, WorkerOptions } from 'bullmq'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
+import { driverUrl } from '../postgres-url.ts'
 
 export type QueueBackend = 'postgres' | 'redis'
 
@@ -55,7 +56,7 @@ function onPostgres({ databaseUrl, workers = 0, logger }: QueueConnectionOptions
   const classes = withBackend(createPostgresBackend)
   // One pool for all queues and workers of the process; a worker takes one client of it for good, to LISTEN.
   const pool = new pg.Pool({
-    connectionString: databaseUrl,
+    connectionString: driverUrl(databaseUrl),
     max: workers + 4,
     application_name: 'millrace queues',
     options: '-c search_path=bullmq',

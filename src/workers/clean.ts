@@ -1,9 +1,9 @@
 import { succeedStep } from '../catalog/steps.ts'
+import { DestinationSpec } from '../definitions/destination.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { abandonLoad } from '../warehouse/prepare-load.ts'
 import type { PublishResult } from '../warehouse/publish.ts'
 import type { WorkerContext } from './context.ts'
-import { withDestination } from './destination.ts'
 import { followUp, stepResultOf } from './publish.ts'
 
 /**
@@ -11,14 +11,17 @@ import { followUp, stepResultOf } from './publish.ts'
  * or a cancel kept the catalogue from learning of it, the catalogue is told.
  */
 export async function clean(context: WorkerContext, payload: Payload<'clean'>): Promise<void> {
-  const { rows } = await context.pool.query<{ status: string; kind: string; asset: string; generation: number; each_batch: boolean }>(
-    `SELECT status, kind, asset, generation, each_batch FROM millrace.step WHERE id = $1 AND ended_at IS NOT NULL AND cleaned_at IS NULL`,
+  const { rows } = await context.pool.query<{ status: string; kind: string; asset: string; generation: number; each_batch: boolean; destination: unknown }>(
+    `SELECT status, kind, asset, generation, each_batch, destination FROM millrace.step WHERE id = $1 AND ended_at IS NOT NULL AND cleaned_at IS NULL`,
     [payload.stepId],
   )
   const step = rows[0]
   if (step === undefined) return
   if (step.status !== 'skipped') {
-    const fence = await withDestination(context, ({ client }) => abandonLoad(client, payload.stepId, step.generation, step.each_batch))
+    const lent = await context.destinations.of(step.destination === null ? undefined : DestinationSpec.parse(step.destination)).lend()
+    // Nothing presses: the sweep asks again in a minute.
+    if ('delayMs' in lent) return
+    const fence = await lent.use((client) => abandonLoad(client, payload.stepId, step.generation, step.each_batch)).finally(() => lent.release())
     if (fence?.state === 'published' && (step.status === 'failed' || step.status === 'canceled')) {
       const result = fence.result as PublishResult
       await followUp(

@@ -6,6 +6,7 @@ import type { QueueKind } from '../queues/jobs.ts'
 import type { Queues } from '../queues/queues.ts'
 import type { BufferPool } from '../spool/buffer-pool.ts'
 import type { Spool } from '../spool/spool.ts'
+import type { Destinations } from './destinations.ts'
 import type { LoadedLocation } from './load-locations.ts'
 import type { ResourceClients } from './resource-clients.ts'
 import type { Session } from './session.ts'
@@ -22,7 +23,7 @@ export interface WorkerLimits {
 /** Everything a handler works with. */
 export interface WorkerContext {
   readonly pool: pg.Pool
-  readonly destination: pg.Pool
+  readonly destinations: Destinations
   readonly queues: Queues
   readonly queueKinds: readonly QueueKind[]
   readonly spool: Spool

@@ -1,55 +1,80 @@
-import type pg from 'pg'
-import { backendOf, endBackend } from '../warehouse/backend.ts'
+import { destinationOf } from '../catalog/destinations.ts'
+import type { Pointer } from '../catalog/destinations.ts'
+import { ConfigError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
+import type { Payload } from '../queues/jobs.ts'
+import { endBackend } from '../warehouse/backend.ts'
 import type { LoadBackend } from '../warehouse/backend.ts'
 import type { WorkerContext } from './context.ts'
+import { DestinationDownError } from './destination-down.ts'
+import type { Ask, DestinationPool, Lent } from './destination-pool.ts'
+import { holdBack, sayDown, sayUp } from './hold-back.ts'
+import { doWork } from './work.ts'
+import type { Claimed } from './work.ts'
 
-/** One connection to the destination, for one piece of work. */
-export interface Destination {
-  readonly client: pg.PoolClient
-  readonly backend: LoadBackend
-  /** Ends the session that the claim's holder before left behind. */
-  takeOver(previous: LoadBackend | undefined): Promise<void>
-  /** When the work is aborted, whatever statement runs is cut off with its connection. */
-  endOnAbort(signal: AbortSignal): void
+type DestinationJob = 'prepare' | 'load' | 'publish' | 'compute'
+
+export interface DestinationWork<N extends DestinationJob, C extends Claimed> {
+  readonly job: N
+  readonly payload: Payload<N> & Pointer
+  readonly claim: (backend: LoadBackend | undefined) => Promise<C | undefined>
+  /** What was left running when the work is given up is cut off with its connection. */
+  readonly run: (claimed: C, ask: Ask, signal: AbortSignal) => Promise<void>
 }
 
-/** Lends a connection; one that broke, or was cut off, does not go back to the pool. */
-export async function withDestination<T>(context: WorkerContext, use: (destination: Destination) => Promise<T>): Promise<T> {
-  const client = await context.destination.connect()
-  let broken: Error | undefined
-  const onError = (error: Error): void => {
-    broken = error
-  }
-  client.on('error', onError)
-  let stopWatching: () => void = () => undefined
+/**
+ * One piece of work on the destination of its step: a connection, the claim with it, the end of what the claim's holder before left behind,
+ * and the work. While the destination is down the delivery is put off instead; where it cannot be used at all, the step fails.
+ */
+export async function workOnDestination<N extends DestinationJob, C extends Claimed>(context: WorkerContext, work: DestinationWork<N, C>): Promise<void> {
+  const { job, payload, claim } = work
+  const place = await destinationOf(context.pool, payload)
+  if (place === undefined) return
+  let pool: DestinationPool
+  let lent: Awaited<ReturnType<DestinationPool['lend']>>
   try {
-    const backend = await backendOf(client)
-    return await use({
-      client,
-      backend,
-      async takeOver(previous) {
-        if (previous !== undefined && (await endBackend(client, previous)))
-          context.logger.info({ pid: previous.pid }, 'ended a session that its worker left behind')
-      },
-      endOnAbort(signal) {
-        const end = (): void => {
-          broken = new Error('the work was given up')
-          // A statement cannot be taken back on its own connection; another one cancels it.
-          context.destination
-            .query(`SELECT pg_cancel_backend($1)`, [backend.pid])
-            .catch((error: unknown) => context.logger.debug({ err: error }, 'statement not canceled'))
-        }
-        if (signal.aborted) end()
-        signal.addEventListener('abort', end, { once: true })
-        stopWatching = () => signal.removeEventListener('abort', end)
-      },
-    })
+    pool = context.destinations.of(place.spec)
+    lent = await pool.lend()
   } catch (error) {
-    if (error instanceof Error && /Connection terminated|ECONNRESET|EPIPE/.test(error.message)) broken = error
-    throw error
-  } finally {
-    stopWatching()
-    client.removeListener('error', onError)
-    client.release(broken)
+    if (!(error instanceof ConfigError)) throw error
+    const claimed = await claim(undefined)
+    if (claimed !== undefined) await doWork(context, job, claimed, () => Promise.reject(error))
+    return
   }
+  if ('delayMs' in lent) {
+    await holdBack(context, pool, place, job, payload, lent)
+    return
+  }
+  const { backend, use } = lent
+  try {
+    await sayUp(context, pool, place)
+    const claimed = await claim(backend)
+    if (claimed === undefined) return
+    faultPoint(`${job}.claimed`)
+    await doWork(context, job, claimed, async (signal) => {
+      const stopWatching = cutOffOnAbort(lent, signal)
+      try {
+        await takeOver(context, lent, claimed.previousBackend)
+        await work.run(claimed, use, signal)
+      } catch (error) {
+        if (error instanceof DestinationDownError) await sayDown(context, pool, place, error.hold)
+        throw error
+      } finally {
+        stopWatching()
+      }
+    })
+  } finally {
+    lent.release()
+  }
+}
+
+async function takeOver({ logger }: WorkerContext, { use }: Lent, previous: LoadBackend | undefined): Promise<void> {
+  if (previous === undefined) return
+  if (await use((client) => endBackend(client, previous))) logger.info({ pid: previous.pid }, 'ended a session that its worker left behind')
+}
+
+function cutOffOnAbort({ cutOff }: Lent, signal: AbortSignal): () => void {
+  if (signal.aborted) cutOff()
+  signal.addEventListener('abort', cutOff, { once: true })
+  return () => signal.removeEventListener('abort', cutOff)
 }

@@ -1,3 +1,5 @@
+import pg from 'pg'
+
 /** What a user's function threw: told apart from what happens to us, because a lost database of theirs is a failed attempt and one of ours is not. */
 export class UserCodeError extends Error {
   override readonly name = 'UserCodeError'
@@ -23,5 +25,7 @@ const lostMessages =
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error ? String(error.code) : ''
+  // What a statement says of yet another server, one behind a foreign table, is an error like any other.
+  if (error instanceof pg.DatabaseError && error.severity === 'ERROR' && code.startsWith('08')) return false
   return lostCodes.test(code) || lostMessages.test(error.message) || (error instanceof AggregateError && error.errors.some(isConnectionLoss))
 }

@@ -14,12 +14,12 @@ import { findRefused, isRefusal } from '../warehouse/find-refused.ts'
 import { loadBatch } from '../warehouse/load-batch.ts'
 import type { DirectLoad, LoadBatchRequest, LoadOutcome } from '../warehouse/load-batch.ts'
 import type { WorkerContext } from './context.ts'
-import { withDestination } from './destination.ts'
+import { workOnDestination } from './destination.ts'
+import type { Ask } from './destination-pool.ts'
 import { beginAtMovedCursor, publish } from './publish.ts'
 import { dropSpooled } from './spooling.ts'
 import { tableSpecOf } from './table-spec.ts'
 import { Reference } from './transform.ts'
-import { doWork } from './work.ts'
 
 /** Postgres' code for it. */
 const uniqueViolation = '23505'
@@ -28,17 +28,14 @@ const EncodedReference = Reference.extend({ format: z.enum(['binary', 'text']) }
 
 /** Copies a batch into its staging table; the last one of a step publishes it. */
 export async function load(context: WorkerContext, payload: Payload<'load'>): Promise<void> {
-  const stepId = await withDestination(context, async (destination) => {
-    const claimed = await claimBatch(context.pool, { ...payload, status: 'encoded', session: context.session.id, backend: destination.backend })
-    if (claimed === undefined) return undefined
-    faultPoint('load.claimed')
-    let loaded = false
-    await doWork(context, 'load', claimed, async (signal) => {
-      await destination.takeOver(claimed.previousBackend)
-      destination.endOnAbort(signal)
-      loaded = await copyAndMark(context, claimed, destination.client)
-    })
-    return loaded ? claimed.stepId : undefined
+  let stepId: string | undefined
+  await workOnDestination(context, {
+    job: 'load',
+    payload,
+    claim: (backend) => claimBatch(context.pool, { ...payload, status: 'encoded', session: context.session.id, ...(backend && { backend }) }),
+    run: async (claimed, ask) => {
+      if (await copyAndMark(context, claimed, ask)) stepId = claimed.stepId
+    },
   })
   if (stepId === undefined) return
   const due = await beginPublishing(context.pool, stepId)
@@ -46,18 +43,19 @@ export async function load(context: WorkerContext, payload: Payload<'load'>): Pr
   if (due !== undefined) await publish(context, { stepId, enqueued: due.enqueued })
 }
 
-async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, client: Parameters<typeof loadBatch>[0]): Promise<boolean> {
+async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, ask: Ask): Promise<boolean> {
   const table = await tableSpecOf(context, claimed)
   const reference = EncodedReference.parse(claimed.encoded)
   let outcome: LoadOutcome
   const buffer = context.buffers.take(reference.bytes)
   try {
-    outcome = await loadBatch(client, requestOf(claimed, table, reference.format, await context.spool.read(reference, buffer)))
+    const request = requestOf(claimed, table, reference.format, await context.spool.read(reference, buffer))
+    outcome = await ask((client) => loadBatch(client, request))
     // Not after an error: the socket may still hold some of it.
     context.buffers.give(buffer)
   } catch (error) {
     if (error instanceof SpoolLostError) await transformAgain(context, claimed, error)
-    else if (isRefusal(error)) await takeOutRefused(context, claimed, client, table, error)
+    else if (isRefusal(error)) await takeOutRefused(context, claimed, ask, table, error)
     else throw error
     return false
   }
@@ -102,14 +100,15 @@ function requestOf(claimed: ClaimedBatch, { table }: TableAssetSpec, format: Loa
 async function takeOutRefused(
   context: WorkerContext,
   claimed: ClaimedBatch,
-  client: Parameters<typeof loadBatch>[0],
+  ask: Ask,
   table: TableAssetSpec,
   cause: Error,
 ): Promise<void> {
   const reference = EncodedReference.parse(claimed.encoded)
   const before = z.object({ refused: z.array(z.unknown()).optional() }).parse(claimed.raw).refused
   // Read anew: the buffer before may still be on its way to the database.
-  const refused = before === undefined ? await findRefused(client, requestOf(claimed, table, reference.format, await context.spool.read(reference))) : []
+  const request = requestOf(claimed, table, reference.format, await context.spool.read(reference))
+  const refused = before === undefined ? await ask((client) => findRefused(client, request)) : []
   if (refused.length === 0 && 'code' in cause && cause.code === uniqueViolation) throw keyKnown(claimed, cause)
   if (refused.length === 0) {
     throw new DataError(`Postgres does not take a row of batch ${String(claimed.ordinal)} of ${claimed.asset}: ${cause.message}.`, {

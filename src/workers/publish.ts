@@ -8,30 +8,27 @@ import { faultPoint } from '../fault-point.ts'
 import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { publish as publishRows } from '../warehouse/publish.ts'
-import type { PublishOutcome, PublishResult } from '../warehouse/publish.ts'
+import type { PublishOutcome, PublishRequest, PublishResult } from '../warehouse/publish.ts'
 import { RowNotes, sumNotes } from '../warehouse/row-notes.ts'
 import type { WorkerContext } from './context.ts'
-import { withDestination } from './destination.ts'
+import { workOnDestination } from './destination.ts'
 import { judgeQuarantine } from './quarantine.ts'
 import { publishedEvents } from './schema-events.ts'
 import { dropSpooled } from './spooling.ts'
 import { tableSpecOf } from './table-spec.ts'
-import { doWork } from './work.ts'
 import type { Claimed } from './work.ts'
 
 /** Moves a step's rows from staging into the target, and writes the end of the step down. */
 export async function publish(context: WorkerContext, payload: Payload<'publish'>): Promise<void> {
-  await withDestination(context, async (destination) => {
-    const claimed = await claimStep(context.pool, { ...payload, status: 'publishing', session: context.session.id, backend: destination.backend })
-    if (claimed === undefined) return
-    faultPoint('publish.claimed')
-    await doWork(context, 'publish', claimed, async (signal) => {
-      await destination.takeOver(claimed.previousBackend)
-      destination.endOnAbort(signal)
+  await workOnDestination(context, {
+    job: 'publish',
+    payload,
+    claim: (backend) => claimStep(context.pool, { ...payload, status: 'publishing', session: context.session.id, ...(backend && { backend }) }),
+    run: async (claimed, ask, signal) => {
       const spec = await tableSpecOf(context, claimed)
       const quarantined = await judgeQuarantine(context, claimed, spec)
       const notes = sumNotes(RowNotes.array().parse(await readNotes(context.pool, claimed.stepId, claimed.generation)))
-      const outcome = await publishRows(destination.client, {
+      const request: PublishRequest = {
         stepId: claimed.stepId,
         generation: claimed.generation,
         asset: claimed.asset,
@@ -45,10 +42,11 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
         ...(notes === undefined ? {} : { notes }),
         signal,
         onApplied: () => faultPoint('publish.applied'),
-      })
+      }
+      const outcome = await ask((client) => publishRows(client, request))
       faultPoint('publish.committed')
       await settleOutcome(context, claimed, outcome)
-    })
+    },
   })
 }
 

@@ -9,6 +9,7 @@ import type { JobName } from '../queues/jobs.ts'
 import { SpoolUnavailableError } from '../spool/spool-unavailable-error.ts'
 import { CheckFailedError } from '../warehouse/checks.ts'
 import type { WorkerContext } from './context.ts'
+import { DestinationDownError } from './destination-down.ts'
 import { isConnectionLoss, UserCodeError } from './failure.ts'
 import { ShutdownError } from './session.ts'
 import { tellSpoolWait } from './spooling.ts'
@@ -66,9 +67,9 @@ async function settle(context: WorkerContext, job: JobName, claimed: Claimed, re
   }
   const own = !(reason instanceof UserCodeError)
   const error = own ? reason : reason.cause
-  if (error instanceof ShutdownError || (own && isConnectionLoss(error))) {
+  if (error instanceof ShutdownError || error instanceof DestinationDownError || (own && isConnectionLoss(error))) {
     logger.info({ err: error, ...where }, 'work given back')
-    const later = error instanceof ShutdownError ? 0 : 500
+    const later = error instanceof ShutdownError ? 0 : error instanceof DestinationDownError ? error.hold.delayMs : 500
     // Not awaited when the database is away: the queue's job must not wait for it.
     const releasing = session.untilDone('giving work back', () => giveBack(context, job, claimed, later))
     if (error instanceof ShutdownError) await releasing

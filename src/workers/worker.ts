@@ -13,6 +13,7 @@ import { createQueues } from '../queues/queues.ts'
 import type { Queues } from '../queues/queues.ts'
 import { createBufferPool } from '../spool/buffer-pool.ts'
 import type { WorkerContext, WorkerLimits } from './context.ts'
+import { createDestinations } from './destinations.ts'
 import { restoreFastStrings } from './fast-strings.ts'
 import { handleJob } from './handlers.ts'
 import type { LoadedLocation, LoadedLocations } from './load-locations.ts'
@@ -65,17 +66,16 @@ const stageKinds: readonly QueueKind[] = ['extract', 'transform', 'load']
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { logger, locations } = options
   const pool = createPool({ url: options.databaseUrl, max: 8, name: 'millrace worker', logger })
-  // A COPY, a check or a swap takes as long as it takes.
-  const destination = createPool({
-    url: options.destinationUrl,
-    max: concurrency.load * Math.max(1, locations.loaded.length) + 2,
-    name: 'millrace load',
+  const destinations = createDestinations({
+    databaseUrl: options.databaseUrl,
+    destinationUrl: options.destinationUrl,
+    env: options.env,
+    // One for each load at once, and two that cancel the statements of others.
+    maxConnections: concurrency.load * Math.max(1, locations.loaded.length) + 2,
     logger,
-    queryTimeoutMs: 0,
-    plansKept: false,
   })
   const own = await openWorkerSpool(pool, options.spool, logger).catch(async (error: unknown) => {
-    await Promise.all([pool.end(), destination.end()])
+    await Promise.all([pool.end(), destinations.close()])
     throw error
   })
   const { spool, problem } = own
@@ -105,7 +105,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   for (const broken of locations.broken) await recordLocationError(pool, broken.name, storedError(broken.error))
   const context: WorkerContext = {
     pool,
-    destination,
+    destinations,
     queues,
     queueKinds: kinds,
     spool,
@@ -139,7 +139,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await context.listener.close()
     await queues.close()
     await spool.close()
-    await Promise.all([pool.end(), destination.end()])
+    await Promise.all([pool.end(), destinations.close()])
   }
   try {
     await ready(workers, queues)

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { defaultDestination } from '../../definitions/destination.ts'
 import { stepStatuses } from '../step-states.ts'
 import { failure } from './failure.ts'
 import { count, readRows, time } from './row.ts'
@@ -10,6 +11,8 @@ const StepRow = z.object({
   asset: z.string(),
   kind: z.enum(['table', 'sql']),
   upstream: z.array(z.string()),
+  /** What its destination is called. */
+  destination: z.string(),
   status: z.enum(stepStatuses),
   version: z.string(),
   attempt: z.int(),
@@ -40,7 +43,7 @@ export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
   return readRows(
     db,
     StepRow,
-    `SELECT step.id, step.location, step.asset, step.kind, step.upstream, step.status, step.version, step.attempt, step.next_attempt_at AS "nextAttemptAt",
+    `SELECT step.id, step.location, step.asset, step.kind, step.upstream, coalesce(step.destination ->> 'name', $2) AS destination, step.status, step.version, step.attempt, step.next_attempt_at AS "nextAttemptAt",
             EXISTS (SELECT FROM millrace.process WHERE process.id = step.claimed_by AND process.lease_until > clock_timestamp()) AS claimed,
             step.sealed_at IS NOT NULL AS sealed, step.error,
             -- said anew every few seconds while it is so
@@ -62,6 +65,6 @@ export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
      ) stages
      WHERE step.run_id = $1
      ORDER BY cardinality(step.upstream), step.started_at NULLS LAST, step.asset`,
-    [runId],
+    [runId, defaultDestination],
   )
 }

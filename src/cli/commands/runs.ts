@@ -8,6 +8,7 @@ import { readCheckResults } from '../../catalog/read/assets.ts'
 import { readLiveProcesses } from '../../catalog/read/processes.ts'
 import { listRuns, readRun, runStatuses } from '../../catalog/read/runs.ts'
 import type { RunRead } from '../../catalog/read/runs.ts'
+import { readOutages } from '../../catalog/read/outages.ts'
 import { readSteps } from '../../catalog/read/steps.ts'
 import { MillraceError } from '../../errors.ts'
 import { redact } from '../../redact.ts'
@@ -98,9 +99,9 @@ function showCommand() {
         const runId = await findRun(client, id)
         const run = await readRun(client, runId)
         if (run === undefined) throw new MillraceError(`The run ${runId} is gone.`, { code: 'RUN_UNKNOWN' })
-        const read = await readSteps(client, runId)
-        const processes = await readLiveProcesses(client)
-        const steps = read.map((step) => ({ ...step, spoolWait: undefined, waitsFor: waitOf(step, read, processes) }))
+        const rows = await readSteps(client, runId)
+        const circumstances = { steps: rows, processes: await readLiveProcesses(client), outages: await readOutages(client) }
+        const steps = rows.map((step) => ({ ...step, spoolWait: undefined, waitsFor: waitOf(step, circumstances) }))
         const checks = await readCheckResults(client, runId)
         const schema = await readSchemaEvents(client, runId)
         const text =

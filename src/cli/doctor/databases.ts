@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { latestMigrations } from '../../catalog/migrate.ts'
 import type { Config } from '../../config.ts'
 import type { Installation } from '../installation.ts'
-import { placeOf, reasonOf } from '../with-client.ts'
+import { placeOf, reasonOf } from '../../postgres-url.ts'
 import { fault, ok, warning } from './finding.ts'
 import type { Finding } from './finding.ts'
 

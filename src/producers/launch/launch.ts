@@ -129,14 +129,15 @@ async function insertSteps(client: pg.PoolClient, planned: PlannedRun, specs: re
       upstream,
       status: ready ? (spec.kind === 'table' ? 'preparing' : 'computing') : 'waiting',
       enqueued: ready ? 1 : 0,
+      destination: spec.destination ?? null,
       // What is redriven joins the table by staging, as any load that is whole.
       each_batch: spec.kind === 'table' && spec.table.eachBatch === true && !redrive,
     }
   })
   const inserted = await client.query<{ id: string; status: 'preparing' | 'computing' | 'waiting'; enqueued: number }>(
-    `INSERT INTO millrace.step (run_id, location, version, asset, kind, upstream, status, enqueued, each_batch, redrive, full_refresh, enqueued_at)
-     SELECT $1, $2, $3, s.asset, s.kind, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, s.each_batch, $5, $6, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END
-     FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, upstream jsonb, status text, enqueued int, each_batch boolean)
+    `INSERT INTO millrace.step (run_id, location, version, asset, kind, destination, upstream, status, enqueued, each_batch, redrive, full_refresh, enqueued_at)
+     SELECT $1, $2, $3, s.asset, s.kind, s.destination, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, s.each_batch, $5, $6, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END
+     FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, destination jsonb, upstream jsonb, status text, enqueued int, each_batch boolean)
      RETURNING id, status, enqueued`,
     [runId, location, version, JSON.stringify(rows), redrive, fullRefresh],
   )

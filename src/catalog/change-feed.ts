@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
-import { driverUrl } from '../postgres-url.ts'
+import { driverUrl } from '../postgres.ts'
 import { keepAliveDelayMs } from './database.ts'
 import type { Database } from './database.ts'
 

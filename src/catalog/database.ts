@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
-import { driverUrl } from '../postgres-url.ts'
+import { driverUrl } from '../postgres.ts'
 import { keepPlans } from './keep-plans.ts'
 
 /** A pool, or one of its clients inside a transaction. */

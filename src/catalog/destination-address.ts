@@ -2,11 +2,11 @@ import { accessSync, constants } from 'node:fs'
 import { nameOf } from './destinations.ts'
 import type { DestinationSpec } from '../definitions/destination.ts'
 import { ConfigError } from '../errors.ts'
-import { driverUrl } from '../postgres-url.ts'
+import { driverUrl, withAuthority } from '../postgres.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** A destination's address as it is set, and as the driver takes it. */
+/** A destination's address, as psql takes it and as the driver does. */
 export interface DestinationAddress {
   readonly url: string
   readonly driverUrl: string
@@ -17,16 +17,15 @@ export interface DestinationAddress {
  * @throws ConfigError `DESTINATION_UNSET`, `DESTINATION_INVALID`; never with a value, which may hold a password
  */
 export function addressOf(spec: DestinationSpec, env: Env): DestinationAddress {
-  const url = valueOf(spec, spec.url.env, env)
-  if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) throw invalid(spec, spec.url.env, 'must be a postgres:// address')
+  const given = valueOf(spec, spec.url.env, env)
+  if (!/^postgres(ql)?:$/.test(URL.parse(given)?.protocol ?? '')) throw invalid(spec, spec.url.env, 'must be a postgres:// address')
   const caFile = spec.caFile === undefined ? undefined : valueOf(spec, spec.caFile.env, env)
-  if (caFile !== undefined) requireFile(spec, spec.caFile?.env ?? '', caFile)
-  const given = driverUrl(url, caFile)
+  const url = caFile === undefined ? given : withAuthority(given, caFile)
   for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
-    const file = new URL(given).searchParams.get(name)
-    if (file !== null) requireFile(spec, spec.url.env, file)
+    const file = new URL(url).searchParams.get(name)
+    if (file !== null) requireFile(spec, name === 'sslrootcert' && spec.caFile !== undefined ? spec.caFile.env : spec.url.env, file)
   }
-  return { url, driverUrl: given }
+  return { url, driverUrl: driverUrl(url) }
 }
 
 function valueOf(spec: DestinationSpec, variable: string, env: Env): string {

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { runMigrations } from 'bullmq'
 import pg from 'pg'
 import { MillraceError } from '../errors.ts'
-import { driverUrl } from '../postgres-url.ts'
+import { driverUrl } from '../postgres.ts'
 import { keepAliveDelayMs } from './database.ts'
 
 export interface MigrateOptions {

@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { Config } from '../config.ts'
 import { embeddedPostgresUrl } from '../embedded/embedded-postgres.ts'
 import { ConfigError, MillraceError } from '../errors.ts'
-import { driverUrl } from '../postgres-url.ts'
+import { driverUrl } from '../postgres.ts'
 
 /** Where an installation's databases are. */
 export interface Installation {

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { currentManifests } from '../catalog/manifests.ts'
-import { driverUrl } from '../postgres-url.ts'
+import { driverUrl } from '../postgres.ts'
 import { nextTick } from '../producers/schedules.ts'
 
 /** Says which assets are scheduled, and when next. */

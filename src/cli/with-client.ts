@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Config } from '../config.ts'
 import { MillraceError } from '../errors.ts'
-import { driverUrl, placeOf, reasonOf } from '../postgres-url.ts'
+import { driverUrl, placeOf, reasonOf } from '../postgres.ts'
 import { requireInstallation } from './installation.ts'
 
 /**

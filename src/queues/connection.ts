@@ -3,7 +3,7 @@ import type { PgPool, Processor, Queue, Worker, WorkerOptions } from 'bullmq'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
-import { driverUrl } from '../postgres-url.ts'
+import { driverUrl } from '../postgres.ts'
 
 export type QueueBackend = 'postgres' | 'redis'
 

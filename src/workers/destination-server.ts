@@ -2,12 +2,9 @@ import pg from 'pg'
 import { sessionSettings } from '../catalog/database.ts'
 import { hasLoadSchema, migrateDestination } from '../catalog/migrate.ts'
 import { ConfigError } from '../errors.ts'
-import { reasonOf } from '../postgres-url.ts'
+import { oldestVersion, reasonOf } from '../postgres.ts'
 import { backendOf } from '../warehouse/backend.ts'
 import { downKindOf } from './destination-down.ts'
-
-/** The oldest Postgres that our statements run on. */
-const oldestVersion = 14
 
 /**
  * Makes a fresh connection one of ours. Settings are made here and not as it starts, because a pooler in between would refuse them there.

@@ -2,7 +2,7 @@ import { addressOf } from '../catalog/destination-address.ts'
 import type { Env } from '../catalog/destination-address.ts'
 import type { DestinationSpec } from '../definitions/destination.ts'
 import type { Logger } from '../logger.ts'
-import { driverUrl } from '../postgres-url.ts'
+import { driverUrl } from '../postgres.ts'
 import { createDestinationPool } from './destination-pool.ts'
 import type { DestinationPool } from './destination-pool.ts'
 

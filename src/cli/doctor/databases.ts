@@ -3,12 +3,11 @@ import type pg from 'pg'
 import { latestMigrations } from '../../catalog/migrate.ts'
 import type { Config } from '../../config.ts'
 import type { Installation } from '../installation.ts'
-import { placeOf, reasonOf } from '../../postgres-url.ts'
+import { oldestVersion, placeOf, reasonOf } from '../../postgres.ts'
 import { fault, ok, warning } from './finding.ts'
 import type { Finding } from './finding.ts'
 
-/** The oldest Postgres that our statements run on. */
-const oldestPostgres = 14
+const migrateFix = 'Run `millrace migrate`.'
 
 /** Catalogue: version, clock, schemas. */
 export async function examineCatalog(client: pg.Client, { databaseUrl, embedded }: Installation, config: Config): Promise<Finding[]> {
@@ -21,19 +20,34 @@ export async function examineCatalog(client: pg.Client, { databaseUrl, embedded 
   ]
 }
 
+export interface DestinationExamination {
+  /** What its findings are called. */
+  readonly check: string
+  readonly url: string
+  /** Whether a worker makes its schema when it first uses it. */
+  readonly atFirstUse: boolean
+}
+
 /** Destination: version, rights, schema. */
-export async function examineDestination(client: pg.Client, { destinationUrl }: Installation): Promise<Finding[]> {
+export async function examineDestination(client: pg.Client, { check, url, atFirstUse }: DestinationExamination): Promise<Finding[]> {
   const { rows } = await client.query<{ create: boolean; user: string; database: string }>(
     `SELECT has_database_privilege(current_database(), 'CREATE') AS create, current_user AS user, current_database() AS database`,
   )
   const right = rows[0]
   return [
-    await versionFinding('destination', placeOf(destinationUrl), client),
+    await versionFinding(check, placeOf(url), client),
     ...(right === undefined || right.create
       ? []
-      : [fault('destination', `${right.user} may not create schemas in ${right.database}`, `GRANT CREATE ON DATABASE "${right.database}" TO "${right.user}"`)]),
-    await schemaFinding('load schema', client, 'millrace_load'),
+      : [fault(check, `${right.user} may not create schemas in ${right.database}`, `GRANT CREATE ON DATABASE "${right.database}" TO "${right.user}"`)]),
+    await loadSchemaFinding(client, check, atFirstUse),
   ]
+}
+
+async function loadSchemaFinding(client: pg.Client, check: string, atFirstUse: boolean): Promise<Finding> {
+  if (!atFirstUse) return schemaFinding('load schema', client, 'millrace_load')
+  const found = await schemaFinding(check, client, 'millrace_load')
+  const behind = found.fix === migrateFix
+  return behind ? warning(check, found.message, 'A worker sees to it when it first uses it; or run `millrace migrate`.') : found
 }
 
 async function versionFinding(check: string, place: string, client: pg.Client): Promise<Finding> {
@@ -41,8 +55,8 @@ async function versionFinding(check: string, place: string, client: pg.Client): 
     `SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version, pg_is_in_recovery() AS standby`,
   )
   const server = rows[0]
-  if (server === undefined || server.number < oldestPostgres * 10_000) {
-    return fault(check, `${place}: PostgreSQL ${server?.version ?? 'of an unknown version'} is too old`, `Use PostgreSQL ${String(oldestPostgres)} or newer.`)
+  if (server === undefined || server.number < oldestVersion * 10_000) {
+    return fault(check, `${place}: PostgreSQL ${server?.version ?? 'of an unknown version'} is too old`, `Use PostgreSQL ${String(oldestVersion)} or newer.`)
   }
   if (server.standby) return fault(check, `${place} is a standby, which takes no writes`, 'Name the primary server.')
   return ok(check, `${place}: PostgreSQL ${server.version}`)
@@ -51,13 +65,13 @@ async function versionFinding(check: string, place: string, client: pg.Client): 
 async function schemaFinding(check: string, client: pg.Client, schema: 'millrace' | 'millrace_load'): Promise<Finding> {
   const newest = (await latestMigrations())[schema]
   const { rows: found } = await client.query<{ there: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS there`, [`${schema}.migration`])
-  if (found[0]?.there !== true) return fault(check, `The schema ${schema} is not there`, 'Run `millrace migrate`.')
+  if (found[0]?.there !== true) return fault(check, `The schema ${schema} is not there`, migrateFix)
   const { rows } = await client.query<{ name: string | null }>(`SELECT max(name) AS name FROM ${schema}.migration`)
   const applied = rows[0]?.name ?? ''
   if (applied === newest) return ok(check, `${schema} is at ${applied}`)
   return applied > newest
     ? fault(check, `${schema} is at ${applied}, which this version does not know`, 'Upgrade this Millrace; schemas are never taken back.')
-    : fault(check, `${schema} is at ${applied || 'no migration'}, the newest is ${newest}`, 'Run `millrace migrate`.')
+    : fault(check, `${schema} is at ${applied || 'no migration'}, the newest is ${newest}`, migrateFix)
 }
 
 async function queueSchema(client: pg.Client): Promise<Finding> {

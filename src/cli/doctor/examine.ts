@@ -5,6 +5,7 @@ import { findInstallation } from '../installation.ts'
 import type { Installation } from '../installation.ts'
 import { withClient } from '../with-client.ts'
 import { examineCatalog, examineDestination } from './databases.ts'
+import { examineDestinations } from './destinations.ts'
 import { fault } from './finding.ts'
 import type { Finding } from './finding.ts'
 import { examineMachine } from './machine.ts'
@@ -30,7 +31,11 @@ async function examineInstallation(config: Config): Promise<Finding[]> {
   }
   const [catalog, destination] = await Promise.all([
     attempt('database', () => within(installation.databaseUrl, (client) => catalogAndWork(client, installation, config))),
-    attempt('destination', () => within(installation.destinationUrl, (client) => examineDestination(client, installation))),
+    attempt('destination', () =>
+      within(installation.destinationUrl, (client) =>
+        examineDestination(client, { check: 'destination', url: installation.destinationUrl, atFirstUse: false }),
+      ),
+    ),
   ])
   return [...catalog, ...destination]
 }
@@ -38,7 +43,12 @@ async function examineInstallation(config: Config): Promise<Finding[]> {
 async function catalogAndWork(client: pg.Client, installation: Installation, config: Config): Promise<Finding[]> {
   const catalog = await examineCatalog(client, installation, config)
   const migrated = catalog.every((finding) => finding.check !== 'catalogue schema' || finding.level === 'ok')
-  return migrated ? [...catalog, ...(await attempt('work', () => examineWork(client, config)))] : catalog
+  if (!migrated) return catalog
+  return [
+    ...catalog,
+    ...(await attempt('destinations', () => examineDestinations(client, config))),
+    ...(await attempt('work', () => examineWork(client, config))),
+  ]
 }
 
 function within(url: string, use: (client: pg.Client) => Promise<Finding[]>): Promise<Finding[]> {

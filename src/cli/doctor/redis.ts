@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { reasonOf } from '../../postgres-url.ts'
+import { reasonOf } from '../../postgres.ts'
 import { fault, ok, warning } from './finding.ts'
 import type { Finding } from './finding.ts'
 

@@ -10,7 +10,7 @@ import { spoolName } from '../../config.ts'
 import type { Config, SpoolPlace } from '../../config.ts'
 import { queueKinds } from '../../queues/jobs.ts'
 import { moment } from '../argument.ts'
-import { reasonOf } from '../../postgres-url.ts'
+import { reasonOf } from '../../postgres.ts'
 import { fault, ok, warning } from './finding.ts'
 import type { Finding } from './finding.ts'
 

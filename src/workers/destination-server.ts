@@ -3,8 +3,10 @@ import { sessionSettings } from '../catalog/database.ts'
 import { hasLoadSchema, migrateDestination } from '../catalog/migrate.ts'
 import { ConfigError } from '../errors.ts'
 import { oldestVersion, reasonOf } from '../postgres.ts'
-import { backendOf } from '../warehouse/backend.ts'
 import { downKindOf } from './destination-down.ts'
+
+/** Other connections of this process may come between a turn or two. */
+const turns = 6
 
 /**
  * Makes a fresh connection one of ours. Settings are made here and not as it starts, because a pooler in between would refuse them there.
@@ -46,15 +48,23 @@ export async function checkServer(client: pg.PoolClient, url: string): Promise<v
   }
 }
 
-/** Two connections that are open at once have two sessions, unless a pooler in between lends its own for the length of a transaction. */
+/**
+ * A pooler that lends its connections for one transaction hands each of ours whichever is free. So two are made to take turns at being in
+ * a transaction: with sessions of their own both stay what they are.
+ */
 async function refuseTransactionPooling(client: pg.PoolClient, url: string): Promise<void> {
-  const { pid } = await backendOf(client)
   const other = new pg.Client({ connectionString: url, application_name: 'millrace load', connectionTimeoutMillis: 10_000 })
   other.on('error', () => undefined)
   await other.connect()
   try {
-    const { rows } = await other.query<{ pid: number }>(`SELECT pg_backend_pid() AS pid`)
-    if (rows[0]?.pid !== pid) return
+    const seen = { own: new Set<number>(), other: new Set<number>() }
+    for (let turn = 0; turn < turns; turn += 1) {
+      const [first, second] = turn % 2 === 0 ? ([client, other] as const) : ([other, client] as const)
+      await first.query('BEGIN')
+      for (const one of [first, second]) seen[one === client ? 'own' : 'other'].add(await pidOf(one))
+      await first.query('COMMIT')
+    }
+    if (seen.own.size === 1 && seen.other.size === 1 && [...seen.own].every((pid) => !seen.other.has(pid))) return
     throw new ConfigError('The destination is behind a pooler that lends its connections for one transaction only.', {
       code: 'POOLER_UNFIT',
       hint: 'Loads need a session of their own: set the pooler to session mode (pool_mode = session), or name the server itself.',
@@ -62,4 +72,9 @@ async function refuseTransactionPooling(client: pg.PoolClient, url: string): Pro
   } finally {
     await other.end().catch(() => undefined)
   }
+}
+
+async function pidOf(client: pg.ClientBase): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>(`SELECT pg_backend_pid() AS pid`)
+  return rows[0]?.pid ?? 0
 }

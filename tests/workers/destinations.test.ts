@@ -166,6 +166,23 @@ describe('assets of a destination', () => {
     expect(await valueOf(other, 'SELECT count(*)::int FROM frozen.rows')).toBe(22)
   })
 
+  test('whose disk is full wait for room, and count no attempt', async () => {
+    const other = await createEmpty()
+    const asset = table({ key: 'full/rows', columns, destination: finance, extract: () => pagesOf(3) })
+    await engine.define([asset], { batchBytes: 1024, env: { FINANCE_DATABASE_URL: other.url } })
+    await engine.succeed('full/rows')
+    // What the server says when a file of its cannot grow, said by a trigger.
+    await other.pool.query(
+      `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+       CREATE TRIGGER full_disk BEFORE INSERT ON millrace_load.batch EXECUTE FUNCTION full_disk()`,
+    )
+    const { runId } = await engine.launch('full/rows')
+    await untilDown(engine, runId, 'full/rows', /No space left on device/)
+    await other.pool.query('DROP TRIGGER full_disk ON millrace_load.batch')
+    expect(await engine.ended(runId)).toMatchObject({ status: 'succeeded', step: { attempt: 1 } })
+    expect(await valueOf(other, 'SELECT count(*)::int FROM "full".rows')).toBe(6)
+  })
+
   test('that is not set here fail and name the variable; others are loaded', async () => {
     const lost = table({ key: 'unset/lost', columns, destination: finance, extract: () => pagesOf(1) })
     const kept = table({ key: 'unset/kept', columns, extract: () => pagesOf(1) })

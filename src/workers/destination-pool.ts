@@ -8,6 +8,7 @@ import type { LoadBackend } from '../warehouse/backend.ts'
 import { createBreaker } from './breaker.ts'
 import type { Hold, Outage } from './breaker.ts'
 import { DestinationDownError, downKindOf } from './destination-down.ts'
+import { createSilenceWatch } from './silence-watch.ts'
 import { checkServer, makeSession } from './destination-server.ts'
 
 /**
@@ -41,16 +42,19 @@ export interface DestinationPoolOptions {
   readonly maxConnections: number
   /** Looked at before the first work: whether the schema is there, and what is in between. */
   readonly check: boolean
+  /** How long a connection at work may be silent before somebody asks whether the server is still there, in ms. Default 5000. */
+  readonly silenceMs?: number
   readonly logger: Logger
 }
 
 /** An attempt to connect that takes longer no longer keeps a worker's slot from other destinations, in ms. */
 const patienceMs = 2000
 
-export function createDestinationPool({ url, maxConnections, check, logger }: DestinationPoolOptions): DestinationPool {
+export function createDestinationPool({ url, maxConnections, check, silenceMs = 5000, logger }: DestinationPoolOptions): DestinationPool {
   // A COPY, a check or a swap takes as long as it takes.
   const pool = createPool({ url, max: maxConnections, name: 'millrace load', logger, queryTimeoutMs: 0, plansKept: false, settingsAtStart: false })
   const breaker = createBreaker()
+  const watch = createSilenceWatch({ url, patienceMs: silenceMs, logger })
   const greeted = new WeakSet<pg.PoolClient>()
   let checked: Promise<void> | undefined
 
@@ -99,6 +103,7 @@ export function createDestinationPool({ url, maxConnections, check, logger }: De
       broken = error
     }
     client.on('error', onError)
+    const leave = watch.enter(client)
     return {
       backend,
       async use(work) {
@@ -124,6 +129,7 @@ export function createDestinationPool({ url, maxConnections, check, logger }: De
         pool.query(`SELECT pg_cancel_backend($1)`, [backend.pid]).catch((error: unknown) => logger.debug({ err: error }, 'statement not canceled'))
       },
       release() {
+        leave()
         client.removeListener('error', onError)
         client.release(broken)
       },
@@ -156,6 +162,7 @@ export function createDestinationPool({ url, maxConnections, check, logger }: De
       })
       await Promise.race([pool.end(), late])
       clearTimeout(timer)
+      watch.close()
     },
   }
 }

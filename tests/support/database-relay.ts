@@ -10,6 +10,8 @@ export interface DatabaseRelay {
   stop(): Promise<void>
   /** Connections are taken and answered by nobody, and those there are end. */
   hush(): Promise<void>
+  /** Nothing passes any longer, and nobody hears of it. */
+  freeze(): void
   /** Passes everything again, at the same address. */
   start(): Promise<void>
 }
@@ -19,18 +21,19 @@ export async function startDatabaseRelay(databaseUrl: string): Promise<DatabaseR
   const target = new URL(databaseUrl)
   const sockets = new Set<Socket>()
   let silent = false
+  let frozen = false
   let server: Server | undefined
   const pass = (inner: Socket): void => {
     sockets.add(inner)
     inner.on('error', () => undefined)
     inner.on('close', () => sockets.delete(inner))
-    if (silent) return
+    if (silent || frozen) return
     const outer = connect(Number(target.port), target.hostname)
     outer.on('error', () => inner.destroy())
     outer.on('close', () => inner.destroy())
     inner.on('close', () => outer.destroy())
-    inner.pipe(outer)
-    outer.pipe(inner)
+    inner.on('data', (bytes) => frozen || outer.write(bytes))
+    outer.on('data', (bytes) => frozen || inner.write(bytes))
   }
   const listen = async (port: number): Promise<number> => {
     server = createServer(pass).listen(port, '127.0.0.1')
@@ -61,8 +64,12 @@ export async function startDatabaseRelay(databaseUrl: string): Promise<DatabaseR
       silent = true
       cut()
     },
+    freeze() {
+      frozen = true
+    },
     async start() {
       silent = false
+      frozen = false
       cut()
       if (server === undefined) await listen(port)
     },

@@ -36,6 +36,9 @@ export function createFileSpool(root: string): Spool {
       try {
         await expectMounted()
         const reference = await writeWhole(path, name, chunks, durable, leave)
+        // The volume may have gone in between: then the bytes lie beside it, under its mount point.
+        await expectMounted()
+        await stat(path)
         // After the write as well: of several that found room at once, all see what is left now.
         if (leave === 0 || (await freeBytes(root)) >= leave) return reference
         await unlink(path)

@@ -138,10 +138,10 @@ async function reachable(kind: 'files' | 'redis' | 's3'): Promise<Reachable> {
       place: { kind, folder },
       async leave() {
         await rename(folder, `${folder}-away`)
-        await mkdir(folder)
+        await mkdir(folder, { recursive: true })
       },
       async comeBack() {
-        await rm(folder, { recursive: true })
+        await rm(folder, { recursive: true, maxRetries: 5 })
         await rename(`${folder}-away`, folder)
       },
     }

@@ -96,6 +96,16 @@ export interface TransformContext<Config = JsonObject> {
   readonly page: Json | undefined
 }
 
+/** What `repairLine` is handed besides the line. */
+export interface LineContext {
+  /** Why the line is no record. */
+  readonly problem: string
+  /** Of CSV: the columns that a row must have, in their order. */
+  readonly columns?: readonly string[]
+  /** The page's `extra`. */
+  readonly page: Json | undefined
+}
+
 export interface TableOptions<
   Columns extends z.ZodObject,
   Record,
@@ -129,6 +139,11 @@ export interface TableOptions<
   readonly cursor?: true | FieldCursor
   /** One record in, 0 to n rows out. Default: the record is the row. */
   readonly transform?: (record: Record, context: TransformContext<z.output<ConfigSchema>>) => z.input<Columns> | readonly z.input<Columns>[] | null | undefined
+  /**
+   * Mends a line of CSV or JSON lines that is no record, because a value is missing or a quote out of place: answers it as it should be, or nothing where it cannot.
+   * It is asked of every such line, also when it is redriven from quarantine.
+   */
+  readonly repairLine?: (line: string, context: LineContext) => string | null | undefined
   readonly checks?: readonly CheckSpec[]
   /**
    * What becomes of records that do not fit, or that the transform throws at. By default the first one fails the step. `true`: they go to
@@ -160,6 +175,7 @@ export interface TableAsset {
   readonly resumable: boolean
   readonly cursor: true | FieldCursor | undefined
   readonly transform: ((record: never, context: TransformContext<never>) => unknown) | undefined
+  readonly repairLine: ((line: string, context: LineContext) => unknown) | undefined
   readonly checks: readonly CheckSpec[]
   /** Undefined: the first record that does not fit fails the step. */
   readonly quarantine: QuarantineContract | undefined
@@ -206,6 +222,7 @@ export function table<
     resumable: options.resumable ?? false,
     cursor: options.cursor,
     transform: options.transform,
+    repairLine: options.repairLine,
     checks: options.checks ?? [],
     quarantine: options.quarantine === true ? {} : options.quarantine,
     settings: settingsOf(options),

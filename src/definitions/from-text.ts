@@ -1,0 +1,95 @@
+import * as z from 'zod'
+import { shapeOf } from './column-shape.ts'
+import { readBigInt, readBoolean, readJson, readMoment, readNumber, readWhole } from './text-values.ts'
+import type { TextReader } from './text-values.ts'
+
+export interface FromTextOptions<Columns extends z.ZodObject> {
+  /** What the record calls a field, where it is another name: `{ shipMode: 'Ship Mode' }`. */
+  readonly names?: { readonly [Field in keyof z.input<Columns>]?: string }
+  /** Texts that mean NULL besides the empty one, in columns that may be NULL and are not text: `['NA']`. */
+  readonly nulls?: readonly string[]
+}
+
+/**
+ * A transform for records whose values are all text, as those of CSV are: each is read as its column's type wants it.
+ * Nothing is guessed: what is no number, date or boolean stays text, and the record goes where records go that do not fit, with that column named.
+ * The empty text is NULL where the column may be NULL. Values that are not text pass through.
+ */
+export function fromText<Columns extends z.ZodObject>(
+  columns: Columns,
+  { names = {}, nulls = [] }: FromTextOptions<Columns> = {},
+): (record: Readonly<Record<string, unknown>>) => z.input<Columns> {
+  const nothing = new Set(nulls)
+  const given: Readonly<Record<string, string | undefined>> = names
+  const fields = Object.entries<z.core.$ZodType>(columns.shape).map(([field, schema]) => ({
+    field,
+    name: given[field] ?? field,
+    read: readerOf(schema, nothing),
+  }))
+  return (record) => {
+    const row: Record<string, unknown> = {}
+    for (const { field, name, read } of fields) {
+      const value = record[name]
+      row[field] = typeof value === 'string' ? read(value) : value
+    }
+    return row as z.input<Columns>
+  }
+}
+
+/** A transform for records whose fields go by other names than the columns': `fromNames(Order, { shipMode: 'Ship Mode' })`. Values stay as they are. */
+export function fromNames<Columns extends z.ZodObject>(
+  columns: Columns,
+  names: { readonly [Field in keyof z.input<Columns>]?: string },
+): (record: Readonly<Record<string, unknown>>) => z.input<Columns> {
+  const given: Readonly<Record<string, string | undefined>> = names
+  const fields = Object.keys(columns.shape).map((field) => [field, given[field] ?? field] as const)
+  return (record) => Object.fromEntries(fields.map(([field, name]) => [field, record[name]])) as z.input<Columns>
+}
+
+/** How the text of one column is read. */
+export function readerOf(schema: z.core.$ZodType, nulls: ReadonlySet<string> = new Set()): TextReader {
+  const { type, array, null: takesNull, undefined: takesNothing } = shapeOf(schema)
+  const empty = takesNull ? null : takesNothing ? undefined : ''
+  const inner = innerOf(schema)
+  const read = array ? arrayReader : readerOfType(type, inner)
+  if (read === undefined) return (text) => (text === '' ? empty : text)
+  const mayBeNothing = takesNull || takesNothing
+  return (text) => {
+    const trimmed = text.trim()
+    if (trimmed === '') return empty
+    if (mayBeNothing && nulls.has(trimmed)) return empty
+    return read(trimmed) ?? text
+  }
+}
+
+function innerOf(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodPipe) return innerOf(schema.def.in)
+  const wraps =
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodReadonly ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodCatch ||
+    schema instanceof z.ZodNonOptional
+  return wraps ? innerOf(schema.def.innerType) : schema
+}
+
+const same: TextReader = (text) => text
+const arrayReader: TextReader = (text) => (text.startsWith('[') ? readJson(text) : undefined)
+
+/** Undefined for columns of text, whose every character counts. */
+function readerOfType(type: string, schema: z.core.$ZodType): TextReader | undefined {
+  if (schema instanceof z.ZodNumber) return /^(?:integer|bigint|smallint)$/.test(type) ? readWhole : readNumber
+  if (schema instanceof z.ZodBigInt) return readBigInt
+  if (schema instanceof z.ZodBoolean) return readBoolean
+  if (schema instanceof z.ZodDate) return readDate
+  if (type.startsWith('timestamp')) return readMoment
+  if (type === 'jsonb' || type === 'json') return readJson
+  return /^(?:text|citext|character|name\b)/.test(type) ? undefined : same
+}
+
+function readDate(text: string): Date | undefined {
+  const date = new Date(readMoment(text) ?? text)
+  return Number.isNaN(date.getTime()) ? undefined : date
+}

@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>>> = {
   runs: async () => (await import('./commands/runs.ts')).runsCommand(),
   assets: async () => (await import('./commands/assets.ts')).assetsCommand(),
   quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand(),
+  infer: async () => (await import('./commands/infer.ts')).inferCommand(),
   sql: async () => (await import('./commands/sql.ts')).sqlCommand(),
   url: async () => (await import('./commands/url.ts')).urlCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),

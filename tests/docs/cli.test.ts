@@ -5,6 +5,7 @@ import { assetsCommand } from '../../src/cli/commands/assets.ts'
 import { boardCommand } from '../../src/cli/commands/board.ts'
 import { devCommand } from '../../src/cli/commands/dev.ts'
 import { doctorCommand } from '../../src/cli/commands/doctor.ts'
+import { inferCommand } from '../../src/cli/commands/infer.ts'
 import { initCommand } from '../../src/cli/commands/init.ts'
 import { materializeCommand } from '../../src/cli/commands/materialize.ts'
 import { migrateCommand } from '../../src/cli/commands/migrate.ts'
@@ -22,6 +23,7 @@ const commands: readonly CommandUnknownOpts[] = [
   boardCommand(),
   devCommand(),
   doctorCommand(),
+  inferCommand(),
   initCommand(),
   materializeCommand(),
   migrateCommand(),

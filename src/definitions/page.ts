@@ -1,14 +1,33 @@
-import type { Json } from './json.ts'
+import type { Json, JsonObject } from './json.ts'
 
 /**
  * How the records lie in a page's bytes:
  * `json`: one JSON document, the array of records at `path` (or the document itself);
- * `jsonl`: one record a line; `csv`: RFC 4180 rows of the columns named, without the header line.
+ * `jsonl`: one record a line; `csv`: RFC 4180 rows of the columns named, without the header line; `parquet`: a row group.
  */
 export type PageFormat =
   | { readonly kind: 'json'; readonly path?: readonly string[] }
   | { readonly kind: 'jsonl' }
   | { readonly kind: 'csv'; readonly columns: readonly string[]; readonly delimiter?: string }
+  | ParquetFormat
+
+/** One row group of a Parquet file: the chunks of some of its columns, one after the other, as they lie in the file. */
+export interface ParquetFormat {
+  readonly kind: 'parquet'
+  /** Its number, from 0. */
+  readonly rowGroup: number
+  readonly rows: number
+  /** The schema of these columns, as the footer has it. */
+  readonly schema: readonly JsonObject[]
+  readonly chunks: readonly ParquetChunk[]
+}
+
+export interface ParquetChunk {
+  /** Of its column in the schema. */
+  readonly path: readonly string[]
+  readonly codec: string
+  readonly bytes: number
+}
 
 /** A page as it came: bytes or text that the transform worker parses. */
 export interface RawPage {

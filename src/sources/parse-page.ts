@@ -29,7 +29,7 @@ export interface ParsedPage {
 }
 
 /**
- * Parses a page into its records.
+ * Parses a page into its records; of Parquet only `parseBlocks` can.
  * @throws SourceError `PAGE_TRUNCATED`, `PAGE_NOT_JSON` and `PAGE_NOT_UTF8`: the page came broken, and only fetching it again can help.
  * @throws DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY`, `RECORD_NOT_JSON`, `RECORD_TOO_LARGE`, `CSV_FIELD_COUNT`, `CSV_QUOTE`.
  */
@@ -42,6 +42,7 @@ export function parsePage(page: EncodedPage, options: ParsePageOptions = {}): Pa
   if (format.kind === 'json') {
     return { records: parseJson(body, format.path ?? [], name, maxRecordBytes), locate: (index) => `record ${String(index)}` }
   }
+  if (format.kind === 'parquet') throw new TypeError('a row group is more than one page: parseBlocks reads it')
   const { records, lineOf } =
     format.kind === 'jsonl' ? parseJsonl(body, firstLine, name, maxRecordBytes, keepFault) : parseCsv(body, format, firstLine, name, maxRecordBytes, keepFault)
   return { records, locate: (index) => `record ${String(index)} (line ${String(firstLine + lineOf(index))})` }

@@ -2,18 +2,20 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BadRecord } from '../catalog/quarantine.ts'
 import type { ClaimedBatch } from '../catalog/claims.ts'
 import type { TransformContext } from '../definitions/table.ts'
-import { DataError, storableText } from '../errors.ts'
+import { storableText } from '../errors.ts'
 import type { RecordFault } from '../sources/formats/record-fault.ts'
+import { isReadAtOnce, parseBlocks } from '../sources/parse-blocks.ts'
 import { parsePage } from '../sources/parse-page.ts'
-import type { ParsedPage } from '../sources/parse-page.ts'
 import type { ColumnIssue, RowEncoder } from '../warehouse/encoder/row-encoder.ts'
 import type { Refusal } from '../warehouse/find-refused.ts'
+import { copyBefore, doesNotFit, isFrozen, keptLine, keptRecord } from './bad-record.ts'
 import { readFrames } from './batch-file.ts'
 import type { PageFrame } from './batch-file.ts'
 import type { WorkerContext } from './context.ts'
 import { UserCodeError } from './failure.ts'
 import { parseConfig } from './parse-config.ts'
-import { recordJson } from './record-json.ts'
+import { refusalsOf } from './refusals.ts'
+import { repairedRecords } from './repair-line.ts'
 import { UnwritableRecord, untag } from './tagged-json.ts'
 import type { OwnAsset } from './versions.ts'
 
@@ -43,84 +45,112 @@ export interface Encoding {
   readonly chunks: Uint8Array[]
 }
 
+/** A page in hand. */
+interface Page {
+  readonly frame: PageFrame
+  /** As messages name it. */
+  readonly name: string
+  readonly transformContext: TransformContext<unknown>
+  readonly refusals: ReturnType<typeof refusalsOf>
+}
+
 /**
  * Encodes the records of a batch's pages, and gives other work its turn meanwhile.
- * @throws DataError `RECORD_INVALID` for the first record that does not fit, where none is tolerated; UserCodeError for what the user's function throws; what `parsePage` does
+ * @throws DataError `RECORD_INVALID` for the first record that does not fit, where none is tolerated; UserCodeError for what the user's function throws; what `parseBlocks` does
  */
 export async function encodeRecords(raw: Buffer, encoding: Encoding): Promise<void> {
-  const { claimed, own, encoder, counts, tolerant, bad, signal } = encoding
-  const transformOne = own.asset.transform as UserTransform | undefined
+  const { claimed, own } = encoding
   const config = parseConfig(own.asset, claimed.config)
   const refusals = refusalsOf(encoding.refused)
+  const turn = turnsOf(encoding)
   let pageNumber = 0
-  let sliceEnd = performance.now() + sliceMs
   for (const frame of readFrames(raw)) {
     pageNumber += 1
     const name = `page ${String(pageNumber)} of batch ${String(claimed.ordinal)} of ${claimed.asset}`
-    const parsed = parse(encoding, frame, name, (fault) => bad.push(badLine(fault, frame, counts, name)))
-    let readAgain: readonly unknown[] | undefined
     const transformContext: TransformContext<unknown> = { config, runId: claimed.runId, runStartedAt: claimed.runStartedAt, page: frame.extra }
-    for (let index = 0; index < parsed.records.length; index += 1) {
-      const before = encoder.mark()
-      const record = frame.tagged ? untag(parsed.records[index]) : parsed.records[index]
-      const copy = transformOne === undefined || frame.tagged ? undefined : flatCopy(record)
-      const issues = encodeRecord(encoding, transformOne, record, transformContext) ?? refusals?.(encoder, before) ?? null
-      if (issues !== null) {
-        const place = `${parsed.locate(index)} of ${name}`
-        if (issues.some((issue) => issue.frozen === true)) throw isFrozen(place, own, issues)
-        if (!tolerant) throw doesNotFit(place, own, issues)
-        // A transform may have changed what it was handed, and what is kept is the record as it came: a flat one was copied, of others the page is read once more.
-        const asItCame =
-          transformOne === undefined || frame.tagged
-            ? parsed.records[index]
-            : isFlat(copy)
-              ? copy
-              : (readAgain ??= parse(encoding, frame, name, () => undefined).records)[index]
-        bad.push({ index: counts.records, place, record: recordJson(asItCame), tagged: frame.tagged, page: frame.extra, issues })
-      } else if (encoder.rows === before.rows) {
-        counts.filtered += 1
-      }
-      counts.records += 1
+    await encodePage(encoding, { frame, name, transformContext, refusals }, turn)
+  }
+}
+
+async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<void> | undefined): Promise<void> {
+  const { context, own, tolerant } = encoding
+  const { format, body, firstLine } = page.frame
+  const keeps = tolerant || own.asset.repairLine !== undefined
+  const encoded = { format, body, ...(firstLine === undefined ? {} : { firstLine }) }
+  const options = { name: page.name, maxRecordBytes: context.limits.maxRecordBytes }
+  const blocks = parseBlocks(encoded, { ...options, ...(keeps ? { keepFault: (fault) => takeFault(encoding, page, fault) } : {}) })
+  let again: readonly unknown[] | undefined
+  const readAgain = (index: number): unknown => (again ??= parsePage(encoded, { ...options, keepFault: () => undefined }).records)[index]
+  for await (const { records, locate } of blocks) {
+    for (let index = 0; index < records.length; index += 1) {
+      takeRecord(encoding, page, records[index], {
+        place: () => `${locate(index)} of ${page.name}`,
+        ...(isReadAtOnce(format) ? { readAgain: () => readAgain(index) } : {}),
+      })
       // The clock is looked at every 64 records: reading it costs as much as encoding a column.
-      if ((index & 63) === 63 && performance.now() > sliceEnd) {
-        if (encoder.bufferedBytes > largestSink) encoding.chunks.push(encoder.take())
-        await nextTurn()
-        signal.throwIfAborted()
-        sliceEnd = performance.now() + sliceMs
-      }
+      if ((index & 63) === 63) await turn()
     }
   }
 }
 
-function flatCopy(record: unknown): unknown {
-  return typeof record === 'object' && record !== null && !Array.isArray(record) ? { ...record } : record
-}
-
-/** Whether a copy of the fields is a copy of all. */
-function isFlat(copy: unknown): boolean {
-  return typeof copy !== 'object' || copy === null || (!Array.isArray(copy) && Object.values(copy).every((one) => typeof one !== 'object' || one === null))
-}
-
-function parse({ context, tolerant }: Encoding, { format, body, firstLine }: PageFrame, name: string, keepFault: (fault: RecordFault) => void): ParsedPage {
-  return parsePage(
-    { format, body, ...(firstLine === undefined ? {} : { firstLine }) },
-    { name, maxRecordBytes: context.limits.maxRecordBytes, ...(tolerant ? { keepFault } : {}) },
-  )
-}
-
-/** A line that is no record, counted as one. */
-function badLine({ line, error, text }: RecordFault, { extra, format, firstLine = 1 }: PageFrame, counts: { records: number }, name: string): BadRecord {
-  counts.records += 1
-  const place = `line ${String(firstLine + line)} of ${name}`
-  return {
-    index: counts.records - 1,
-    place,
-    record: JSON.stringify(text),
-    tagged: false,
-    format,
-    page: extra,
-    issues: [{ column: '(line)', message: storableText(error.message), value: '' }],
+/** Waits for other work's turn when this one's is over. */
+function turnsOf({ encoder, chunks, signal }: Encoding): () => Promise<void> | undefined {
+  let sliceEnd = performance.now() + sliceMs
+  const give = async (): Promise<void> => {
+    if (encoder.bufferedBytes > largestSink) chunks.push(encoder.take())
+    await nextTurn()
+    signal.throwIfAborted()
+    sliceEnd = performance.now() + sliceMs
   }
+  return () => (performance.now() > sliceEnd ? give() : undefined)
+}
+
+interface Origin {
+  readonly place: () => string
+  /** The record as it came, where its page can be read once more. */
+  readonly readAgain?: () => unknown
+}
+
+/** Encodes a record's rows, and counts it. One that does not fit is kept for quarantine, or fails its step. */
+function takeRecord(encoding: Encoding, page: Page, given: unknown, { place, readAgain }: Origin): void {
+  const { own, encoder, counts, tolerant, bad } = encoding
+  const { frame, refusals } = page
+  const transformOne = own.asset.transform as UserTransform | undefined
+  const before = encoder.mark()
+  const record = frame.tagged ? untag(given) : given
+  // A transform may change what it is handed, and what is kept is the record as it came.
+  const asItCame = tolerant && transformOne !== undefined && !frame.tagged ? copyBefore(given, readAgain) : () => given
+  const issues = encodeRecord(encoding, transformOne, record, page.transformContext) ?? refusals?.(encoder, before) ?? null
+  counts.records += 1
+  if (issues === null) {
+    if (encoder.rows === before.rows) counts.filtered += 1
+    return
+  }
+  if (issues.some((issue) => issue.frozen === true)) throw isFrozen(place(), own, issues)
+  if (!tolerant) throw doesNotFit(place(), own, issues)
+  bad.push({ index: counts.records - 1, place: place(), ...keptRecord(asItCame(), frame), page: frame.extra, issues })
+}
+
+/** Takes a line that is no record: mended by the user's function, or kept as it is. */
+function takeFault(encoding: Encoding, page: Page, fault: RecordFault): void {
+  const { own, counts, tolerant, bad } = encoding
+  const { frame, name } = page
+  const { repairLine } = own.asset
+  let records: readonly unknown[] | undefined
+  let problem: string | undefined
+  try {
+    records = repairLine === undefined ? undefined : repairedRecords(repairLine, fault, frame)
+  } catch (error) {
+    if (!tolerant) throw new UserCodeError(error)
+    problem = error instanceof Error ? error.message : String(error)
+  }
+  if (records !== undefined) {
+    for (const record of records) takeRecord(encoding, page, record, { place: () => `line ${String((frame.firstLine ?? 1) + fault.line)} of ${name}, mended,` })
+    return
+  }
+  if (!tolerant) throw fault.error
+  counts.records += 1
+  bad.push(keptLine(fault, frame, { index: counts.records - 1, page: name, problem }))
 }
 
 /** The record's rows, encoded; what is wrong with it where it goes to quarantine rather than fail its step. */
@@ -141,39 +171,4 @@ function encodeRecord(
   }
   if (output === null || output === undefined) return null
   return Array.isArray(output) ? encoder.encodeAll(output) : encoder.encode(output)
-}
-
-/** Takes back the rows that a record just added where Postgres refused one of them, and says why. Undefined where it refused none at all. */
-function refusalsOf(refused: readonly Refusal[]): ((encoder: RowEncoder, before: ReturnType<RowEncoder['mark']>) => ColumnIssue[] | null) | undefined {
-  if (refused.length === 0) return undefined
-  let next = 0
-  // Rows are counted as they were when they were refused: those that are taken back were among them.
-  let takenBack = 0
-  return (encoder, before) => {
-    const end = encoder.rows + takenBack
-    const issues: ColumnIssue[] = []
-    for (let one = refused[next]; one !== undefined && one.row < end; one = refused[(next += 1)]) {
-      issues.push({ column: one.column, message: one.message, value: one.value })
-    }
-    if (issues.length === 0) return null
-    takenBack += encoder.rows - before.rows
-    encoder.back(before)
-    return issues
-  }
-}
-
-function isFrozen(where: string, own: OwnAsset, issues: readonly ColumnIssue[]): DataError {
-  const fields = issues.filter((issue) => issue.frozen === true).map((issue) => `${issue.column} (${issue.value})`)
-  return new DataError(`${where} carries fields that the columns of ${own.asset.key} do not have, and its schema is frozen: ${fields.join(', ')}.`, {
-    code: 'SCHEMA_FROZEN',
-    hint: 'Give the asset the columns, leave the fields out in its transform, or let `unknownFields` of its `schemaContract` evolve. Nothing of this run was published.',
-  })
-}
-
-function doesNotFit(where: string, own: OwnAsset, issues: readonly ColumnIssue[]): DataError {
-  const said = issues.map((issue) => `${issue.column}: ${issue.message}${issue.value === '' ? '' : ` (it is ${issue.value})`}`).join('; ')
-  return new DataError(`${where} does not fit its table. ${said}.`, {
-    code: 'RECORD_INVALID',
-    hint: `Mend the source, or let the transform or the columns of ${own.asset.key} take it. Nothing of this run was published.`,
-  })
 }

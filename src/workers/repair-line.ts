@@ -18,6 +18,7 @@ export function repairedRecords(repairLine: RepairLine, fault: RecordFault, { fo
 }
 
 function recordsOf(line: string, format: PageFormat): readonly unknown[] | undefined {
+  if (format.kind === 'parquet') return undefined
   let whole = true
   const { records } = parsePage({ body: Buffer.from(`${line}\n`), format }, { keepFault: () => void (whole = false) })
   return whole ? records : undefined

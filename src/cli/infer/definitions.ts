@@ -62,13 +62,17 @@ export function definitionsOf(table: InferredTable, whole: boolean): string {
     'table',
   ]
   const config = 'url' in origin ? `url: z.url().default(${literal(origin.url)})` : `path: z.string().default(${literal(origin.path)})`
-  const context = source.needs.length === 0 ? source.extract : `({ ${source.needs.join(', ')} }) => ${source.extract}`
+  const arrow = `({ ${source.needs.join(', ')} }) =>${source.extract.includes('\n') ? '\n    ' : ' '}`
+  const context = source.needs.length === 0 ? source.extract : arrow + source.extract
   const lines = [
     ...[...table.remarks, ...keyRemarks(key)].map((remark) => `// ${oneLine(remark)}`),
     ...importsOf({ ...source.imports, millrace }),
     '',
     `const ${schema} = z.object({`,
-    ...columns.map((one) => `  ${property(one.field)}: ${one.code},${one.remarks.length === 0 ? '' : ` // ${oneLine(one.remarks.join('; '))}`}`),
+    ...columns.map(
+      (one) =>
+        `  ${property(one.field)}: ${one === key ? one.code.replace(/\.nullable\(\)$/, '') : one.code},${one.remarks.length === 0 ? '' : ` // ${oneLine(one.remarks.join('; '))}`}`,
+    ),
     '})',
     '',
     `const ${constant} = table({`,

@@ -45,6 +45,20 @@ export async function inferTable(options: InferOptions): Promise<InferredTable> 
   const common = { ...names, origin: originOf(origin) }
   const secret =
     origin.url !== undefined && redactUrl(origin.url) !== String(origin.url) ? ['The address had credentials, which are not written down here.'] : []
+  if (format === 'parquet') {
+    // Loaded when first used: the library is large.
+    const { readParquet } = await import('./read-parquet.ts')
+    const { columns, names: top, rows, whole } = await readParquet(origin, limits)
+    const source = sourceCodeOf({ format, remote: origin.url !== undefined, columns: top, dialect: undefined, path: [] })
+    return {
+      ...common,
+      columns,
+      rows,
+      values: 'values',
+      source,
+      remarks: [...remarksOf(name, rows, whole, 'Parquet; the types are those of its schema'), ...secret],
+    }
+  }
   refuseOtherEncodings(wholeCharacters(beginning), name)
   if (format === 'csv') {
     const { observer, dialect, columns, faults, whole } = await readCsv(origin, beginning, options.dialect, limits)

@@ -53,11 +53,28 @@ function lossInObject(value: object, depth: number): string | undefined {
   return undefined
 }
 
+/** A bigint, which JSON.stringify throws at, as the number with all its digits: jsonb keeps them. */
+function withBigInts(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? rawJson(value.toString()) : value
+}
+
+// In Node since 21; TypeScript does not know it yet.
+const { rawJSON: rawJson } = JSON as unknown as { readonly rawJSON: (text: string) => unknown }
+
+function write(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (!(error instanceof TypeError) || !error.message.includes('BigInt')) throw error
+    return JSON.stringify(value, withBigInts)
+  }
+}
+
 function stringify(value: unknown): { readonly json: string } | { readonly fault: string } {
   try {
     const loss = lossIn(value)
     if (loss !== undefined) return { fault: loss }
-    const written = JSON.stringify(value) as string | undefined
+    const written = write(value)
     if (written === undefined) return { fault: `is a ${typeof value}, which JSON has no form for` }
     const fault = faultIn(written)
     return fault === undefined ? { json: written } : { fault }
@@ -87,6 +104,6 @@ export function json(version: boolean): CellWriter {
       const done = stringify(value)
       return 'fault' in done ? done.fault : 'is no JSON'
     },
-    text: (value) => JSON.stringify(value),
+    text: (value) => write(value) ?? '',
   }
 }

@@ -20,10 +20,10 @@ export function fromText<Columns extends z.ZodObject>(
   { names = {}, nulls = [] }: FromTextOptions<Columns> = {},
 ): (record: Readonly<Record<string, unknown>>) => z.input<Columns> {
   const nothing = new Set(nulls)
-  const given: Readonly<Record<string, string | undefined>> = names
+  const given = new Map<string, string | undefined>(Object.entries(names))
   const fields = Object.entries<z.core.$ZodType>(columns.shape).map(([field, schema]) => ({
     field,
-    name: given[field] ?? field,
+    name: given.get(field) ?? field,
     read: readerOf(schema, nothing),
   }))
   return (record) => {
@@ -41,8 +41,8 @@ export function fromNames<Columns extends z.ZodObject>(
   columns: Columns,
   names: { readonly [Field in keyof z.input<Columns>]?: string },
 ): (record: Readonly<Record<string, unknown>>) => z.input<Columns> {
-  const given: Readonly<Record<string, string | undefined>> = names
-  const fields = Object.keys(columns.shape).map((field) => [field, given[field] ?? field] as const)
+  const given = new Map<string, string | undefined>(Object.entries(names))
+  const fields = Object.keys(columns.shape).map((field) => [field, given.get(field) ?? field] as const)
   return (record) => Object.fromEntries(fields.map(([field, name]) => [field, record[name]])) as z.input<Columns>
 }
 

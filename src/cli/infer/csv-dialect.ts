@@ -13,7 +13,7 @@ const sampleRows = 100
 
 /**
  * Guesses how the beginning of a file is written. The delimiter is the one that gives most rows one and the same number of fields, of those the one that gives more fields;
- * the first row is a header unless it has numbers or dates, an empty or a repeated name.
+ * the first row is a header unless it has numbers or dates, or empty names.
  */
 export function guessDialect(beginning: string, whole: boolean, known: Partial<CsvDialect>): CsvDialect {
   const text = whole ? beginning : beginning.slice(0, beginning.lastIndexOf('\n') + 1)
@@ -52,7 +52,7 @@ const valueForm = /^(?:[+-]?[\d.,]+%?|\d{4}-\d{2}-\d{2}.*|true|false|[0-9a-f]{8}
 function isHeader(first: readonly string[], rest: readonly (readonly string[])[]): boolean {
   const names = first.map((name) => name.trim())
   if (names.some((name) => valueForm.test(name))) return false
-  if (names.filter((name) => name === '').length > 1 || new Set(names).size < names.length) return false
+  if (names.filter((name) => name === '').length > 1) return false
   // All text: the first row is data only where its values come again below.
   const again = names.filter((name, index) => name !== '' && rest.some((row) => row[index]?.trim() === name)).length
   return rest.length === 0 || again * 2 < names.length

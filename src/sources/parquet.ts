@@ -1,12 +1,10 @@
 import type { Json } from '../definitions/json.ts'
 import type { RawPage } from '../definitions/page.ts'
 import { SourceError } from '../errors.ts'
-import { nameOfOrigin } from './byte-stream.ts'
-import type { ByteOrigin } from './byte-stream.ts'
 import type { HttpClient } from './http.ts'
 import type { GroupPlan, ParquetFooter } from './parquet-footer.ts'
-import { openRandomAccess } from './random-access.ts'
-import type { RandomAccess } from './random-access.ts'
+import { nameOfFile, openRandomAccess } from './random-access.ts'
+import type { OneFile, RandomAccess } from './random-access.ts'
 
 /** Of the columns asked for, as they lie in the file: 256 MiB. Writers make row groups of about 128. */
 const defaultMaxRowGroupBytes = 256 * 1024 * 1024
@@ -15,7 +13,7 @@ const defaultMaxFileBytes = 4 * 1024 * 1024 * 1024
 /** Requests at once for the columns of a row group, where others lie between them. */
 const requestsAtOnce = 4
 
-export type ParquetOptions = ByteOrigin & {
+export type ParquetOptions = OneFile & {
   /** Columns of the top of the schema; no others are fetched. Default: all. */
   readonly columns?: readonly string[]
   readonly signal?: AbortSignal
@@ -39,7 +37,7 @@ export type ParquetOptions = ByteOrigin & {
  * DataError `PARQUET_DAMAGED`, `PARQUET_ENCRYPTED`
  */
 export async function* parquet(options: ParquetOptions): AsyncGenerator<RawPage, void, undefined> {
-  const name = nameOfOrigin(options)
+  const name = nameOfFile(options)
   const { signal, client, maxFileBytes = defaultMaxFileBytes, maxRowGroupBytes = defaultMaxRowGroupBytes } = options
   // Loaded when first used: few workers ever see Parquet.
   const { planGroup, readFooter } = await import('./parquet-footer.ts')

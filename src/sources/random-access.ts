@@ -6,10 +6,23 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { SourceError } from '../errors.ts'
-import { nameOfOrigin } from './byte-stream.ts'
-import type { ByteOrigin } from './byte-stream.ts'
 import { httpClient } from './http.ts'
 import type { HttpClient, HttpStream } from './http.ts'
+import { redactUrl } from './redact.ts'
+
+/** One file: an address (http, https or file), or a path on this machine. */
+export type OneFile = { readonly url: string | URL; readonly path?: never } | { readonly path: string; readonly url?: never }
+
+/** How messages name it: without credentials. */
+export function nameOfFile({ url, path }: OneFile): string {
+  return url === undefined ? path : redactUrl(url)
+}
+
+/** Its path, where it is on this machine. */
+export function localPathOf({ url, path }: OneFile): string | undefined {
+  if (url === undefined) return path
+  return URL.parse(String(url))?.protocol === 'file:' ? fileURLToPath(url) : undefined
+}
 
 /** Bytes that are read from any place, not only from the beginning. */
 export interface RandomAccess {
@@ -36,8 +49,8 @@ const tailBytes = 64 * 1024
  * Opens a file, or an address by range requests (RFC 9110, 14). Where a server knows none, the whole is fetched once, into a temporary file.
  * @throws SourceError as the HTTP client does; `SOURCE_FILE_UNREADABLE`, `SOURCE_CHANGED`, `SOURCE_FILE_TOO_LARGE`
  */
-export async function openRandomAccess(origin: ByteOrigin, options: RandomAccessOptions): Promise<RandomAccess> {
-  const local = origin.url === undefined ? origin.path : URL.parse(String(origin.url))?.protocol === 'file:' ? fileURLToPath(origin.url) : undefined
+export async function openRandomAccess(origin: OneFile, options: RandomAccessOptions): Promise<RandomAccess> {
+  const local = localPathOf(origin)
   return local === undefined ? openAddress(origin, options) : openFile(local, () => Promise.resolve())
 }
 
@@ -46,6 +59,8 @@ async function openFile(path: string, after: () => Promise<void>): Promise<Rando
   try {
     file = await open(path)
     const { size, mtimeMs } = await file.stat()
+    // Reading one fails, saying why.
+    if (size > 0) await file.read(Buffer.alloc(1), 0, 1, 0)
     const opened = file
     return {
       size,
@@ -78,9 +93,9 @@ async function readFully(file: FileHandle, path: string, from: number, to: numbe
   return buffer
 }
 
-async function openAddress(origin: ByteOrigin, options: RandomAccessOptions): Promise<RandomAccess> {
+async function openAddress(origin: OneFile, options: RandomAccessOptions): Promise<RandomAccess> {
   const { client = httpClient(), signal } = options
-  const name = nameOfOrigin(origin)
+  const name = nameOfFile(origin)
   const ask = (range: string): Promise<HttpStream> =>
     // Compressed, the ranges would be those of other bytes.
     client.fetchStream({

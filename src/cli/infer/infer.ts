@@ -1,8 +1,8 @@
 import { basename } from 'node:path'
 import { checkAssetKey, tableNameOf } from '../../definitions/asset-key.ts'
 import { ConfigError } from '../../errors.ts'
-import { nameOfOrigin } from '../../sources/byte-stream.ts'
-import type { ByteOrigin } from '../../sources/byte-stream.ts'
+import { nameOfFile } from '../../sources/random-access.ts'
+import type { OneFile } from '../../sources/random-access.ts'
 import { redactUrl } from '../../sources/redact.ts'
 import type { CsvDialect } from './csv-dialect.ts'
 import type { InferredTable } from './definitions.ts'
@@ -36,8 +36,8 @@ export interface InferOptions {
  * @throws SourceError where it cannot be read; DataError where it is no table; ConfigError where an option is wrong
  */
 export async function inferTable(options: InferOptions): Promise<InferredTable> {
-  const origin: ByteOrigin = /^(?:https?|file):\/\//i.test(options.from) ? { url: options.from } : { path: options.from }
-  const name = nameOfOrigin(origin)
+  const origin: OneFile = /^(?:https?|file):\/\//i.test(options.from) ? { url: options.from } : { path: options.from }
+  const name = nameOfFile(origin)
   const names = namesOf(origin, options.key)
   const limits: Limits = { name, rows: options.maxRows, bytes: options.maxBytes, onProgress: options.onProgress }
   const beginning = await readSample(origin, { maxBytes: Math.min(beginningBytes, options.maxBytes) })
@@ -102,7 +102,7 @@ function packed({ compression }: Sample): string {
   return compression === undefined ? '' : `, packed with ${compression}`
 }
 
-function originOf(origin: ByteOrigin): InferredTable['origin'] {
+function originOf(origin: OneFile): InferredTable['origin'] {
   return origin.url === undefined ? { path: origin.path } : { url: redactUrl(origin.url) }
 }
 
@@ -122,7 +122,7 @@ function faultRemarks(faults: readonly string[]): string[] {
 const beginningBytes = 256 * 1024
 const schema = 'files'
 
-function namesOf(origin: ByteOrigin, given: string | undefined): { key: string; location: string } {
+function namesOf(origin: OneFile, given: string | undefined): { key: string; location: string } {
   const path = origin.url === undefined ? origin.path : (URL.parse(String(origin.url))?.pathname ?? '')
   const stem = basename(path).replace(/(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|pq|gz|gzip|zst|zstd))+$/i, '')
   const key = given ?? `${schema}/${plainName(stem, 'rows')}`

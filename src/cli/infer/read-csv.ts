@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parse } from 'csv-parse/sync'
 import { DataError } from '../../errors.ts'
-import type { ByteOrigin } from '../../sources/byte-stream.ts'
+import type { OneFile } from '../../sources/random-access.ts'
 import { csv } from '../../sources/csv.ts'
 import { parsePage } from '../../sources/parse-page.ts'
 import { createObserver } from './columns.ts'
@@ -30,7 +30,7 @@ const pageBytes = 256 * 1024
  * Looks at CSV through the very source and parser that will load it. Lines that are no rows are counted.
  * @throws SourceError as `csv` does; DataError `INFER_NO_ROWS`, `INFER_COLUMN_TWICE`
  */
-export async function readCsv(origin: ByteOrigin, beginning: Sample, known: Partial<CsvDialect>, limits: Limits): Promise<CsvSample> {
+export async function readCsv(origin: OneFile, beginning: Sample, known: Partial<CsvDialect>, limits: Limits): Promise<CsvSample> {
   const head = beginning.bytes.subarray(0, dialectBytes)
   const dialect = guessDialect(head.toString('utf8'), beginning.whole && head.length === beginning.bytes.length, known)
   const columns = namesOf(head.toString('utf8'), dialect, limits.name)

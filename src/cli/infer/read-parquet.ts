@@ -2,7 +2,7 @@ import type { SchemaElement, SchemaTree } from 'hyparquet'
 import { parquetSchema } from 'hyparquet'
 import type { ParquetFormat } from '../../definitions/page.ts'
 import { DataError } from '../../errors.ts'
-import type { ByteOrigin } from '../../sources/byte-stream.ts'
+import type { OneFile } from '../../sources/random-access.ts'
 import { parquet } from '../../sources/parquet.ts'
 import { parseBlocks } from '../../sources/parse-blocks.ts'
 import { createObserver } from './columns.ts'
@@ -22,7 +22,7 @@ export interface ParquetSample {
  * Looks at Parquet. The types are those of its schema; only what is said of the values comes from the rows.
  * @throws as `parquet`; DataError `INFER_NO_ROWS`
  */
-export async function readParquet(origin: ByteOrigin, limits: Limits): Promise<ParquetSample> {
+export async function readParquet(origin: OneFile, limits: Limits): Promise<ParquetSample> {
   const observer = createObserver('values')
   const notNumbers = new Set<string>()
   let format: ParquetFormat | undefined

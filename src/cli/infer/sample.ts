@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { SourceError } from '../../errors.ts'
-import { byteStream, nameOfOrigin } from '../../sources/byte-stream.ts'
-import type { ByteOrigin } from '../../sources/byte-stream.ts'
+import { httpClient } from '../../sources/http.ts'
+import { localPathOf, nameOfFile, openRandomAccess } from '../../sources/random-access.ts'
+import type { OneFile } from '../../sources/random-access.ts'
 
 /** The beginning of what an address or file holds, decompressed. */
 export interface Sample {
@@ -26,10 +27,10 @@ export const parquetMagic = Buffer.from('PAR1')
  * Reads the beginning of a file. Of Parquet, which is read from its end, only the first chunk.
  * @throws SourceError as the HTTP client does; `SOURCE_FILE_UNREADABLE`, `INFER_COMPRESSED`
  */
-export async function readSample(origin: ByteOrigin, { maxBytes, onBytes }: SampleOptions): Promise<Sample> {
+export async function readSample(origin: OneFile, { maxBytes, onBytes }: SampleOptions): Promise<Sample> {
   const parts: Uint8Array[] = []
   let length = 0
-  const { chunks, compression } = await decompressed(byteStream(origin))
+  const { chunks, compression } = await decompressed(bytesOf(origin))
   try {
     for await (const chunk of chunks) {
       parts.push(chunk)
@@ -40,13 +41,29 @@ export async function readSample(origin: ByteOrigin, { maxBytes, onBytes }: Samp
     }
   } catch (cause) {
     if (compression === undefined || cause instanceof SourceError) throw cause
-    throw new SourceError(`${nameOfOrigin(origin)} begins as ${compression} does, and cannot be decompressed after ${String(length)} bytes`, {
+    throw new SourceError(`${nameOfFile(origin)} begins as ${compression} does, and cannot be decompressed after ${String(length)} bytes`, {
       code: 'INFER_COMPRESSED',
       hint: 'The file is damaged or was cut off: fetch it again.',
       cause,
     })
   }
   return { bytes: Buffer.concat(parts), whole: true, compression }
+}
+
+const chunkBytes = 256 * 1024
+
+/** The bytes as they lie there, in order. */
+async function* bytesOf(origin: OneFile): AsyncGenerator<Uint8Array, void, undefined> {
+  if (localPathOf(origin) === undefined) {
+    yield* (await httpClient().fetchStream({ url: origin.url ?? '' })).chunks
+    return
+  }
+  const file = await openRandomAccess(origin, { maxFileBytes: Number.POSITIVE_INFINITY })
+  try {
+    for (let from = 0; from < file.size; from += chunkBytes) yield* await file.read(from, Math.min(file.size, from + chunkBytes))
+  } finally {
+    await file.close()
+  }
 }
 
 const magics = [

@@ -24,9 +24,9 @@ describe('millrace infer', () => {
   test('finds the narrowest type of each column of CSV, and what may be NULL', async () => {
     const rows = Array.from({ length: 30 }, (_, index) => {
       const n = String(index)
-      return `${n},${String(3e9 + index)},${index % 2 === 0 ? '1.5' : 'NA'},${index % 3 === 0 ? 'yes' : 'no'},2026-11-${String(index + 1).padStart(2, '0')},2026-11-21 10:00:${n.padStart(2, '0')}+01,10.0.0.${n},0${n},${index === 7 ? '' : 'x'},F,${n}e-3`
+      return `${n},${String(3e9 + index)},${index % 2 === 0 ? '1.5' : 'NA'},${index % 3 === 0 ? 'yes' : 'no'},2026-11-${String(index + 1).padStart(2, '0')},2026-11-21 10:00:${n.padStart(2, '0')}+01,10.0.0.${n},0${n},${index === 7 ? '' : 'x'},F,${n}e-3,${String(94_100 + index)}`
     })
-    const text = await inferredOf('all.csv', `id,Big Number,share,ok,day,at,ip,zip,note,sex,tiny\n${rows.join('\n')}\n`)
+    const text = await inferredOf('all.csv', `id,Big Number,share,ok,day,at,ip,zip,note,sex,tiny,Postal Code\n${rows.join('\n')}\n`)
     expect(columnsIn(text)).toEqual([
       'id: z.int32()',
       'bigNumber: z.int()',
@@ -39,9 +39,10 @@ describe('millrace infer', () => {
       'note: z.string().nullable()',
       'sex: z.string()',
       'tiny: z.number()',
+      'postalCode: z.string()',
     ])
     expect(text).toContain("primaryKey: ['id']")
-    expect(text).toContain("fromText(All, { names: { bigNumber: 'Big Number' }, nulls: ['NA'] })")
+    expect(text).toContain("fromText(All, { names: { bigNumber: 'Big Number', postalCode: 'Postal Code' }, nulls: ['NA'] })")
     expect(text).toContain('50 % null (also "NA")')
   })
 

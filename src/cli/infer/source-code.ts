@@ -27,7 +27,10 @@ export function sourceCodeOf({ format, remote, columns, dialect, path }: SourceF
   const origin = remote ? 'url: config.url' : 'path: config.path'
   if (format === 'csv') {
     const delimiter = dialect === undefined || dialect.delimiter === ',' ? [] : [`delimiter: ${literal(dialect.delimiter)}`]
-    return source('csv', call('csv', [origin, `columns: ${list(columns)}`, ...delimiter, 'signal']), ['config', 'signal'])
+    return source('csv', call('csv', [origin, `columns: ${list(columns)}`, ...(dialect?.header === false ? ['header: false'] : []), ...delimiter, 'signal']), [
+      'config',
+      'signal',
+    ])
   }
   if (format === 'parquet') {
     return {

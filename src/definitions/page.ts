@@ -1,15 +1,39 @@
 import type { Json, JsonObject } from './json.ts'
 
+/** How a CSV file is written, where it departs from RFC 4180. Every character is one of ASCII. */
+export interface CsvDialect {
+  /** Default `,`. */
+  readonly delimiter?: string
+  /** Stands around values. Default `"`; null: nothing does. */
+  readonly quote?: string | null
+  /** Stands before a quote within quotes. Default: the quote itself, doubled. */
+  readonly escape?: string
+  /** A line that begins with it is passed over. Default: there are no comments. */
+  readonly comment?: string
+  /** A value that is this text, without quotes, is null: `''`, `'NULL'`, `'\\N'`. Default: no value is; an empty one is empty text. */
+  readonly nullText?: string
+  /** Takes white space around values away; within quotes it stays. */
+  readonly trim?: boolean
+  /** What ends a line. Default: LF, or CR and LF; a file without any LF is read by its CRs. */
+  readonly lineBreak?: 'lf' | 'cr'
+  /** A row with fewer values than there are columns: `refuse` (default), or `fill`: the missing ones are null. */
+  readonly shortRows?: 'refuse' | 'fill'
+  /** A row with more: `refuse` (default), or `cut`: what is beyond the last column is dropped. */
+  readonly longRows?: 'refuse' | 'cut'
+}
+
 /**
  * How the records lie in a page's bytes:
  * `json`: one JSON document, the array of records at `path` (or the document itself);
- * `jsonl`: one record a line; `csv`: RFC 4180 rows of the columns named, without the header line; `parquet`: a row group.
+ * `jsonl`: one record a line; `csv`: rows of the columns named, without the header line; `parquet`: a row group;
+ * `oversized`: not a record but the first bytes of one that is too large to be held, `bytes` in all.
  */
 export type PageFormat =
   | { readonly kind: 'json'; readonly path?: readonly string[] }
   | { readonly kind: 'jsonl' }
-  | { readonly kind: 'csv'; readonly columns: readonly string[]; readonly delimiter?: string }
+  | ({ readonly kind: 'csv'; readonly columns: readonly string[] } & CsvDialect)
   | ParquetFormat
+  | OversizedFormat
 
 /** One row group of a Parquet file: the chunks of some of its columns, one after the other, as they lie in the file. */
 export interface ParquetFormat {
@@ -27,6 +51,16 @@ export interface ParquetChunk {
   readonly path: readonly string[]
   readonly codec: string
   readonly bytes: number
+}
+
+export interface OversizedFormat {
+  readonly kind: 'oversized'
+  /** Its size. */
+  readonly bytes: number
+  /** What was allowed. */
+  readonly limit: number
+  /** Where it begins: `byte 1234 of orders.csv`. */
+  readonly at: string
 }
 
 /** A page as it came: bytes or text that the transform worker parses. */

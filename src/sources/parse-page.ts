@@ -3,7 +3,7 @@ import { parseCsv } from './formats/csv.ts'
 import { parseJson } from './formats/json.ts'
 import { parseJsonl } from './formats/jsonl.ts'
 import type { KeepFault } from './formats/record-fault.ts'
-import { defaultMaxRecordBytes } from './formats/record-too-large.ts'
+import { defaultMaxRecordBytes, faultOfOversized } from './formats/record-too-large.ts'
 
 /** A page's bytes, as the spool kept them. */
 export interface EncodedPage {
@@ -18,7 +18,7 @@ export interface ParsePageOptions {
   readonly name?: string
   /** Default 16 MiB. */
   readonly maxRecordBytes?: number
-  /** Takes the lines or rows that are no records. Without it the first one is thrown. */
+  /** Takes the lines, rows and elements that are no records. Without it the first one is thrown. */
   readonly keepFault?: KeepFault
 }
 
@@ -40,7 +40,13 @@ export function parsePage(page: EncodedPage, options: ParsePageOptions = {}): Pa
   const { format, body } = page
   const { keepFault } = options
   if (format.kind === 'json') {
-    return { records: parseJson(body, format.path ?? [], name, maxRecordBytes), locate: (index) => `record ${String(index)}` }
+    return { records: parseJson(body, format.path ?? [], name, maxRecordBytes, keepFault), locate: (index) => `record ${String(index)}` }
+  }
+  if (format.kind === 'oversized') {
+    const fault = faultOfOversized(body, format)
+    if (keepFault === undefined) throw fault.error
+    keepFault({ ...fault, place: format.at })
+    return { records: [], locate: () => format.at }
   }
   if (format.kind === 'parquet') throw new TypeError('a row group is more than one page: parseBlocks reads it')
   const { records, lineOf } =

@@ -43,15 +43,16 @@ export function keptRecord(record: unknown, { format, tagged }: PageFrame): Pick
   return { record: page.body.slice(1, -1), tagged: page.tagged }
 }
 
-/** A line that is no record, as quarantine keeps it. */
+/** A line, row or element that is no record, as quarantine keeps it. */
 export function keptLine(
-  { line, error, text }: RecordFault,
+  fault: RecordFault,
   { extra, format, firstLine = 1 }: PageFrame,
   { index, page, problem }: { readonly index: number; readonly page: string; readonly problem: string | undefined },
 ): BadRecord {
-  const issues = [{ column: '(line)', message: storableText(error.message), value: '' }]
+  const place = fault.place ?? `line ${String(firstLine + fault.line)}`
+  const issues = [{ column: '(line)', message: storableText(fault.error.message), value: '' }]
   if (problem !== undefined) issues.push({ column: '(repairLine)', message: storableText(problem), value: '' })
-  return { index, place: `line ${String(firstLine + line)} of ${page}`, record: JSON.stringify(text), tagged: false, format, page: extra, issues }
+  return { index, place: `${place} of ${page}`, record: JSON.stringify(fault.text), tagged: false, format: fault.format ?? format, page: extra, issues }
 }
 
 export function isFrozen(where: string, own: OwnAsset, issues: readonly ColumnIssue[]): DataError {

@@ -52,7 +52,10 @@ function areAlike(one: TakenRecord, other: TakenRecord): boolean {
 function pageOf(group: readonly TakenRecord[]): Page {
   const [first] = group
   const extra = first?.page === null || first === undefined ? {} : { extra: first.page }
-  if (first !== undefined && first.format !== null) return { body: `${String(JSON.parse(first.record))}\n`, format: first.format, ...extra }
+  if (first !== undefined && first.format !== null) {
+    const lineBreak = first.format.kind === 'csv' && first.format.lineBreak === 'cr' ? '\r' : '\n'
+    return { body: `${String(JSON.parse(first.record))}${lineBreak}`, format: first.format, ...extra }
+  }
   if (first?.tagged === true) return { records: group.map(({ record }) => untag(JSON.parse(record))), ...extra }
   return { body: `[${group.map(({ record }) => record).join(',')}]`, format: { kind: 'json' }, ...extra }
 }

@@ -11,6 +11,8 @@ type RepairLine = (line: string, context: LineContext) => unknown
  * Throws what that function throws.
  */
 export function repairedRecords(repairLine: RepairLine, fault: RecordFault, { format, extra }: PageFrame): readonly unknown[] | undefined {
+  // Of what is too large to be held only the beginning is there.
+  if ((fault.format ?? format).kind === 'oversized') return undefined
   const columns = format.kind === 'csv' ? { columns: format.columns } : {}
   const mended = repairLine(fault.text, { problem: fault.error.message, page: extra, ...columns })
   if (typeof mended !== 'string') return undefined
@@ -20,6 +22,7 @@ export function repairedRecords(repairLine: RepairLine, fault: RecordFault, { fo
 function recordsOf(line: string, format: PageFormat): readonly unknown[] | undefined {
   if (format.kind === 'parquet') return undefined
   let whole = true
-  const { records } = parsePage({ body: Buffer.from(`${line}\n`), format }, { keepFault: () => void (whole = false) })
+  const lineBreak = format.kind === 'csv' && format.lineBreak === 'cr' ? '\r' : '\n'
+  const { records } = parsePage({ body: Buffer.from(`${line}${lineBreak}`), format }, { keepFault: () => void (whole = false) })
   return whole ? records : undefined
 }

@@ -2,14 +2,12 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RawPage } from '../../src/definitions/page.ts'
 import { DataError } from '../../src/errors.ts'
 import { csv } from '../../src/sources/csv.ts'
 import type { CsvOptions } from '../../src/sources/csv.ts'
 import { parsePage } from '../../src/sources/parse-page.ts'
-import { recordCutter } from '../../src/sources/record-cutter.ts'
 import { temporaryFolder } from '../support/cleanup.ts'
 import { startHttpServer } from '../support/http-server.ts'
 import { bytesOf } from '../support/page-body.ts'
@@ -97,26 +95,6 @@ describe('a bad file', () => {
     expect(error.message).toMatch(/stock\.csv ends within a quoted value that begins in line 3$/)
   })
 
-  test('with a record over 16 MiB names its line, and is not read into memory', async () => {
-    let sent = 0
-    const server = await startHttpServer(async (_, response) => {
-      const gone = once(response, 'close')
-      response.write('a,b\n1,2\n3,"')
-      const block = 'x'.repeat(mebibyte)
-      for (sent = 0; sent < 1000 && !response.destroyed; sent += 1) {
-        if (!response.write(block)) await Promise.race([once(response, 'drain'), gone])
-      }
-      response.end()
-    })
-    const error = await failureOf(collect(csv({ url: `${server.url}/stock.csv`, columns: ['a', 'b'] })))
-    expect(error).toBeInstanceOf(DataError)
-    expect(error).toMatchObject({
-      code: 'RECORD_TOO_LARGE',
-      message: `The record that begins in line 3 of ${server.url}/stock.csv is larger than 16777216 bytes`,
-    })
-    expect(sent).toBeLessThan(100)
-  })
-
   test('that breaks off on its way is the source’s fault', async () => {
     const server = await startHttpServer((_, response) => {
       response.writeHead(200, { 'content-length': '5000' }).write('a,b\n1,2\n', () => response.destroy())
@@ -137,6 +115,91 @@ describe('a bad file', () => {
   })
 })
 
+describe('a dialect', () => {
+  test('without a header takes its columns by their place', async () => {
+    expect(await read('1,2\n3,4\n', { header: false })).toEqual([
+      { a: '1', b: '2' },
+      { a: '3', b: '4' },
+    ])
+  })
+
+  test('may have lines before its header, comments, other quotes and an escape', async () => {
+    const text = `Report "of\n2026\n\n# made by x"\na|b\n# it's\n1|'x|\\'\n'\n`
+    expect(await read(text, { skipLines: 2, comment: '#', delimiter: '|', quote: "'", escape: '\\' })).toEqual([{ a: '1', b: "x|'\n" }])
+  })
+
+  test('without quotes takes them as they are', async () => {
+    expect(await read('a\tb\n"1\t2"\n', { delimiter: '\t', quote: null })).toEqual([{ a: '"1', b: '2"' }])
+  })
+
+  test('says which text is null, unless it is quoted', async () => {
+    expect(await read('a,b\n\\N,"\\N"\n', { nullText: '\\N' })).toEqual([{ a: null, b: '\\N' }])
+    expect(await read('a,b\n,""\n', { nullText: '' })).toEqual([{ a: null, b: '' }])
+    expect(await read('a,b\n,""\n')).toEqual([{ a: '', b: '' }])
+  })
+
+  test('may trim, fill short rows and cut long ones', async () => {
+    expect(await read(' a , b \n 1 , "x "  \n', { trim: true })).toEqual([{ a: '1', b: 'x ' }])
+    expect(await read('a,b\n1\n1,2,3\n', { shortRows: 'fill', longRows: 'cut' })).toEqual([{ a: '1' }, { a: '1', b: '2' }])
+    expect(await failureOf(read('a,b\n1\n', { longRows: 'cut' }))).toMatchObject({ code: 'CSV_FIELD_COUNT' })
+  })
+
+  test.each(['\n', '\r\n', '\r'])('is known by its line ends: %j', async (end) => {
+    const text = ['a,b', '1,"x\ry\nz"', '', '2,3'].join(end)
+    expect(await read(text)).toEqual([
+      { a: '1', b: 'x\ry\nz' },
+      { a: '2', b: '3' },
+    ])
+  })
+
+  test('that contradicts itself is refused', async () => {
+    for (const [dialect, code] of [
+      [{ delimiter: '"' }, 'CSV_DELIMITER'],
+      [{ quote: '""' }, 'CSV_DIALECT'],
+      [{ comment: ',' }, 'CSV_DIALECT'],
+      [{ escape: 'é' }, 'CSV_DIALECT'],
+    ] as const) {
+      expect(await failureOf(read('a,b\n', dialect))).toMatchObject({ name: 'ConfigError', code })
+    }
+  })
+})
+
+describe('a record over the limit', () => {
+  const parts = async (text: string, options: Partial<CsvOptions> = {}) => {
+    const pages = await collect(csv({ columns: ['a', 'b'], maxRecordBytes: 100, ...options, url: await served(text) } as CsvOptions))
+    return pages.map((page) => (page.format.kind === 'oversized' ? page.format : parsed(page).records))
+  }
+
+  test.each([10, 1_000_000])('is handed on by its place, size and beginning, and the rest as ever (pages of %i bytes)', async (pageBytes) => {
+    const large = `3,"${'x'.repeat(500)}\n"\n`
+    const found = await parts(`a,b\n1,2\n${large}4,5\n${large}`, { pageBytes })
+    expect(found).toEqual([
+      [{ a: '1', b: '2' }],
+      { kind: 'oversized', bytes: large.length, limit: 100, at: expect.stringMatching(/^line 3 \(byte 8\) of .*stock.csv$/) },
+      [{ a: '4', b: '5' }],
+      { kind: 'oversized', bytes: large.length, limit: 100, at: expect.stringMatching(/^line 6 \(byte 518\) of/) },
+    ])
+  })
+
+  test('of any size is told by its beginning', async () => {
+    const block = 'x'.repeat(mebibyte)
+    const server = await startHttpServer(async (_, response) => {
+      response.write('a,b\n1,2\n3,"')
+      for (let sent = 0; sent < 60; sent += 1) if (!response.write(block)) await once(response, 'drain')
+      response.end('"\n4,5\n')
+    })
+    const pages = await collect(csv({ url: server.url, columns: ['a', 'b'] }))
+    const large = pages.find((page) => page.format.kind === 'oversized')
+    expect(large?.format).toMatchObject({ bytes: 60 * mebibyte + 5, limit: 16 * mebibyte })
+    expect(large?.body.toString()).toBe(`3,"${'x'.repeat(1021)}`)
+    expect(pages.length).toBe(3)
+  })
+
+  test('that is the header is refused', async () => {
+    expect(await failureOf(parts(`${'x'.repeat(200)},b\n1,2\n`))).toMatchObject({ name: 'DataError', code: 'RECORD_TOO_LARGE' })
+  })
+})
+
 test('pages stay of one size, whatever the file’s', async () => {
   const block = Buffer.from(`${'1,two words and some more'.padEnd(99, '.')}\n`.repeat(10_000))
   const server = await startHttpServer(async (_, response) => {
@@ -152,46 +215,4 @@ test('pages stay of one size, whatever the file’s', async () => {
   }
   expect(bytes).toBe(200 * block.length)
   expect(most).toBeLessThan(1.3 * mebibyte)
-})
-
-/** Quoted only where it must be. */
-function asField(value: string): string {
-  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
-}
-
-test('however the bytes arrive, the same records come out, never cut', () => {
-  const field = fc.oneof(fc.string({ maxLength: 6 }), fc.constantFrom('', 'a"b', 'x\ny', 'p,q', '"', '\r\n', 'é🚀'))
-  const rows = fc.array(fc.tuple(field, field), { minLength: 1, maxLength: 12 })
-  fc.assert(
-    fc.property(
-      rows,
-      fc.constantFrom('\n', '\r\n'),
-      fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1 }),
-      fc.integer({ min: 1, max: 60 }),
-      (values, end, sizes, pageBytes) => {
-        const text = values.map((row) => row.map(asField).join(',') + end).join('')
-        const bytes = Buffer.from(text)
-        const cutter = recordCutter({ pageBytes, maxRecordBytes: 1000, delimiter: ',', name: 'x' })
-        const pages = []
-        for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
-          const size = sizes[turn % sizes.length] ?? 1
-          cutter.push(bytes.subarray(at, at + size))
-          at += size
-          const page = cutter.shiftPage()
-          if (page !== undefined) pages.push(page)
-        }
-        const { page: last, openQuoteLine } = cutter.end()
-        if (last !== undefined) pages.push(last)
-        expect(openQuoteLine).toBeUndefined()
-        const records = pages.flatMap((page) => parsePage({ ...page, format: { kind: 'csv', columns: ['a', 'b'] } }).records)
-        expect(records).toEqual(values.map(([a, b]) => ({ a, b })))
-        let line = 1
-        for (const page of pages) {
-          expect(page.firstLine).toBe(line)
-          line += page.body.toString('latin1').split('\n').length - 1
-        }
-      },
-    ),
-    { numRuns: 500 },
-  )
 })

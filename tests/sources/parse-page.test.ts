@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { SourceError } from '../../src/errors.ts'
 import { isEmptyArrayAt } from '../../src/sources/formats/json-array.ts'
 import { findJsonFault } from '../../src/sources/formats/json-fault.ts'
+import type { RecordFault } from '../../src/sources/formats/record-fault.ts'
 import { parsePage } from '../../src/sources/parse-page.ts'
 import { dataErrorBy, thrownBy } from './failure.ts'
 
@@ -151,9 +152,26 @@ describe('what is no record and may be kept', () => {
     )
   })
 
-  test('is told of as ever where it is too large to be kept', () => {
-    expect(dataErrorBy(() => withFaults(csv(`1\n3,${'x'.repeat(2000)}\n`)))).toMatchObject({ code: 'RECORD_TOO_LARGE' })
-    expect(dataErrorBy(() => withFaults(jsonl(`x\n"${'x'.repeat(2000)}"\n`)))).toMatchObject({ code: 'RECORD_TOO_LARGE' })
+  test('is kept by its beginning where it is too large, under a format that says so again', () => {
+    const large = 'x'.repeat(2000)
+    const kept = (page: Parameters<typeof parsePage>[0]) => {
+      const faults: RecordFault[] = []
+      const { records } = parsePage(page, { maxRecordBytes: 1000, keepFault: (fault) => faults.push(fault) })
+      expect(faults.map((fault) => fault.error.code)).toEqual(['RECORD_TOO_LARGE'])
+      const { text = '', format } = faults[0] ?? {}
+      if (format === undefined) throw new Error('it has no format of its own')
+      expect(text.length).toBe(1024)
+      const again = { body: Buffer.from(`${text}\n`), format }
+      expect(dataErrorBy(() => parsePage(again))).toMatchObject({ code: 'RECORD_TOO_LARGE' })
+      parsePage(again, { keepFault: (fault) => expect(fault).toMatchObject({ text }) })
+      return records
+    }
+    expect(kept(csv(`1,2\n3,${large}\n4,5\n`))).toEqual([
+      { a: '1', b: '2' },
+      { a: '4', b: '5' },
+    ])
+    expect(kept(jsonl(`1\n"${large}"\n2\n`))).toEqual([1, 2])
+    expect(kept(json(`[1,"${large}",2]`))).toEqual([1, 2])
   })
 })
 

@@ -147,6 +147,26 @@ describeBackends('quarantine', (backend) => {
     ])
   })
 
+  test.for([true, false])('takes a record that is too large to be held by its beginning; without it (%s is with it), that fails the step', async (tolerant) => {
+    const large = 'x'.repeat(5000)
+    const server = await startHttpServer((_request, response) => response.end(`id,name\n1,a\n2,${large}\n3,c\n`))
+    const key = `bad/large_${String(tolerant)}`
+    const asset = table<typeof Row, { id: string; name: string }>({
+      key,
+      columns: Row,
+      retry: { retries: 0 },
+      ...(tolerant ? { quarantine: true } : {}),
+      extract: ({ signal }) => csv({ url: server.url, columns: ['id', 'name'], maxRecordBytes: 1000, signal }),
+      transform: ({ id, name }) => ({ id: Number(id), name }),
+    })
+    await engine.define([asset])
+    const run = await engine.run(key)
+    const message = expect.stringMatching(/^The record at line 3 \(byte 12\) of .* is 5003 bytes; the most is 1000$/)
+    const record = JSON.stringify(`2,${large}`.slice(0, 1024))
+    expect(run.step).toMatchObject(tolerant ? { result: { records: 3, rows: 2, quarantined: 1 } } : { error: { code: 'RECORD_TOO_LARGE', message } })
+    expect(await kept(run.id)).toMatchObject(tolerant ? [{ index: 1, record, issues: [{ column: '(line)', message }] }] : [])
+  })
+
   test('holds each record once when a source that cannot resume begins again', async () => {
     let attempts = 0
     async function* extract() {

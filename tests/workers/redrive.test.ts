@@ -128,6 +128,33 @@ describeBackends('redriving', (backend) => {
     ])
   })
 
+  test('keeps a record of which only the beginning was held, and reads a line of a dialect as it was written', async () => {
+    const server = await startHttpServer((_request, response) => response.end(['id;name', `1;${'x'.repeat(200)}`, '2;b;;', ''].join('\r')))
+    const defineFile = (longRows: 'refuse' | 'cut') =>
+      engine.define([
+        table<typeof Row, { id: string; name: string }>({
+          key: 'again/large',
+          columns: Row,
+          quarantine: true,
+          extract: ({ signal }) => csv({ url: server.url, columns: ['id', 'name'], delimiter: ';', longRows, maxRecordBytes: 100, signal }),
+          transform: ({ id, name }) => ({ id: Number(id), name }),
+        }),
+      ])
+    await defineFile('refuse')
+    await engine.succeed('again/large')
+    await engine.query(`UPDATE millrace.quarantine SET format = format || '{"longRows":"cut"}' WHERE asset = 'again/large' AND format->>'kind' = 'csv'`)
+    expect((await engine.succeed('again/large', { redrive: true })).step.result).toMatchObject({ records: 2, rows: 1, quarantined: 1 })
+    expect(await rowsOf('again.large')).toEqual([{ id: 2, name: 'b' }])
+    const message = expect.stringMatching(/^The record at line 2 \(byte 8\) of .* is 203 bytes; the most is 100$/)
+    expect(
+      await engine.query(`SELECT state, issues->0->>'message' AS message FROM millrace.quarantine WHERE asset = 'again/large' ORDER BY quarantine.id`),
+    ).toEqual([
+      { state: 'redriven', message },
+      { state: 'redriven', message: expect.stringContaining('4 fields') },
+      { state: 'kept', message },
+    ])
+  })
+
   test('reads a line that was none with its file’s format', async () => {
     const columns = ['id', 'name', 'more']
     const server = await startHttpServer((_request, response) => response.end(`${columns.join(',')}\n1,a,x\n2,b\n3,c,z\n`))

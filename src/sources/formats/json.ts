@@ -1,7 +1,8 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { DataError, SourceError } from '../../errors.ts'
 import { findJsonFault } from './json-fault.ts'
-import { recordTooLarge } from './record-too-large.ts'
+import type { KeepFault } from './record-fault.ts'
+import { oversizedFault, recordTooLarge } from './record-too-large.ts'
 
 /**
  * The text of bytes in UTF-8, without a byte order mark. ASCII, which most pages are, is taken over without decoding (six times as fast).
@@ -20,14 +21,13 @@ export function textOf(body: Uint8Array, page: string): string {
 }
 
 /**
- * The records of a JSON document: the array at `path`, or the document itself.
+ * The records of a JSON document: the array at `path`, or the document itself. `keepFault` takes those that are too large; without it the first is thrown.
  * @throws SourceError `PAGE_TRUNCATED` and `PAGE_NOT_JSON`, which may pass when the page is fetched again; DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY` and `RECORD_TOO_LARGE`.
  */
-export function parseJson(body: Uint8Array, path: readonly string[], page: string, maxRecordBytes: number): readonly unknown[] {
+export function parseJson(body: Uint8Array, path: readonly string[], page: string, maxRecordBytes: number, keepFault?: KeepFault): readonly unknown[] {
   const document = parseDocument(body, page)
   const records = recordsAt(document, path, page)
-  if (body.length > maxRecordBytes) refuseLargeRecords(records, page, maxRecordBytes)
-  return records
+  return body.length > maxRecordBytes ? withoutLarge(records, page, maxRecordBytes, keepFault) : records
 }
 
 /** @throws SourceError as `parseJson` does */
@@ -73,11 +73,17 @@ function recordsAt(document: unknown, path: readonly string[], page: string): re
   })
 }
 
-function refuseLargeRecords(records: readonly unknown[], page: string, maxRecordBytes: number): void {
-  for (const [index, record] of records.entries()) {
-    const bytes = Buffer.byteLength(JSON.stringify(record) ?? '')
-    if (bytes > maxRecordBytes) throw recordTooLarge(`record ${String(index)} of ${page}`, bytes, maxRecordBytes)
-  }
+function withoutLarge(records: readonly unknown[], page: string, maxRecordBytes: number, keepFault: KeepFault | undefined): readonly unknown[] {
+  return records.filter((record, index) => {
+    const text = JSON.stringify(record)
+    const bytes = Buffer.byteLength(text)
+    if (bytes <= maxRecordBytes) return true
+    const place = `record ${String(index)}`
+    const error = recordTooLarge(`${place} of ${page}`, bytes, maxRecordBytes)
+    if (keepFault === undefined) throw error
+    keepFault({ ...oversizedFault({ line: 0, error, text }, maxRecordBytes, `${place} of ${page}`), place })
+    return false
+  })
 }
 
 /** What a value is, without its contents beyond the names of its fields. */

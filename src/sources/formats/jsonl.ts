@@ -2,7 +2,7 @@ import { DataError, SourceError } from '../../errors.ts'
 import { textOf } from './json.ts'
 import { findJsonFault } from './json-fault.ts'
 import type { KeepFault } from './record-fault.ts'
-import { recordTooLarge } from './record-too-large.ts'
+import { oversizedFault, recordTooLarge } from './record-too-large.ts'
 
 export interface JsonlRecords {
   readonly records: readonly unknown[]
@@ -11,7 +11,7 @@ export interface JsonlRecords {
 }
 
 /**
- * The records of JSON lines; blank lines are passed over. `keepFault` takes the lines that are not JSON; without it the first one is thrown.
+ * The records of JSON lines; blank lines are passed over. `keepFault` takes the lines that are not JSON, or too large; without it the first one is thrown.
  * @throws DataError `RECORD_NOT_JSON` and `RECORD_TOO_LARGE`; SourceError `PAGE_TRUNCATED` where the last line ends in the middle. Each names the line.
  */
 export function parseJsonl(body: Uint8Array, firstLine: number, page: string, maxRecordBytes: number, keepFault?: KeepFault): JsonlRecords {
@@ -20,7 +20,10 @@ export function parseJsonl(body: Uint8Array, firstLine: number, page: string, ma
   const numbers: number[] = []
   for (const [number, line] of lines.entries()) {
     if (line.length > maxRecordBytes / 3 && Buffer.byteLength(line) > maxRecordBytes) {
-      throw recordTooLarge(`record ${String(records.length)} of ${page} (line ${String(firstLine + number)})`, Buffer.byteLength(line), maxRecordBytes)
+      const error = recordTooLarge(`record ${String(records.length)} of ${page} (line ${String(firstLine + number)})`, Buffer.byteLength(line), maxRecordBytes)
+      if (keepFault === undefined) throw error
+      keepFault(oversizedFault({ line: number, error, text: line }, maxRecordBytes, `line ${String(firstLine + number)}`))
+      continue
     }
     try {
       records.push(JSON.parse(line))

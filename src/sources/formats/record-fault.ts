@@ -1,12 +1,17 @@
+import type { PageFormat } from '../../definitions/page.ts'
 import type { DataError } from '../../errors.ts'
 
-/** A line or row that is no record. */
+/** A line, row or element that is no record. */
 export interface RecordFault {
   /** Within its page, from 0. */
   readonly line: number
   readonly error: DataError
-  /** As it came, without its line break. */
+  /** As it came, without its line break; of one that is too large, its beginning. */
   readonly text: string
+  /** How to read `text` again, where not as its page. */
+  readonly format?: PageFormat
+  /** Where it is, for messages, where lines do not say it: `record 3`. */
+  readonly place?: string
 }
 
 /** Takes what is no record, so that the rest of its page is read. */

@@ -1,0 +1,155 @@
+import type { OversizedFormat } from '../definitions/page.ts'
+import { keptBytes } from './formats/record-too-large.ts'
+
+/** Whole records as bytes, or the beginning of one that is too large. */
+export interface CutPage {
+  readonly body: Buffer
+  /** The number of its first line, from 1. */
+  readonly firstLine: number
+  /** Set where it is no record but the beginning of one. */
+  readonly oversized?: OversizedFormat
+  /** Where extraction goes on: the offset of the byte after it. */
+  readonly end: number
+  /** The number of the line that `end` is in, from 1. */
+  readonly endLine: number
+}
+
+export interface RecordHolderOptions {
+  readonly pageBytes: number
+  readonly maxRecordBytes: number
+  /** How messages name the source. */
+  readonly name: string
+  /** Where in the source the first byte stands, and in which line. Default 0 and 1. */
+  readonly offset?: number
+  readonly line?: number
+}
+
+/**
+ * Holds the bytes between a source and its pages: at most one page and one record beyond it. Of a record over the limit only the beginning is
+ * kept, and told as a page of its own.
+ */
+export interface RecordHolder {
+  /** The line of the byte scanned now, from 1; whoever scans counts it up. */
+  line: number
+  readonly begin: (chunk: Uint8Array) => void
+  /** A record ends before `at` in the chunk; `gap` bytes after it belong to nothing. */
+  readonly endRecord: (at: number, gap?: number) => void
+  /** What is held and comes before `at` is taken away, as one that is no record: a header line. */
+  readonly take: (at: number) => Buffer
+  readonly finish: () => void
+  /** The next page, once it is full. */
+  readonly shift: () => CutPage | undefined
+  /** The end of the stream: what is held is all there is, so it is whole; `shift` gives it. */
+  readonly end: () => void
+  /** Bytes since the last record's end: 0 where the stream may end. */
+  readonly openBytes: () => number
+}
+
+export function recordHolder(options: RecordHolderOptions): RecordHolder {
+  const { maxRecordBytes, pageBytes, name } = options
+  const ready: CutPage[] = []
+  let pieces: Uint8Array[] = []
+  let heldBytes = 0
+  /** Where in the source what is held begins. */
+  let offset = options.offset ?? 0
+  let firstLine = options.line ?? 1
+  /** The end of the last whole record held, and where the next one begins. */
+  let last = { bytes: 0, next: 0, line: firstLine }
+  /** The record that is dropped: where it began, and its beginning. */
+  let dropped: { readonly offset: number; readonly line: number; readonly head: Buffer } | undefined
+  let chunk: Uint8Array = new Uint8Array(0)
+  /** Bytes of the chunk that are held or gone. */
+  let taken = 0
+
+  const hold = (to: number): void => {
+    if (to > taken) pieces.push(chunk.subarray(taken, to))
+    heldBytes += to - taken
+    taken = to
+  }
+  const restart = (bytes: number): void => {
+    offset += bytes
+    firstLine = holder.line
+    pieces = []
+    heldBytes = 0
+    last = { bytes: 0, next: 0, line: firstLine }
+  }
+  /** Makes a page of the whole records held; what is left begins with a record. */
+  const cut = (): void => {
+    const { bytes, next, line } = last
+    const whole = Buffer.concat(pieces, heldBytes)
+    if (bytes > 0) ready.push({ body: whole.subarray(0, bytes), firstLine, end: offset + next, endLine: line })
+    pieces = heldBytes > next ? [Buffer.from(whole.subarray(next))] : []
+    heldBytes -= next
+    offset += next
+    firstLine = line
+    last = { bytes: 0, next: 0, line }
+  }
+  const tooLarge = (bytes: number, from: NonNullable<typeof dropped>, end: number): void => {
+    const at = `line ${String(from.line)} (byte ${String(from.offset)}) of ${name}`
+    const oversized = { kind: 'oversized', bytes, limit: maxRecordBytes, at } as const
+    ready.push({ body: from.head, firstLine: from.line, oversized, end, endLine: holder.line })
+  }
+  const headOf = (): NonNullable<typeof dropped> => ({ offset, line: firstLine, head: Buffer.concat(pieces, heldBytes).subarray(0, keptBytes) })
+
+  const holder: RecordHolder = {
+    line: firstLine,
+    begin: (next) => {
+      chunk = next
+      taken = 0
+    },
+    endRecord: (at, gap = 0) => {
+      if (dropped !== undefined) {
+        const end = offset + at - taken
+        tooLarge(end - dropped.offset, dropped, end + gap)
+        dropped = undefined
+        restart(at + gap - taken)
+        taken = at + gap
+        return
+      }
+      const bytes = heldBytes + at - taken
+      if (bytes - last.next <= maxRecordBytes) {
+        last = { bytes, next: bytes + gap, line: holder.line }
+        return
+      }
+      hold(at)
+      cut()
+      tooLarge(heldBytes, headOf(), offset + heldBytes + gap)
+      restart(heldBytes + gap)
+      taken = at + gap
+    },
+    take: (at) => {
+      hold(at)
+      const whole = Buffer.concat(pieces, heldBytes)
+      restart(heldBytes)
+      return whole
+    },
+    finish: () => {
+      if (dropped !== undefined) {
+        offset += chunk.length - taken
+        return
+      }
+      hold(chunk.length)
+      if (heldBytes - last.next <= maxRecordBytes) return
+      cut()
+      dropped = headOf()
+      offset += heldBytes
+      pieces = []
+      heldBytes = 0
+    },
+    shift: () => {
+      if (ready.length === 0 && heldBytes >= pageBytes && last.bytes > 0) cut()
+      return ready.shift()
+    },
+    end: () => {
+      if (dropped !== undefined) {
+        tooLarge(offset - dropped.offset, dropped, offset)
+        dropped = undefined
+      } else {
+        last = { bytes: heldBytes, next: heldBytes, line: holder.line }
+        cut()
+      }
+    },
+    openBytes: () => (dropped === undefined ? heldBytes - last.next : 1),
+  }
+  return holder
+}

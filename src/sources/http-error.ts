@@ -22,6 +22,7 @@ const codes: Readonly<Record<number, string>> = {
   401: 'SOURCE_UNAUTHORIZED',
   403: 'SOURCE_FORBIDDEN',
   404: 'SOURCE_NOT_FOUND',
+  416: 'SOURCE_RANGE',
   429: 'SOURCE_RATE_LIMITED',
 }
 

@@ -4,37 +4,30 @@ import { csvScanner, isWithinQuotes, scanStart, stateOf } from './formats/csv-sc
 /** Bytes that are looked at, at most: a line without an end in them is no line. */
 const sniffedBytes = 64 * 1024
 
-/** How a file's lines end, told by its first bytes: by a CR where there is no LF outside quotes. */
-export async function* withLineBreak(
-  chunks: AsyncIterable<Uint8Array>,
-  dialect: CsvDialect,
-  found: (lineBreak: 'lf' | 'cr') => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
+export interface LineBreakFinder {
+  /** Looks at the next bytes; answers once it knows. */
+  readonly push: (chunk: Uint8Array) => 'lf' | 'cr' | undefined
+  /** What it is if there are no more bytes. */
+  readonly end: () => 'lf' | 'cr'
+}
+
+/** Tells by a file's first bytes how its lines end: by a CR where there is none but within quotes that an LF follows somewhere. */
+export function lineBreakFinder(dialect: CsvDialect): LineBreakFinder {
   const { table, classOf } = csvScanner({ ...dialect, lineBreak: 'lf' })
   let state = scanStart
   let returns = false
   let seen = 0
-  let waiting: Uint8Array[] | undefined = []
-  for await (const chunk of chunks) {
-    if (waiting === undefined) {
-      yield chunk
-      continue
-    }
-    waiting.push(chunk)
-    let feed = false
-    for (let at = 0; at < chunk.length && !feed; at += 1) {
-      const byte = chunk[at] ?? 0
-      feed = byte === 0x0a && !isWithinQuotes(state)
-      returns ||= byte === 0x0d && !isWithinQuotes(state)
-      state = stateOf(table[(state << 3) | (classOf[byte] ?? 0)] ?? 0)
-    }
-    seen += chunk.length
-    if (!feed && seen < sniffedBytes) continue
-    found(!feed && returns ? 'cr' : 'lf')
-    yield* waiting
-    waiting = undefined
+  const end = () => (returns ? 'cr' : 'lf')
+  return {
+    push: (chunk) => {
+      for (const byte of chunk) {
+        if (byte === 0x0a && !isWithinQuotes(state)) return 'lf'
+        returns ||= byte === 0x0d && !isWithinQuotes(state)
+        state = stateOf(table[(state << 3) | (classOf[byte] ?? 0)] ?? 0)
+      }
+      seen += chunk.length
+      return seen < sniffedBytes ? undefined : end()
+    },
+    end,
   }
-  if (waiting === undefined) return
-  found(returns ? 'cr' : 'lf')
-  yield* waiting
 }

@@ -36,13 +36,14 @@ export interface RecordHolder {
   readonly endRecord: (at: number, gap?: number) => void
   /** What is held and comes before `at` is taken away, as one that is no record: a header line. */
   readonly take: (at: number) => Buffer
-  readonly finish: () => void
+  /** The chunk is scanned; what comes after `to` belongs to nothing. */
+  readonly finish: (to?: number) => void
   /** The next page, once it is full. */
   readonly shift: () => CutPage | undefined
   /** The end of the stream: what is held is all there is, so it is whole; `shift` gives it. */
   readonly end: () => void
-  /** Bytes since the last record's end: 0 where the stream may end. */
-  readonly openBytes: () => number
+  /** The end of the records: `shift` gives the whole ones; what comes after them belongs to nothing. */
+  readonly flush: () => void
 }
 
 export function recordHolder(options: RecordHolderOptions): RecordHolder {
@@ -123,12 +124,12 @@ export function recordHolder(options: RecordHolderOptions): RecordHolder {
       restart(heldBytes)
       return whole
     },
-    finish: () => {
+    finish: (to = chunk.length) => {
       if (dropped !== undefined) {
-        offset += chunk.length - taken
+        offset += to - taken
         return
       }
-      hold(chunk.length)
+      hold(to)
       if (heldBytes - last.next <= maxRecordBytes) return
       cut()
       dropped = headOf()
@@ -149,7 +150,7 @@ export function recordHolder(options: RecordHolderOptions): RecordHolder {
         cut()
       }
     },
-    openBytes: () => (dropped === undefined ? heldBytes - last.next : 1),
+    flush: () => cut(),
   }
   return holder
 }

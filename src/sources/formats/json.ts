@@ -14,7 +14,7 @@ export function textOf(body: Uint8Array, page: string): string {
   if (!isUtf8(bytes)) {
     throw new SourceError(`${page} is not UTF-8: ${firstBadByte(bytes)}`, {
       code: 'PAGE_NOT_UTF8',
-      hint: 'Have the source answer in UTF-8, or decode its bytes in extract and yield text.',
+      hint: 'Give the `encoding` of a file that has another; else have the source answer in UTF-8, or decode its bytes in extract and yield text.',
     })
   }
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.toString('utf8', 3) : bytes.toString('utf8')

@@ -1,0 +1,34 @@
+import { SourceError } from '../errors.ts'
+import type { HttpClient } from './http.ts'
+
+export interface OpenOptions {
+  /** The first byte that is wanted; what is opened may begin before it. */
+  readonly from: number
+  readonly signal: AbortSignal | undefined
+  readonly client: HttpClient | undefined
+}
+
+/** A file that is being read. Its chunks must be read to the end or returned early, else it stays open. */
+export interface OpenFile {
+  /** Changes when the file does; undefined where its keeper does not say. */
+  readonly version: string | undefined
+  /** The offset of the first byte that comes. */
+  readonly from: number
+  /** Whether the offsets of what comes are those of the file: not where it is compressed on its way. */
+  readonly seekable: boolean
+  readonly chunks: AsyncGenerator<Uint8Array, void, undefined>
+}
+
+/** Closes a file of which nothing was read: a generator that never ran has nothing to return from. */
+export async function closeUnread({ chunks }: OpenFile): Promise<void> {
+  await chunks.next().catch(() => undefined)
+  await chunks.return()
+}
+
+/** A file that is not the one that an earlier attempt began to read: going on in it would mix the two. */
+export function changedFile(name: string): SourceError {
+  return new SourceError(`${name} has changed since extraction began`, {
+    code: 'SOURCE_CHANGED',
+    hint: 'It is read afresh from its beginning. Write new data under new names, and a file under its name only once it is whole.',
+  })
+}

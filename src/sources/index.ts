@@ -1,5 +1,7 @@
 export { csv } from './csv.ts'
 export type { CsvOptions } from './csv.ts'
+export { json } from './json.ts'
+export type { JsonOptions } from './json.ts'
 export { jsonl } from './jsonl.ts'
 export type { JsonlOptions } from './jsonl.ts'
 export type { ByteOrigin } from './byte-origin.ts'

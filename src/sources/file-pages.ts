@@ -57,6 +57,7 @@ export async function* filePages(options: FileOptions, createCutter: (start: Cut
     const cutter = createCutter({ name: file.name, pageBytes, maxRecordBytes, offset: text.offset, state: place?.state })
     const fileExtra = typeof extra === 'function' ? extra(file.name) : extra
     const pages = function* (): Generator<RawPage> {
+      signal?.throwIfAborted()
       for (let page = cutter.shift(); page !== undefined; page = cutter.shift()) {
         yield {
           body: page.body,
@@ -68,8 +69,10 @@ export async function* filePages(options: FileOptions, createCutter: (start: Cut
       }
     }
     for await (const chunk of text.chunks) {
-      cutter.push(chunk)
-      yield* pages()
+      for (let at = 0; at < chunk.length; at += pageBytes) {
+        cutter.push(chunk.subarray(at, at + pageBytes))
+        yield* pages()
+      }
     }
     cutter.end()
     yield* pages()

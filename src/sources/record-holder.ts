@@ -46,6 +46,13 @@ export interface RecordHolder {
   readonly flush: () => void
 }
 
+/** A record that is too large: where it began, and its beginning. */
+interface Dropped {
+  readonly offset: number
+  readonly line: number
+  readonly head: Buffer
+}
+
 export function recordHolder(options: RecordHolderOptions): RecordHolder {
   const { maxRecordBytes, pageBytes, name } = options
   const ready: CutPage[] = []
@@ -56,8 +63,8 @@ export function recordHolder(options: RecordHolderOptions): RecordHolder {
   let firstLine = options.line ?? 1
   /** The end of the last whole record held, and where the next one begins. */
   let last = { bytes: 0, next: 0, line: firstLine }
-  /** The record that is dropped: where it began, and its beginning. */
-  let dropped: { readonly offset: number; readonly line: number; readonly head: Buffer } | undefined
+  /** The record that is dropped as it comes. */
+  let dropped: Dropped | undefined
   let chunk: Uint8Array = new Uint8Array(0)
   /** Bytes of the chunk that are held or gone. */
   let taken = 0
@@ -85,12 +92,17 @@ export function recordHolder(options: RecordHolderOptions): RecordHolder {
     firstLine = line
     last = { bytes: 0, next: 0, line }
   }
-  const tooLarge = (bytes: number, from: NonNullable<typeof dropped>, end: number): void => {
+  const tooLarge = (bytes: number, from: Dropped, end: number): void => {
     const at = `line ${String(from.line)} (byte ${String(from.offset)}) of ${name}`
     const oversized = { kind: 'oversized', bytes, limit: maxRecordBytes, at } as const
     ready.push({ body: from.head, firstLine: from.line, oversized, end, endLine: holder.line })
   }
-  const headOf = (): NonNullable<typeof dropped> => ({ offset, line: firstLine, head: Buffer.concat(pieces, heldBytes).subarray(0, keptBytes) })
+  const headOf = (): Dropped => ({ offset, line: firstLine, head: Buffer.concat(pieces, heldBytes).subarray(0, keptBytes) })
+  const drop = (from: Dropped, to: number): Dropped => {
+    const head = from.head.length < keptBytes ? Buffer.concat([from.head, chunk.subarray(taken, to)]).subarray(0, keptBytes) : from.head
+    offset += to - taken
+    return { ...from, head }
+  }
 
   const holder: RecordHolder = {
     line: firstLine,
@@ -100,10 +112,10 @@ export function recordHolder(options: RecordHolderOptions): RecordHolder {
     },
     endRecord: (at, gap = 0) => {
       if (dropped !== undefined) {
-        const end = offset + at - taken
-        tooLarge(end - dropped.offset, dropped, end + gap)
+        const whole = drop(dropped, at)
+        tooLarge(offset - whole.offset, whole, offset + gap)
         dropped = undefined
-        restart(at + gap - taken)
+        restart(gap)
         taken = at + gap
         return
       }
@@ -126,7 +138,7 @@ export function recordHolder(options: RecordHolderOptions): RecordHolder {
     },
     finish: (to = chunk.length) => {
       if (dropped !== undefined) {
-        offset += to - taken
+        dropped = drop(dropped, to)
         return
       }
       hold(to)

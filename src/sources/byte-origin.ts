@@ -1,12 +1,15 @@
 import { glob } from 'node:fs/promises'
-import { isAbsolute, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { matchesGlob, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ConfigError, SourceError } from '../errors.ts'
+import { listS3 } from './open-s3.ts'
+import type { Connections } from './opened-file.ts'
 import { redactUrl } from './redact.ts'
 
 /**
- * Where bytes come from: one address (http, https, file), one path on this machine, or several files, read in order as if they were one:
- * a pattern of paths (`exports/*.csv`), whose files are taken in the order of their names, or a list of paths and addresses.
+ * Where bytes come from: one address (http, https, file, s3), one path on this machine, or several files, read in order as if they were one:
+ * a pattern of paths (`exports/*.csv`) or of keys (`s3://bucket/exports/*.csv`), whose files are taken in the order of their names, or a list of
+ * paths and addresses.
  */
 export type ByteOrigin =
   | { readonly url: string | URL; readonly path?: never; readonly files?: never }
@@ -15,40 +18,68 @@ export type ByteOrigin =
 
 /** One file, wherever it is. */
 export interface FileOrigin {
-  readonly url: URL
+  readonly kind: 'local' | 'http' | 's3'
+  /** A path where it is local, else an address. */
+  readonly address: string
   /** How messages and positions name it: without credentials. */
   readonly name: string
 }
 
-const protocols = ['http:', 'https:', 'file:']
+const kinds: Readonly<Record<string, FileOrigin['kind']>> = { 'http:': 'http', 'https:': 'http', 's3:': 's3' }
 
 /**
  * The files of an origin, in the order in which they are read.
- * @throws ConfigError `SOURCE_URL_INVALID`; SourceError `SOURCE_NO_FILES` where a pattern matches none
+ * @throws ConfigError `SOURCE_URL_INVALID`; SourceError `SOURCE_NO_FILES` where a pattern matches none, and as listing them does
  */
-export async function filesOf(origin: ByteOrigin): Promise<FileOrigin[]> {
+export async function filesOf(origin: ByteOrigin, connections: Connections = {}): Promise<FileOrigin[]> {
   if (origin.url !== undefined) return [fileOf(String(origin.url))]
   if (origin.path !== undefined) return [fileAt(origin.path)]
-  if (typeof origin.files !== 'string') return origin.files.map((file) => (/^[a-z][a-z0-9+.-]+:\/\//i.test(file) ? fileOf(file) : fileAt(file)))
-  const found = await matching(origin.files)
+  if (typeof origin.files !== 'string') return origin.files.map((file) => (isAddress(file) ? fileOf(file) : fileAt(file)))
+  const found = await matching(origin.files, connections)
   if (found.length > 0) return found
-  throw new SourceError(`No file matches ${origin.files}`, { code: 'SOURCE_NO_FILES', hint: 'Check the pattern, and whether the files are there yet.' })
+  throw new SourceError(`No file matches ${redactUrl(origin.files)}`, {
+    code: 'SOURCE_NO_FILES',
+    hint: 'Check the pattern, and whether the files are there yet.',
+  })
 }
 
-async function matching(pattern: string): Promise<FileOrigin[]> {
-  const paths: string[] = []
-  for await (const entry of glob(pattern, { withFileTypes: true })) if (!entry.isDirectory()) paths.push(resolve(entry.parentPath, entry.name))
-  return paths.toSorted().map(fileAt)
+function isAddress(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(text)
+}
+
+async function matching(pattern: string, connections: Connections): Promise<FileOrigin[]> {
+  if (!isAddress(pattern)) {
+    const paths: string[] = []
+    for await (const entry of glob(pattern, { withFileTypes: true })) if (!entry.isDirectory()) paths.push(resolve(entry.parentPath, entry.name))
+    return paths.toSorted().map(fileAt)
+  }
+  const { kind, address } = fileOf(pattern)
+  if (kind !== 's3') {
+    throw new ConfigError(`${redactUrl(pattern)} is no pattern: what is there cannot be listed`, {
+      code: 'SOURCE_URL_INVALID',
+      hint: 'Give a list of addresses as `files`; patterns are for paths of this machine and keys of S3.',
+    })
+  }
+  const beginning = /^[^*?[{]*/.exec(address)?.[0] ?? ''
+  const found = await listS3(beginning, connections)
+  return found
+    .filter((one) => matchesGlob(one, address))
+    .toSorted()
+    .map(fileOf)
 }
 
 function fileAt(path: string): FileOrigin {
-  return { url: pathToFileURL(path), name: isAbsolute(path) ? path : resolve(path) }
+  const address = resolve(path)
+  return { kind: 'local', address, name: address }
 }
 
 function fileOf(address: string): FileOrigin {
-  const url = URL.parse(address)
-  if (url !== null && protocols.includes(url.protocol)) return { url, name: url.protocol === 'file:' ? fileURLToPath(url) : redactUrl(url) }
-  throw new ConfigError(`${JSON.stringify(redactUrl(address))} is no address that begins with http://, https:// or file://`, {
+  const protocol = URL.parse(address)?.protocol ?? ''
+  if (protocol === 'file:') return fileAt(fileURLToPath(address))
+  const kind = kinds[protocol]
+  if (kind === 's3') return { kind, address, name: address }
+  if (kind !== undefined) return { kind, address, name: redactUrl(address) }
+  throw new ConfigError(`${JSON.stringify(redactUrl(address))} is no address that begins with http://, https://, s3:// or file://`, {
     code: 'SOURCE_URL_INVALID',
     hint: 'Give the whole address, like https://example.com/data.csv; a path of this machine is given as `path`.',
   })

@@ -47,7 +47,7 @@ export interface CutterStart {
 export async function* filePages(options: FileOptions, createCutter: (start: CutterStart) => FileCutter): AsyncGenerator<RawPage, void, undefined> {
   const { pageBytes = 1024 * 1024, maxRecordBytes = defaultMaxRecordBytes, extra, signal } = options
   signal?.throwIfAborted()
-  const files = await filesOf(options)
+  const files = await filesOf(options, options)
   const start = placeOf(options.position)
   const first = start === undefined ? 0 : files.findIndex((file) => file.name === start.file)
   if (start !== undefined && first < 0) throw changedFile(start.file)

@@ -5,10 +5,10 @@ import { changedFile } from './opened-file.ts'
 import type { OpenFile, OpenOptions } from './opened-file.ts'
 
 /** A file of a web server. Where it is wanted from its middle and the server knows no ranges, it comes from its beginning. */
-export async function openHttp({ url, name }: FileOrigin, { from, signal, client = httpClient() }: OpenOptions): Promise<OpenFile> {
+export async function openHttp({ address, name }: FileOrigin, { from, signal, client = httpClient() }: OpenOptions): Promise<OpenFile> {
   const answer = await client
     .fetchStream({
-      url,
+      url: address,
       // One byte too many: a range that begins at the file's end cannot be satisfied.
       ...(from > 0 ? { headers: { range: `bytes=${String(from - 1)}-`, 'accept-encoding': 'identity' } } : {}),
       ...(signal === undefined ? {} : { signal }),

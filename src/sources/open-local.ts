@@ -1,5 +1,4 @@
 import { open } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { SourceError } from '../errors.ts'
 import type { FileOrigin } from './byte-origin.ts'
 import type { OpenFile, OpenOptions } from './opened-file.ts'
@@ -7,9 +6,9 @@ import type { OpenFile, OpenOptions } from './opened-file.ts'
 const chunkBytes = 256 * 1024
 
 /** A file of this machine. @throws SourceError `SOURCE_FILE_UNREADABLE` */
-export async function openLocal({ url, name }: FileOrigin, { from, signal }: OpenOptions): Promise<OpenFile> {
+export async function openLocal({ address, name }: FileOrigin, { from, signal }: OpenOptions): Promise<OpenFile> {
   signal?.throwIfAborted()
-  const handle = await open(fileURLToPath(url)).catch((cause: unknown) => {
+  const handle = await open(address).catch((cause: unknown) => {
     throw unreadable(name, cause)
   })
   try {

@@ -1,11 +1,19 @@
 import { SourceError } from '../errors.ts'
+import type { S3Settings } from '../s3-client.ts'
 import type { HttpClient } from './http.ts'
 
-export interface OpenOptions {
+/** How files that are elsewhere are reached. */
+export interface Connections {
+  readonly signal?: AbortSignal | undefined
+  /** The HTTP client to fetch files with, if it needs headers or other limits. */
+  readonly client?: HttpClient | undefined
+  /** Of `s3://` addresses. What is left out comes from the standard variables `AWS_*`. */
+  readonly s3?: S3Settings | undefined
+}
+
+export interface OpenOptions extends Connections {
   /** The first byte that is wanted; what is opened may begin before it. */
   readonly from: number
-  readonly signal: AbortSignal | undefined
-  readonly client: HttpClient | undefined
 }
 
 /** A file that is being read. Its chunks must be read to the end or returned early, else it stays open. */

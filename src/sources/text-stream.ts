@@ -2,18 +2,15 @@ import type { FileOrigin } from './byte-origin.ts'
 import { decoded, encodingOf, encodingOfMark } from './decode.ts'
 import { compressionOf, decompressed, defaultDecompressionLimits } from './decompress.ts'
 import type { Compression, DecompressionLimits } from './decompress.ts'
-import type { HttpClient } from './http.ts'
 import { openFile } from './open-file.ts'
 import { changedFile, closeUnread } from './opened-file.ts'
+import type { Connections } from './opened-file.ts'
 
-export interface TextOptions extends Partial<DecompressionLimits> {
+export interface TextOptions extends Partial<DecompressionLimits>, Connections {
   /** Default `auto`: gzip and zstd are told by their first bytes. */
   readonly compression?: Compression
   /** A label of the Encoding Standard: `utf-16le`, `latin1`, `windows-1250`. Default UTF-8, or what a byte order mark says. */
   readonly encoding?: string
-  readonly signal?: AbortSignal
-  /** The HTTP client to fetch files with, if it needs headers or other limits. */
-  readonly client?: HttpClient
 }
 
 /** A place in a file's text, in bytes of UTF-8. */
@@ -42,8 +39,8 @@ type Chunks = AsyncGenerator<Uint8Array, void, undefined>
  */
 export async function openText(file: FileOrigin, options: TextOptions, place: TextPlace | undefined): Promise<TextStream> {
   const encoding = options.encoding === undefined ? undefined : encodingOf(options.encoding)
-  const { signal, client } = options
-  const opened = await openFile(file, { from: place?.plain === true ? place.offset : 0, signal, client })
+  const { signal, client, s3 } = options
+  const opened = await openFile(file, { from: place?.plain === true ? place.offset : 0, signal, client, s3 })
   if (place !== undefined && opened.version !== place.version) {
     await closeUnread(opened)
     throw changedFile(file.name)

@@ -3,12 +3,13 @@ import { matchesGlob, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError, SourceError } from '../errors.ts'
 import { listS3 } from './open-s3.ts'
+import { listSftp } from './open-sftp.ts'
 import type { Connections } from './opened-file.ts'
 import { redactUrl } from './redact.ts'
 
 /**
- * Where bytes come from: one address (http, https, file, s3), one path on this machine, or several files, read in order as if they were one:
- * a pattern of paths (`exports/*.csv`) or of keys (`s3://bucket/exports/*.csv`), whose files are taken in the order of their names, or a list of
+ * Where bytes come from: one address (http, https, file, s3, sftp), one path on this machine, or several files, read in order as if they were one:
+ * a pattern of paths (`exports/*.csv`), of keys (`s3://bucket/exports/*.csv`) or of a server's files (`sftp://user@host/exports/*.csv`), whose files are taken in the order of their names, or a list of
  * paths and addresses.
  */
 export type ByteOrigin =
@@ -18,14 +19,14 @@ export type ByteOrigin =
 
 /** One file, wherever it is. */
 export interface FileOrigin {
-  readonly kind: 'local' | 'http' | 's3'
+  readonly kind: 'local' | 'http' | 's3' | 'sftp'
   /** A path where it is local, else an address. */
   readonly address: string
   /** How messages and positions name it: without credentials. */
   readonly name: string
 }
 
-const kinds: Readonly<Record<string, FileOrigin['kind']>> = { 'http:': 'http', 'https:': 'http', 's3:': 's3' }
+const kinds: Readonly<Record<string, FileOrigin['kind']>> = { 'http:': 'http', 'https:': 'http', 's3:': 's3', 'sftp:': 'sftp' }
 
 /**
  * The files of an origin, in the order in which they are read.
@@ -54,14 +55,15 @@ async function matching(pattern: string, connections: Connections): Promise<File
     return paths.toSorted().map(fileAt)
   }
   const { kind, address } = fileOf(pattern)
-  if (kind !== 's3') {
+  const beginning = /^[^*?[{]*/.exec(address)?.[0] ?? ''
+  const list = { s3: listS3, sftp: listSftp, http: undefined, local: undefined }[kind]
+  if (list === undefined || (kind === 'sftp' && !beginning.includes(address.slice(0, address.lastIndexOf('/') + 1)))) {
     throw new ConfigError(`${redactUrl(pattern)} is no pattern: what is there cannot be listed`, {
       code: 'SOURCE_URL_INVALID',
-      hint: 'Give a list of addresses as `files`; patterns are for paths of this machine and keys of S3.',
+      hint: 'Patterns are for paths of this machine, keys of S3, and the last part of an SFTP path; else give a list of addresses as `files`.',
     })
   }
-  const beginning = /^[^*?[{]*/.exec(address)?.[0] ?? ''
-  const found = await listS3(beginning, connections)
+  const found = await list(beginning, connections)
   return found
     .filter((one) => matchesGlob(one, address))
     .toSorted()
@@ -79,7 +81,7 @@ function fileOf(address: string): FileOrigin {
   const kind = kinds[protocol]
   if (kind === 's3') return { kind, address, name: address }
   if (kind !== undefined) return { kind, address, name: redactUrl(address) }
-  throw new ConfigError(`${JSON.stringify(redactUrl(address))} is no address that begins with http://, https://, s3:// or file://`, {
+  throw new ConfigError(`${JSON.stringify(redactUrl(address))} is no address that begins with http://, https://, s3://, sftp:// or file://`, {
     code: 'SOURCE_URL_INVALID',
     hint: 'Give the whole address, like https://example.com/data.csv; a path of this machine is given as `path`.',
   })

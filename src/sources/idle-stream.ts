@@ -23,6 +23,8 @@ export async function* idleStream(stream: Readable, { name, signal, explain, clo
   }
   const abort = (): void => end(signal?.reason)
   signal?.addEventListener('abort', abort, { once: true })
+  // What it says once nobody reads it any more, as that its end was not confirmed, is no news.
+  stream.on('error', () => undefined)
   try {
     for (;;) {
       signal?.throwIfAborted()

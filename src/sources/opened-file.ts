@@ -1,6 +1,7 @@
 import { SourceError } from '../errors.ts'
 import type { S3Settings } from '../s3-client.ts'
 import type { HttpClient } from './http.ts'
+import type { SftpSettings } from './sftp-settings.ts'
 
 /** How files that are elsewhere are reached. */
 export interface Connections {
@@ -9,6 +10,8 @@ export interface Connections {
   readonly client?: HttpClient | undefined
   /** Of `s3://` addresses. What is left out comes from the standard variables `AWS_*`. */
   readonly s3?: S3Settings | undefined
+  /** Of `sftp://` addresses. */
+  readonly sftp?: SftpSettings | undefined
 }
 
 export interface OpenOptions extends Connections {

@@ -39,8 +39,8 @@ type Chunks = AsyncGenerator<Uint8Array, void, undefined>
  */
 export async function openText(file: FileOrigin, options: TextOptions, place: TextPlace | undefined): Promise<TextStream> {
   const encoding = options.encoding === undefined ? undefined : encodingOf(options.encoding)
-  const { signal, client, s3 } = options
-  const opened = await openFile(file, { from: place?.plain === true ? place.offset : 0, signal, client, s3 })
+  const { signal, client, s3, sftp } = options
+  const opened = await openFile(file, { from: place?.plain === true ? place.offset : 0, signal, client, s3, sftp })
   if (place !== undefined && opened.version !== place.version) {
     await closeUnread(opened)
     throw changedFile(file.name)

@@ -32,7 +32,7 @@ const dialects = fc
 
 const values = fc.oneof(
   fc.string({ maxLength: 6 }),
-  fc.constantFrom('', 'a"b', "it's", 'x\ny', 'x\ry', 'p,q;r|s\tt', '"', '\r\n', 'é🚀', '#', ' ', '\\', '\\N', "'"),
+  fc.constantFrom('', 'a"\nb', "a'\rb'\n", 'a"b', "it's", 'x\ny', 'x\ry', 'p,q;r|s\tt', '"', '\r\n', 'é🚀', '#', ' ', '\\', '\\N', "'"),
 )
 
 /** A value as the dialect writes it; one that it cannot say without quotes becomes a plain one. */
@@ -88,7 +88,7 @@ test('however the bytes of a dialect arrive, the same records come out, never cu
       const lines: string[] = []
       const expected: Record<string, string | null>[] = []
       for (const [a, b, always, commented] of rows) {
-        if (commented && comment !== undefined) lines.push(`${comment} it's a "comment${delimiter}`)
+        if (commented && comment !== undefined) lines.push(`${comment} quotes open nothing here:${delimiter}${dialect.quote ?? '"'}open`)
         const [first, second] = [written(a, dialect, always), written(b, dialect, always)]
         lines.push(`${around}${first.text}${around}${delimiter}${around}${second.text}${around}`)
         expected.push({ a: first.value, b: second.value })

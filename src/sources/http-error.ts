@@ -1,4 +1,5 @@
 import { SourceError } from '../errors.ts'
+import type { HttpRefusal } from './http-refusal.ts'
 import { redactAnswer } from './redact.ts'
 
 /** A request as messages name it. */
@@ -58,6 +59,11 @@ export function statusError(request: RequestLabel, answer: FailedAnswer): Source
     hint,
     ...(answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs }),
   })
+}
+
+/** The server went beyond a limit, and we ended it. */
+export function refusalError(request: RequestLabel, { message, code, hint, passing }: HttpRefusal): SourceError {
+  return new SourceError(`${request.method} ${request.url} ${message}`, { code, hint, retryable: passing && request.repeatable })
 }
 
 /** Nothing came for so long that we gave up. */

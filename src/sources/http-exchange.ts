@@ -1,7 +1,12 @@
 import { Headers } from 'undici'
 import { ConfigError } from '../errors.ts'
-import { connectionError, silenceError } from './http-error.ts'
+import { withoutSecrets } from './http-auth.ts'
+import type { Authorization } from './http-auth.ts'
+import { rateGuard, refuseBomb, tooLate } from './http-body-guards.ts'
+import { connectionError, refusalError, silenceError } from './http-error.ts'
 import type { RequestLabel } from './http-error.ts'
+import type { HttpLimits } from './http-limits.ts'
+import { bodyTooLarge, headersTooLarge, HttpRefusal } from './http-refusal.ts'
 import { transport } from './http-transport.ts'
 import type { TransportAnswer } from './http-transport.ts'
 import { decodedUrlPart, redactUrl, secretsOf } from './redact.ts'
@@ -9,63 +14,96 @@ import { decodedUrlPart, redactUrl, secretsOf } from './redact.ts'
 export interface HttpRequest {
   /** http or https; a user and password in it become a Basic authorization. */
   readonly url: string | URL
-  /** Default GET. Only a GET is ever sent again. */
+  /** Default GET. */
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | URLSearchParams
   readonly signal?: AbortSignal
-  /** Whether the whole step may send it again after a failure that may pass. Default: GET may, all else may not. */
+  /** Whether it may be sent again, at once or by the next attempt of its step, after a failure that may pass. Default: GET may, all else may not. */
   readonly repeatable?: boolean
+  /** What must not come back in an error, besides what is a secret by its name. */
+  readonly secrets?: readonly string[]
 }
+
+/** How a request is sent: what its client adds, and what it bears. */
+export interface SendOptions {
+  /** Sent with every request of the client. */
+  readonly common: Readonly<Record<string, string>>
+  readonly authorization: Authorization | undefined
+  readonly limits: HttpLimits
+  /** The longest that the whole answer may take, in milliseconds. */
+  readonly totalTimeoutMs: number
+}
+
+type SizeLimit = 'maxBodyBytes' | 'maxStreamBytes'
 
 /** One request and its answer, whatever its status. */
 export interface Exchange {
-  readonly answer: Omit<TransportAnswer, 'body'>
+  readonly answer: Omit<TransportAnswer, 'body' | 'compressedBytes'>
   readonly label: RequestLabel
-  readonly chunks: () => AsyncGenerator<Uint8Array, void, undefined>
+  /** The body as it comes, up to a limit. */
+  readonly chunks: (limit: SizeLimit) => AsyncGenerator<Uint8Array, void, undefined>
   /** The first bytes of the body as text; the rest is dropped. */
   readonly beginning: (bytes: number) => Promise<string>
 }
 
 /**
  * Sends a request once.
- * @throws SourceError when no answer comes; ConfigError when it cannot be sent; the signal's reason.
+ * @throws SourceError when no answer comes, or one beyond a limit; ConfigError when it cannot be sent; the signal's reason.
  */
-export async function send(request: HttpRequest, method: string, common: Readonly<Record<string, string>>, idleTimeoutMs: number): Promise<Exchange> {
+export async function send(request: HttpRequest, method: string, options: SendOptions): Promise<Exchange> {
+  const { authorization, limits } = options
   const url = urlOf(request.url)
-  const headers = headersOf(url, defaultHeaders(request.body), common, request.headers)
+  const headers = headersOf(url, defaultHeaders(request.body), options.common, authorization?.headers, request.headers)
   const label: RequestLabel = {
     method,
-    url: redactUrl(url),
-    secrets: secretsOf(url, headers, request.body instanceof URLSearchParams ? request.body : undefined),
+    url: redactUrl(withoutSecrets(url, authorization?.secrets ?? [])),
+    secrets: secretsOf(url, headers, request.body instanceof URLSearchParams ? request.body : undefined, [
+      ...(authorization?.secrets ?? []),
+      ...(request.secrets ?? []),
+    ]),
     repeatable: request.repeatable ?? method === 'GET',
   }
   url.username = ''
   url.password = ''
+  addQuery(url, authorization?.query)
   request.signal?.throwIfAborted()
 
-  const guard = guardOf(request.signal, idleTimeoutMs)
+  const guard = guardOf(request.signal, limits.idleTimeoutMs, options.totalTimeoutMs)
   let received: number | undefined
   const failure = (error: unknown): unknown => {
     if (request.signal?.aborted === true) return request.signal.reason
-    return guard.wentSilent() ? silenceError(label, idleTimeoutMs, received) : connectionError(label, error, received)
+    if (error instanceof HttpRefusal) return refusalError(label, error)
+    if (error instanceof Error && 'code' in error && error.code === 'UND_ERR_HEADERS_OVERFLOW')
+      return refusalError(label, headersTooLarge(limits.maxHeaderBytes))
+    const why = guard.gaveUp()
+    if (why === 'late') return refusalError(label, tooLate(options.totalTimeoutMs))
+    return why === 'silent' ? silenceError(label, limits.idleTimeoutMs, received) : connectionError(label, error, received)
   }
 
-  const { body, ...answer } = await guard
-    .wait(() => transport(url, { method, headers, signal: guard.signal, body: request.body?.toString() }))
+  const { body, compressedBytes, ...answer } = await guard
+    .wait(() => transport(url, { method, headers, signal: guard.signal, body: request.body?.toString(), limits }))
     .catch((error: unknown) => {
       guard.end()
       throw failure(error)
     })
   received = 0
 
-  async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+  async function* chunks(limit: SizeLimit): AsyncGenerator<Uint8Array, void, undefined> {
     const reader: AsyncIterator<Uint8Array, void> = body[Symbol.asyncIterator]()
+    const refuseSlow = rateGuard(limits)
+    const most = limits[limit]
     try {
+      // What is announced need not be read first.
+      if (compressedBytes() === undefined && Number(answer.headers.get('content-length')) > most) throw failure(bodyTooLarge(limit, most))
       for (;;) {
+        const waitedBefore = guard.waitedMs()
         const next = await guard.wait(() => reader.next()).catch((error: unknown) => Promise.reject(failure(error)))
         if (next.done === true) return
         received = (received ?? 0) + next.value.length
+        const refusal = refuseBomb(received, compressedBytes(), limits) ?? refuseSlow(guard.waitedMs() - waitedBefore, next.value.length)
+        if (refusal !== undefined) throw failure(refusal)
+        if (received > most) throw failure(bodyTooLarge(limit, most))
         yield next.value
       }
     } finally {
@@ -77,8 +115,9 @@ export async function send(request: HttpRequest, method: string, common: Readonl
 
   const beginning = async (bytes: number): Promise<string> => {
     const parts: Uint8Array[] = []
+    guard.deadline(limits.idleTimeoutMs)
     try {
-      for await (const chunk of chunks()) {
+      for await (const chunk of chunks('maxStreamBytes')) {
         parts.push(chunk)
         if (parts.reduce((sum, one) => sum + one.length, 0) >= bytes) break
       }
@@ -89,39 +128,58 @@ export async function send(request: HttpRequest, method: string, common: Readonl
     return Buffer.concat(parts).subarray(0, bytes).toString('utf8')
   }
 
-  return { answer, label, chunks, beginning }
+  return { answer: { ...answer, url: withoutSecrets(new URL(answer.url), authorization?.secrets ?? []).href }, label, chunks, beginning }
 }
 
 interface Guard {
   readonly signal: AbortSignal
-  /** Waits for the server. The clock of silence runs only meanwhile, not while our own consumer takes its time. */
+  /** Waits for the server. The clocks run only meanwhile, not while our own consumer takes its time. */
   readonly wait: <T>(work: () => Promise<T>) => Promise<T>
-  readonly wentSilent: () => boolean
+  readonly waitedMs: () => number
+  /** Gives the server no more than so many milliseconds from now. */
+  readonly deadline: (ms: number) => void
+  readonly gaveUp: () => 'silent' | 'late' | undefined
   readonly end: () => void
 }
 
-/** One signal out of the caller's and the clock's. By hand: AbortSignal.any would hold on to a long step's signal once per page. */
-function guardOf(outer: AbortSignal | undefined, idleTimeoutMs: number): Guard {
+/** One signal out of the caller's and the clocks'. By hand: AbortSignal.any would hold on to a long step's signal once per page. */
+function guardOf(outer: AbortSignal | undefined, idleTimeoutMs: number, totalTimeoutMs: number): Guard {
   const controller = new AbortController()
-  let silent = false
+  let why: 'silent' | 'late' | undefined
+  let waited = 0
+  let total = totalTimeoutMs
   const abort = (): void => controller.abort(outer?.reason)
   outer?.addEventListener('abort', abort, { once: true })
   return {
     signal: controller.signal,
     wait: async (work) => {
-      const timer = setTimeout(() => {
-        silent = true
+      const began = performance.now()
+      const left = total - waited
+      const giveUp = (): void => {
+        why = left < idleTimeoutMs ? 'late' : 'silent'
         controller.abort()
-      }, idleTimeoutMs)
+      }
+      const timer = setTimeout(giveUp, Math.max(0, Math.min(idleTimeoutMs, left)))
       try {
         return await work()
       } finally {
         clearTimeout(timer)
+        waited += performance.now() - began
       }
     },
-    wentSilent: () => silent,
+    waitedMs: () => waited,
+    deadline: (ms) => {
+      total = Math.min(total, waited + ms)
+    },
+    gaveUp: () => why,
     end: () => outer?.removeEventListener('abort', abort),
   }
+}
+
+function addQuery(url: URL, query: Authorization['query']): void {
+  if (query === undefined) return
+  const parameter = `${encodeURIComponent(query.name)}=${encodeURIComponent(query.value)}`
+  url.search = url.search === '' ? parameter : `${url.search}&${parameter}`
 }
 
 function urlOf(url: string | URL): URL {

@@ -1,15 +1,18 @@
-import { pipeline } from 'node:stream'
 import type { Readable } from 'node:stream'
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import { Agent, EnvHttpProxyAgent, Headers, request } from 'undici'
 import type { Dispatcher } from 'undici'
-import { isSecretName } from '../redact.ts'
+import { decodedBody } from './http-decode.ts'
+import type { HttpLimits } from './http-limits.ts'
+import { redirected, refusalOf, redirectTarget } from './http-redirect.ts'
+import { headersTooLarge, tooManyRedirects } from './http-refusal.ts'
+import { publicLookup } from './private-address.ts'
 
 export interface TransportRequest {
   readonly method: string
   readonly headers: Headers
   readonly body: string | undefined
   readonly signal: AbortSignal
+  readonly limits: HttpLimits
 }
 
 export interface TransportAnswer {
@@ -19,82 +22,65 @@ export interface TransportAnswer {
   readonly headers: Headers
   /** Decompressed. */
   readonly body: Readable
+  /** Bytes of the body that came over the wire so far; undefined where they are the body's own. */
+  readonly compressedBytes: () => number | undefined
 }
-
-/** As many as browsers follow. */
-const maxRedirects = 20
 
 // Silence is timed by who sends: these clocks would run on while our own consumer takes its time.
 const timeouts = { headersTimeout: 0, bodyTimeout: 0 }
 
-let shared: Dispatcher | undefined
+const dispatchers = new Map<string, Dispatcher>()
 
-/** One for the process, so that connections are used again. A proxy is taken from the environment where Node itself would. */
-function dispatcher(): Dispatcher {
-  shared ??= process.env['NODE_USE_ENV_PROXY'] === '1' ? new EnvHttpProxyAgent(timeouts) : new Agent(timeouts)
-  return shared
+/** Whether requests go through a proxy, from the environment as Node itself would take it. It looks names up, and it is what guards its network. */
+const isProxied = (): boolean => process.env['NODE_USE_ENV_PROXY'] === '1'
+
+/** One for the process and each kind, so that connections are used again. */
+function dispatcherOf(maxHeaderSize: number, publicOnly: boolean): Dispatcher {
+  const key = `${String(maxHeaderSize)} ${String(publicOnly)}`
+  const options = { ...timeouts, maxHeaderSize }
+  const known =
+    dispatchers.get(key) ?? (isProxied() ? new EnvHttpProxyAgent(options) : new Agent(publicOnly ? { ...options, connect: { lookup: publicLookup } } : options))
+  dispatchers.set(key, known)
+  return known
 }
 
 /**
  * Sends a request and follows redirects, by undici itself: `fetch` and its web streams cost two to three times the CPU for a page of 400 KB.
- * Rejects as undici does, and with the signal's reason.
+ * Rejects as undici does, with HttpRefusal beyond a limit, and with the signal's reason.
  */
-export async function transport(first: URL, { method, headers, body, signal }: TransportRequest): Promise<TransportAnswer> {
+export async function transport(first: URL, { method, headers, body, signal, limits }: TransportRequest): Promise<TransportAnswer> {
   let url = first
   let sent = { method, headers, body: body ?? null }
+  let publicOnly = false
   for (let redirects = 0; ; redirects += 1) {
-    const answer = await request(url, { ...sent, signal, dispatcher: dispatcher() })
-    const received = headersOf(answer.headers)
-    const target = targetOf(url, answer.statusCode, received)
-    if (target === undefined) return { url: url.href, status: answer.statusCode, headers: received, body: decoded(answer.body, received) }
+    const answer = await request(url, { ...sent, signal, dispatcher: dispatcherOf(limits.maxHeaderBytes, publicOnly) })
+    const received = headersOf(answer.headers, limits.maxHeaderBytes)
+    const target = redirectTarget(url, answer.statusCode, received)
+    if (target === undefined) {
+      return { url: url.href, status: answer.statusCode, headers: received, ...decodedBody(answer.body, received, limits.maxContentEncodings) }
+    }
     // Read away, so that the connection can be used again.
     await answer.body.dump({ limit: 64 * 1024, signal })
-    if (redirects >= maxRedirects) throw new Error(`redirected more than ${String(maxRedirects)} times`)
-    sent = redirected(sent, answer.statusCode, target.origin === url.origin)
+    if (redirects >= limits.maxRedirects) throw tooManyRedirects(limits.maxRedirects)
+    const next = redirected(sent, answer.statusCode, target.origin === url.origin)
+    const refusal = await refusalOf({ first, from: url, target, body: next.body, privateRedirects: limits.privateRedirects })
+    if (refusal.error !== undefined) throw refusal.error
+    publicOnly ||= refusal.publicOnly
+    sent = next
     url = target
   }
 }
 
-/** Where a redirect leads; undefined where the answer is none. */
-function targetOf(url: URL, status: number, headers: Headers): URL | undefined {
-  const location = headers.get('location')
-  if (location === null || ![301, 302, 303, 307, 308].includes(status)) return undefined
-  const target = URL.parse(location, url.href)
-  if (target === null || !['http:', 'https:'].includes(target.protocol)) throw new Error('redirected to what is no address of http or https')
-  target.username = ''
-  target.password = ''
-  return target
-}
-
-/** The request for a redirect's target (RFC 9110, 15.4): what was posted is not posted again, and secrets stay with the server they are for. */
-function redirected<T extends { method: string; headers: Headers; body: string | null }>(sent: T, status: number, sameOrigin: boolean): T {
-  const headers = new Headers(sent.headers)
-  if (!sameOrigin) for (const name of [...headers.keys()].filter(isSecretName)) headers.delete(name)
-  const becomesGet = status === 303 ? sent.method !== 'HEAD' : status < 303 && sent.method === 'POST'
-  if (!becomesGet) return { ...sent, headers }
-  headers.delete('content-type')
-  return { ...sent, method: 'GET', headers, body: null }
-}
-
-function headersOf(received: Readonly<Record<string, string | string[] | undefined>>): Headers {
+/** Counted here too: over HTTP/2 nobody else does. */
+function headersOf(received: Readonly<Record<string, string | string[] | undefined>>, most: number): Headers {
   const headers = new Headers()
-  for (const [name, values] of Object.entries(received)) for (const value of [values ?? []].flat()) headers.append(name, value)
+  let bytes = 0
+  for (const [name, values] of Object.entries(received)) {
+    for (const value of [values ?? []].flat()) {
+      bytes += name.length + value.length
+      if (bytes > most) throw headersTooLarge(most)
+      headers.append(name, value)
+    }
+  }
   return headers
-}
-
-const decoders: Readonly<Record<string, () => ReturnType<typeof createGunzip>>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress,
-}
-
-/** The body without its content encodings (RFC 9110, 8.4); as it is where one of them is unknown. */
-function decoded(body: Readable, headers: Headers): Readable {
-  const encodings = (headers.get('content-encoding') ?? '').split(',').map((name) => name.trim().toLowerCase())
-  const makers = encodings.filter((name) => name !== '' && name !== 'identity').map((name) => decoders[name])
-  if (makers.includes(undefined)) return body
-  // The last one applied is the first to be undone. A failure reaches the reader as the error of the stream it reads.
-  return makers.reduceRight((from, make) => (make === undefined ? from : pipeline(from, make(), () => undefined)), body)
 }

@@ -1,27 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { SourceError } from '../errors.ts'
+import type { RateLimit, Throttle } from '../definitions/rate-limit.ts'
+import { ConfigError } from '../errors.ts'
+import { authorizerOf } from './http-auth.ts'
+import type { HttpAuth } from './http-auth.ts'
 import { statusError } from './http-error.ts'
 import type { StatusHints } from './http-error.ts'
-import type { HttpRequest } from './http-exchange.ts'
+import type { Exchange, HttpRequest } from './http-exchange.ts'
+import { httpLimitsOf } from './http-limits.ts'
+import type { HttpLimits } from './http-limits.ts'
 import { httpRetryDefaults, httpRetryDelay, retryAfterMs } from './http-retry.ts'
 import type { HttpRetryOptions } from './http-retry.ts'
-import { redactUrl } from './redact.ts'
 
-/** Bytes of an answer that is read whole: 256 MiB. */
-const defaultMaxBodyBytes = 256 * 1024 * 1024
-/** Milliseconds. */
-const defaultIdleTimeout = 30_000
 /** Bytes of a failed answer's body that are read for its message. */
 const failedBodyBytes = 4096
 
-export interface HttpClientOptions {
+export interface HttpClientOptions extends Partial<HttpLimits> {
+  readonly auth?: HttpAuth
   /** Sent with every request. A function is asked before each try, so that a token can be renewed. */
   readonly headers?: Readonly<Record<string, string>> | (() => Promise<Readonly<Record<string, string>>>)
-  /** The longest silence, in milliseconds: before the answer, and between two parts of its body. Default 30,000. */
-  readonly idleTimeoutMs?: number
   readonly retry?: HttpRetryOptions
-  /** The most bytes of a body that `fetchBytes` takes (decompressed). Default 256 MiB. */
-  readonly maxBodyBytes?: number
+  /** How often the server may be asked, by all workers together. Wants `throttle`. */
+  readonly rateLimit?: RateLimit
+  /** `context.throttle`: keeps the rate limit among all workers. */
+  readonly throttle?: Throttle
   /** What to do about a status, for the messages of its errors. */
   readonly hints?: StatusHints
   /** Told before a try is repeated. */
@@ -66,29 +67,46 @@ export interface HttpClient {
 }
 
 /**
- * An HTTP client for sources: gives up on silence, sends a GET again after 429 and 5xx (honouring Retry-After), and makes every failure one clear error without secrets.
+ * An HTTP client for sources: signs in, keeps to a rate limit, gives up on silence and whatever goes beyond its limits, sends a GET again after 429 and 5xx
+ * (honouring Retry-After), and makes every failure one clear error without secrets.
  * Its functions throw SourceError; ConfigError for an address or header that cannot be sent; and the signal's reason once that is aborted.
+ * @throws ConfigError `SOURCE_AUTH_EMPTY`, `SOURCE_THROTTLE_MISSING`
  */
 export function httpClient(options: HttpClientOptions = {}): HttpClient {
   const retry = { ...httpRetryDefaults, ...options.retry }
-  const maxBodyBytes = options.maxBodyBytes ?? defaultMaxBodyBytes
-  const idleTimeoutMs = options.idleTimeoutMs ?? defaultIdleTimeout
+  const limits = httpLimitsOf(options)
+  const authorizer = options.auth === undefined ? undefined : authorizerOf(options.auth)
+  const turns = turnsOf(options)
 
-  async function fetchStream(request: HttpRequest): Promise<HttpStream> {
-    const method = request.method ?? 'GET'
+  async function sendOnce(request: HttpRequest, totalTimeoutMs: number) {
+    await turns?.throttle.turn(turns.limit, request.signal)
+    const common = typeof options.headers === 'function' ? await options.headers() : (options.headers ?? {})
+    const authorization = await authorizer?.authorize(request.signal)
+    // Loaded when first used: undici takes 28 MiB, which processes that fetch nothing need not hold.
+    const { send } = await import('./http-exchange.ts')
+    const exchange = await send(request, request.method ?? 'GET', { common, authorization, limits, totalTimeoutMs })
+    return { exchange, authorization }
+  }
+
+  async function fetchAnswer(request: HttpRequest, totalTimeoutMs: number): Promise<Exchange> {
     const began = Date.now()
+    let renewed = false
     for (let tries = 1; ; tries += 1) {
-      const common = typeof options.headers === 'function' ? await options.headers() : (options.headers ?? {})
-      // Loaded when first used: undici takes 28 MiB, which processes that fetch nothing need not hold.
-      const { send } = await import('./http-exchange.ts')
-      const exchange = await send(request, method, common, idleTimeoutMs)
+      const { exchange, authorization } = await sendOnce(request, totalTimeoutMs)
       const { status, headers } = exchange.answer
-      if (status >= 200 && status < 300) return { ...exchange.answer, chunks: exchange.chunks() }
+      if (status >= 200 && status < 300) return exchange
       const asked = retryAfterMs(headers.get('retry-after'), Date.now())
       const body = await exchange.beginning(failedBodyBytes)
+      if (status === 401 && !renewed && authorization !== undefined && authorizer?.refused(authorization) === true) {
+        // Nothing was done, whatever was asked for, so that a POST too may be sent again.
+        renewed = true
+        tries -= 1
+        continue
+      }
+      if (turns !== undefined && asked !== undefined && (status === 429 || status === 503)) await turns.throttle.pause(turns.limit, asked)
       const delayMs = httpRetryDelay(retry, tries, asked, Math.random())
       const passing = status === 429 || status >= 500
-      if (method !== 'GET' || !passing || tries >= retry.tries || Date.now() + delayMs - began > retry.withinMs) {
+      if (!exchange.label.repeatable || !passing || tries >= retry.tries || Date.now() + delayMs - began > retry.withinMs) {
         throw statusError(exchange.label, { status, body, tries, retryAfterMs: asked, hints: options.hints })
       }
       options.onRetry?.({ url: exchange.label.url, status, delayMs, failed: tries })
@@ -96,32 +114,35 @@ export function httpClient(options: HttpClientOptions = {}): HttpClient {
     }
   }
 
+  async function fetchStream(request: HttpRequest): Promise<HttpStream> {
+    const { answer, chunks } = await fetchAnswer(request, Infinity)
+    return { ...answer, chunks: chunks('maxStreamBytes') }
+  }
+
   async function fetchBytes(request: HttpRequest): Promise<HttpBytes> {
-    const { chunks, ...answer } = await fetchStream(request)
+    const { answer, chunks } = await fetchAnswer(request, limits.totalTimeoutMs)
     const parts: Uint8Array[] = []
-    let length = 0
-    for await (const chunk of chunks) {
-      parts.push(chunk)
-      length += chunk.length
-      if (length > maxBodyBytes) {
-        throw new SourceError(`The answer of ${request.method ?? 'GET'} ${redactUrl(request.url)} is larger than ${String(maxBodyBytes)} bytes`, {
-          code: 'SOURCE_BODY_TOO_LARGE',
-          retryable: false,
-          hint: 'Ask for smaller pages, or raise maxBodyBytes.',
-        })
-      }
-    }
+    for await (const chunk of chunks('maxBodyBytes')) parts.push(chunk)
     let whole: Buffer | undefined
     return {
       ...answer,
       parts,
       get body() {
-        return (whole ??= Buffer.concat(parts, length))
+        return (whole ??= Buffer.concat(parts))
       },
     }
   }
 
   return { fetchBytes, fetchStream }
+}
+
+function turnsOf({ rateLimit, throttle }: HttpClientOptions): { readonly limit: RateLimit; readonly throttle: Throttle } | undefined {
+  if (rateLimit === undefined) return undefined
+  if (throttle !== undefined) return { limit: rateLimit, throttle }
+  throw new ConfigError(`The rate limit ${JSON.stringify(rateLimit.name)} has nobody who keeps it among all workers`, {
+    code: 'SOURCE_THROTTLE_MISSING',
+    hint: 'Hand on the `throttle` that `extract` is given.',
+  })
 }
 
 async function waitFor(ms: number, signal: AbortSignal | undefined): Promise<void> {

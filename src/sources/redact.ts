@@ -14,15 +14,20 @@ export function redactUrl(url: string | URL): string {
   return parsed.href.replaceAll(encodeURIComponent(redacted), redacted)
 }
 
-/** The secrets that a request carries: what must not come back in the text of an error. */
-export function secretsOf(url: URL, headers: Iterable<[string, string]>, form?: URLSearchParams): string[] {
-  const secrets = [url.password, decodedUrlPart(url.password)]
+/** The secrets that a request carries, and those known besides: what must not come back in the text of an error. */
+export function secretsOf(url: URL, headers: Iterable<[string, string]>, form?: URLSearchParams, known: readonly string[] = []): string[] {
+  const secrets = [url.password, decodedUrlPart(url.password), ...known]
   for (const [name, value] of [...url.searchParams, ...(form ?? [])]) if (isSecretName(name)) secrets.push(value)
   for (const [name, value] of headers) {
     if (isSecretName(name)) secrets.push(value, value.replace(/^\w+\s+/, ''))
   }
-  // Shorter ones would hide parts of ordinary words.
-  return secrets.filter((secret) => secret.length >= 4).toSorted((a, b) => b.length - a.length)
+  return longSecrets(secrets)
+}
+
+/** Those that can be hidden in a text, as they are and as addresses write them, longest first: shorter ones would hide parts of ordinary words. */
+function longSecrets(secrets: readonly string[]): string[] {
+  const written = new Set(secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]))
+  return [...written].filter((secret) => secret.length >= 4).toSorted((a, b) => b.length - a.length)
 }
 
 /** Text from outside for messages: without known secrets, what `redactText` hides, and the values of fields and parameters with a secret's name. */

@@ -85,3 +85,9 @@ export function withoutSecrets(url: URL, secrets: readonly string[]): URL {
   if (kept.length < parts.length) clean.search = kept.join('&')
   return clean
 }
+
+/** The values of an auth that must not be stored. */
+export function secretsOfAuth(auth: HttpAuth | undefined): readonly string[] {
+  if (auth === undefined) return []
+  return auth.kind === 'oauth2' ? [auth.clientSecret] : fixedAuthorization(auth).secrets.filter((secret) => secret !== '')
+}

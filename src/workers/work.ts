@@ -16,9 +16,9 @@ import { tellSpoolWait } from './spooling.ts'
 
 export type Claimed = ClaimedStep | ClaimedBatch
 
-// The page came broken from the source: transforming the same bytes again would fail again.
-// Likewise going on in a file that is another one by now.
-const brokenPage = new Set(['PAGE_TRUNCATED', 'PAGE_NOT_JSON', 'PAGE_NOT_UTF8', 'SOURCE_CHANGED'])
+// The page came broken from the source: transforming the same bytes again would fail again. Or there is nothing to go on from: the file is another
+// one by now, or a parent is gone.
+const brokenPage = new Set(['PAGE_TRUNCATED', 'PAGE_NOT_JSON', 'PAGE_NOT_UTF8', 'SOURCE_CHANGED', 'SOURCE_PARENTS_MOVED'])
 
 /** How long work that needs a spool which does not answer stays in its queue, in ms. */
 const spoolAwayMs = 3000

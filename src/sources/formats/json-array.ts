@@ -1,3 +1,4 @@
+import type { Json } from '../../definitions/json.ts'
 import { isSpace, skipSpace, skipString } from './json-fault.ts'
 
 /**
@@ -5,15 +6,66 @@ import { isSpace, skipSpace, skipString } from './json-fault.ts'
  * Undefined where there is no array at that path, or the bytes are not JSON: whoever parses the page says what is wrong.
  */
 export function isEmptyArrayAt(body: Uint8Array, path: readonly string[]): boolean | undefined {
-  let at = skipSpace(body, body[0] === 0xef ? 3 : 0)
-  for (const name of path) {
-    const value = findField(body, at, name)
-    if (value === undefined) return undefined
-    at = value
-  }
-  if (body[at] !== 0x5b) return undefined
+  const at = findValue(body, path)
+  if (at === undefined || body[at] !== 0x5b) return undefined
   const next = body[skipSpace(body, at + 1)]
   return next === undefined ? undefined : next === 0x5d
+}
+
+/**
+ * The value at `path`, without parsing the document. A number that would lose digits comes as its text. Undefined where there is none, or the bytes are not JSON.
+ */
+export function valueAt(body: Uint8Array, path: readonly string[]): Json | undefined {
+  const at = findValue(body, path)
+  const end = at === undefined ? undefined : endOfValue(body, at)
+  if (at === undefined || end === undefined) return undefined
+  const text = Buffer.from(body.buffer, body.byteOffset + at, end - at).toString('utf8')
+  try {
+    const value = JSON.parse(text) as Json
+    return typeof value === 'number' && !Number.isSafeInteger(value) ? text : value
+  } catch {
+    return undefined
+  }
+}
+
+/** The bytes of the value at `path`. */
+export function bytesAt(body: Uint8Array, path: readonly string[]): Uint8Array | undefined {
+  const at = findValue(body, path)
+  const end = at === undefined ? undefined : endOfValue(body, at)
+  return at === undefined || end === undefined ? undefined : body.subarray(at, end)
+}
+
+function findValue(body: Uint8Array, path: readonly string[]): number | undefined {
+  let at: number | undefined = skipSpace(body, body[0] === 0xef ? 3 : 0)
+  for (const name of path) {
+    if (at === undefined) return undefined
+    at = findField(body, at, name)
+  }
+  return at
+}
+
+function endOfValue(body: Uint8Array, from: number): number | undefined {
+  let depth = 0
+  let at = from
+  while (at < body.length) {
+    const byte = body[at]
+    if (byte === 0x22) {
+      const end = skipString(body, at)
+      if (typeof end !== 'number') return undefined
+      if (depth === 0) return end
+      at = end
+      continue
+    }
+    if (byte === 0x7b || byte === 0x5b) depth += 1
+    else if (byte === 0x7d || byte === 0x5d) {
+      // The end of what holds a number or a word.
+      if (depth === 0) return at
+      depth -= 1
+      if (depth === 0) return at + 1
+    } else if (depth === 0 && (byte === 0x2c || isSpace(byte))) return at
+    at += 1
+  }
+  return depth === 0 ? at : undefined
 }
 
 const byteOrderMark: readonly number[] = [0xef, 0xbb, 0xbf]

@@ -1,3 +1,5 @@
+import type { Throttle } from './rate-limit.ts'
+
 /** A configured client that extractors and transforms are handed. Started once per worker, when first used. */
 export interface ResourceDefinition<Client> {
   /** Builds the client. Read the environment here, not when the module loads, so that a missing variable is the step's error. */
@@ -10,6 +12,8 @@ export interface ResourceContext {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborted when the worker stops. */
   readonly signal: AbortSignal
+  /** Turns at what may be asked only so often, shared by all workers of the code location. */
+  readonly throttle: Throttle
 }
 
 /** Declares a resource. */

@@ -5,6 +5,7 @@ import type { DestinationSpec } from './destination.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Page } from './page.ts'
 import type { QuarantineContract } from './quarantine.ts'
+import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, Resources } from './resource.ts'
 import type { RetryOptions } from './retry.ts'
 import type { TableSettings } from './table-options.ts'
@@ -83,6 +84,8 @@ export interface ExtractContext<Config = JsonObject, Clients = Readonly<Record<s
   readonly runStartedAt: string
   /** The same on every attempt of this step. */
   readonly idempotencyKey: string
+  /** Turns at what may be asked only so often, shared by all workers of this code location in all processes. */
+  readonly throttle: Throttle
   /** Writes a line to the run's log. */
   readonly log: (message: string, fields?: JsonObject) => void
 }

@@ -10,6 +10,7 @@ import type { Destinations } from './destinations.ts'
 import type { LoadedLocation } from './load-locations.ts'
 import type { ResourceClients } from './resource-clients.ts'
 import type { Session } from './session.ts'
+import type { Throttles } from './throttle.ts'
 import type { Watchdog } from './watchdog.ts'
 
 export interface WorkerLimits {
@@ -34,6 +35,7 @@ export interface WorkerContext {
   readonly manifests: ManifestReader
   readonly locations: ReadonlyMap<string, LoadedLocation>
   readonly resources: ResourceClients
+  readonly throttles: Throttles
   readonly notifier: ChangeNotifier
   readonly listener: ChangeListener
   readonly limits: WorkerLimits

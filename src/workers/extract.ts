@@ -80,6 +80,7 @@ function pagesOf(context: WorkerContext, claimed: ClaimedStep, { asset, spec }: 
       runId: claimed.runId,
       runStartedAt: claimed.runStartedAt,
       idempotencyKey: claimed.stepId,
+      throttle: context.throttles.of(claimed.location),
       log: (message: string, fields: JsonObject = {}) => log(context, claimed, message, fields),
     } as Parameters<typeof asset.extract>[0])
   })

@@ -1,5 +1,6 @@
 import type { ResourceDefinition } from '../definitions/resource.ts'
 import type { Logger } from '../logger.ts'
+import type { Throttles } from './throttle.ts'
 
 /** The clients of resources, started once per worker when first used. */
 export interface ResourceClients {
@@ -11,16 +12,17 @@ export interface ResourceClients {
 export interface ResourceClientsOptions {
   /** The environment that resources of a location read: a demo's lies over the process's own. */
   readonly envOf: (location: string) => Readonly<Record<string, string | undefined>>
+  readonly throttles: Throttles
   readonly logger: Logger
 }
 
-export function createResourceClients({ envOf, logger }: ResourceClientsOptions): ResourceClients {
+export function createResourceClients({ envOf, throttles, logger }: ResourceClientsOptions): ResourceClients {
   const stopping = new AbortController()
   const started = new Map<ResourceDefinition<unknown>, Promise<unknown>>()
   const start = (location: string, definition: ResourceDefinition<unknown>): Promise<unknown> => {
     const known = started.get(definition)
     if (known !== undefined) return known
-    const client = Promise.resolve().then(() => definition.start({ env: envOf(location), signal: stopping.signal }))
+    const client = Promise.resolve().then(() => definition.start({ env: envOf(location), signal: stopping.signal, throttle: throttles.of(location) }))
     started.set(definition, client)
     client.catch(() => started.delete(definition))
     return client

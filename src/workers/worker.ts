@@ -21,6 +21,7 @@ import { createResourceClients } from './resource-clients.ts'
 import { ShutdownError, startSession } from './session.ts'
 import type { Session } from './session.ts'
 import { startSpoolSweeper } from './sweep-spool.ts'
+import { createThrottles } from './throttle.ts'
 import type { Watchdog } from './watchdog.ts'
 import { openWorkerSpool } from './worker-spool.ts'
 
@@ -103,6 +104,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const demos = await startDemos(options)
   for (const one of locations.loaded) await publishManifest(pool, one.manifest, one.version, demos.get(one.location.name)?.notice)
   for (const broken of locations.broken) await recordLocationError(pool, broken.name, storedError(broken.error))
+  const throttles = createThrottles(pool, logger)
   const context: WorkerContext = {
     pool,
     destinations,
@@ -114,7 +116,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     watchdog: options.watchdog,
     manifests: createManifestReader(pool),
     locations: new Map(locations.loaded.map((one) => [one.location.name, one])),
-    resources: createResourceClients({ envOf: (location) => ({ ...options.env, ...demos.get(location)?.env }), logger }),
+    resources: createResourceClients({ envOf: (location) => ({ ...options.env, ...demos.get(location)?.env }), throttles, logger }),
+    throttles,
     notifier: createChangeNotifier(pool, logger),
     listener: createChangeListener(options.databaseUrl, logger),
     limits: options.limits,

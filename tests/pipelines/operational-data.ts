@@ -1,3 +1,4 @@
+import type { Throttle } from '../../src/definitions/rate-limit.ts'
 import * as z from 'zod'
 import retail from '../../pipelines/retail-kpis/definitions.ts'
 import { parsePage } from '../../src/sources/parse-page.ts'
@@ -23,7 +24,8 @@ export async function operationalData(
   if (asset?.kind !== 'table' || asset.config === undefined) throw new Error('the table is not there')
   const { signal } = new AbortController()
   const config = asset.config.parse(sourceCsvPath === undefined ? {} : { source_csv_path: sourceCsvPath })
-  const resources = { retail: await retail.resources['retail']?.start({ env, signal }) }
+  const unlimited: Throttle = { turn: () => Promise.resolve(), pause: () => Promise.resolve() }
+  const resources = { retail: await retail.resources['retail']?.start({ env, signal, throttle: unlimited }) }
   const context = { config, resources, signal, runStartedAt, runId: 'run', position: undefined, idempotencyKey: 'key', log: () => undefined }
   const rows: z.infer<typeof Row>[] = []
   for await (const page of asset.extract(context as never) as AsyncIterable<RawPage>) {

@@ -1,0 +1,165 @@
+import * as z from 'zod'
+import { createPool } from '../../src/catalog/database.ts'
+import { reserveTurns } from '../../src/catalog/rate-limits.ts'
+import { defineLocation } from '../../src/definitions/location.ts'
+import type { RateLimit } from '../../src/definitions/rate-limit.ts'
+import { table } from '../../src/definitions/table.ts'
+import { ConfigError } from '../../src/errors.ts'
+import { rest } from '../../src/sources/rest.ts'
+import { createThrottles } from '../../src/workers/throttle.ts'
+import { startEngine, testLogger } from '../support/engine.ts'
+import type { TestDatabase } from '../support/test.ts'
+import { createDatabase, describe, expect, onTestFinished, startHttpServer, test, waitFor } from '../support/test.ts'
+import { failureOf } from '../sources/failure.ts'
+
+let names = 0
+const limitOf = (perSecond: number, burst?: number): RateLimit => ({
+  name: `api ${String((names += 1))}`,
+  perSecond,
+  ...(burst === undefined ? {} : { burst }),
+})
+
+/** The turns of a worker of its own: with its own connections, as another process has. */
+function worker(database: TestDatabase, name = 'throttle') {
+  const pool = createPool({ url: database.url, max: 2, name, logger: testLogger })
+  onTestFinished(() => pool.end())
+  return createThrottles(pool, testLogger).of('place')
+}
+
+/** How many of these moments, in ms, lie within the fullest window of so many ms. */
+function fullest(moments: readonly number[], windowMs: number): number {
+  return Math.max(...moments.map((from) => moments.filter((at) => at >= from && at < from + windowMs).length))
+}
+
+describe('turns', () => {
+  test('are shared by all workers, evenly spaced, and each one who waits in line gets one', async ({ database }) => {
+    const limit = limitOf(50)
+    const workers = [worker(database), worker(database)]
+    const moments: number[] = []
+    await workers[0]?.turn(limit)
+    const began = performance.now()
+    const all = workers.flatMap((one) => Array.from({ length: 20 }, () => one.turn(limit).then(() => moments.push(performance.now()))))
+    await Promise.all(all)
+    expect(moments).toHaveLength(40)
+    expect(performance.now() - began).toBeGreaterThanOrEqual(39 * 20)
+    // Without sharing it would be 40; a machine that is busy may be late with some.
+    expect(fullest(moments, 400)).toBeLessThanOrEqual(30)
+  })
+
+  test('that were saved up may come at once, up to the burst', async ({ database }) => {
+    const limit = limitOf(2, 4)
+    const one = worker(database)
+    const began = performance.now()
+    await Promise.all(Array.from({ length: 4 }, () => one.turn(limit)))
+    expect(performance.now() - began).toBeLessThan(450)
+    await one.turn(limit)
+    expect(performance.now() - began).toBeGreaterThanOrEqual(490)
+  })
+
+  test('that a dead worker reserved are lost, and no more', async ({ database }) => {
+    const limit = limitOf(10)
+    expect(await reserveTurns(database.pool, 'place', limit, 3)).toHaveLength(3)
+    const began = performance.now()
+    await worker(database).turn(limit)
+    expect(performance.now() - began).toBeGreaterThanOrEqual(250)
+    expect(performance.now() - began).toBeLessThan(2000)
+  })
+
+  test('are given to nobody while one of them paused the limit, not even to those who wait already', async ({ database }) => {
+    const limit = limitOf(20)
+    const workers = [worker(database), worker(database)]
+    const moments: number[] = []
+    await workers[0]?.turn(limit)
+    const waiting = workers.flatMap((one) => Array.from({ length: 3 }, () => one.turn(limit).then(() => moments.push(performance.now()))))
+    await waitFor(() => moments.length > 0, { what: 'the first turn' })
+    await workers[1]?.pause(limit, 600)
+    const paused = performance.now()
+    await Promise.all(waiting)
+    // One turn may have been on its way when the pause came.
+    const meanwhile = moments.filter((at) => at > paused + 150 && at < paused + 540)
+    expect(meanwhile).toEqual([])
+    expect(moments).toHaveLength(6)
+  })
+
+  test('that are no longer wanted make room for others', async ({ database }) => {
+    const limit = limitOf(4)
+    const one = worker(database)
+    const cancel = new AbortController()
+    const reason = new Error('the run was cancelled')
+    await one.turn(limit)
+    const gone = Array.from({ length: 20 }, () => failureOf(one.turn(limit, cancel.signal)))
+    const began = performance.now()
+    const wanted = one.turn(limit)
+    cancel.abort(reason)
+    expect(new Set(await Promise.all(gone))).toEqual(new Set([reason]))
+    await wanted
+    expect(performance.now() - began).toBeLessThan(1500)
+    expect(await failureOf(one.turn(limit, cancel.signal))).toBe(reason)
+  })
+
+  test('are waited for while the catalogue is away', async ({ database }) => {
+    const limit = limitOf(20)
+    const one = worker(database, 'cut off')
+    const all = Promise.all(Array.from({ length: 6 }, () => one.turn(limit)))
+    await waitFor(
+      async () => {
+        const { rowCount } = await database.pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut off'`)
+        return rowCount
+      },
+      { what: 'a connection to cut' },
+    )
+    await all
+  })
+
+  test.each([
+    { name: '', perSecond: 1 },
+    { name: 'x', perSecond: 0 },
+    { name: 'x', perSecond: Infinity },
+    { name: 'x', perSecond: 1, burst: 0.5 },
+  ])('of %j are refused', async (limit) => {
+    const database = { url: 'postgres://127.0.0.1:1/x' }
+    expect(await failureOf(worker(database as TestDatabase).turn(limit))).toBeInstanceOf(ConfigError)
+  })
+})
+
+test('two workers ask one server no more often than its limit, and all wait when it says so', async () => {
+  const perSecond = 20
+  const moments: number[] = []
+  let refusedAt = 0
+  const server = await startHttpServer((request, response) => {
+    moments.push(performance.now())
+    if (moments.length === 8) {
+      refusedAt = performance.now()
+      return response.writeHead(429, { 'retry-after': '1' }).end()
+    }
+    const id = Number(new URL(request.url ?? '', 'http://x').searchParams.get('page'))
+    return response.end(JSON.stringify(id > 12 ? [] : [{ id }]))
+  })
+  const asset = (key: string) =>
+    table({
+      key,
+      columns: z.object({ id: z.int() }),
+      resumable: true,
+      extract: ({ signal, position, throttle }) =>
+        rest({ url: server.url, paging: { kind: 'number', parameter: 'page' }, rateLimit: { name: 'shop', perSecond }, throttle, signal, position }),
+    })
+  const database = await createDatabase()
+  onTestFinished(() => database.pool.end())
+  const location = defineLocation({ name: 'shop', assets: [asset('one/rows'), asset('two/rows')] })
+  const engines = [
+    await startEngine({ backend: 'postgres', database, producers: 'none' }),
+    await startEngine({ backend: 'postgres', database, producers: 'none' }),
+  ]
+  onTestFinished(async () => {
+    for (const engine of engines) await engine.stop()
+  })
+  for (const engine of engines) await engine.work(location)
+  const began = performance.now()
+  await Promise.all([engines[0]?.succeed('one/rows'), engines[1]?.succeed('two/rows')])
+  expect(moments.length).toBe(27)
+  expect(performance.now() - began).toBeGreaterThanOrEqual(26 * (1000 / perSecond))
+  expect(fullest(moments, 500)).toBeLessThanOrEqual(perSecond * 0.75)
+  // Whoever was on the way when the server refused may still arrive.
+  expect(moments.filter((at) => at > refusedAt + 400 && at < refusedAt + 950)).toEqual([])
+  for (const name of ['one', 'two']) expect(await engines[0]?.value(`SELECT count(*)::int FROM ${name}.rows`)).toBe(12)
+})

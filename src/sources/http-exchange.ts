@@ -18,6 +18,9 @@ export interface HttpRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | URLSearchParams
+  /** The kind of answer that is wanted, and the kind of the body, where no header says so. */
+  readonly accept?: string
+  readonly contentType?: string
   readonly signal?: AbortSignal
   /** Whether it may be sent again, at once or by the next attempt of its step, after a failure that may pass. Default: GET may, all else may not. */
   readonly repeatable?: boolean
@@ -54,7 +57,7 @@ export interface Exchange {
 export async function send(request: HttpRequest, method: string, options: SendOptions): Promise<Exchange> {
   const { authorization, limits } = options
   const url = urlOf(request.url)
-  const headers = headersOf(url, defaultHeaders(request.body), options.common, authorization?.headers, request.headers)
+  const headers = headersOf(url, defaultHeaders(request), options.common, authorization?.headers, request.headers)
   const label: RequestLabel = {
     method,
     url: redactUrl(withoutSecrets(url, authorization?.secrets ?? [])),
@@ -192,13 +195,13 @@ function urlOf(url: string | URL): URL {
 }
 
 /** What a server may expect of any client; a caller's own headers replace them. */
-function defaultHeaders(body: HttpRequest['body']): Readonly<Record<string, string>> {
+function defaultHeaders({ body, accept, contentType }: HttpRequest): Readonly<Record<string, string>> {
+  const kind = contentType ?? (body instanceof URLSearchParams ? 'application/x-www-form-urlencoded;charset=UTF-8' : 'text/plain;charset=UTF-8')
   return {
-    accept: '*/*',
+    accept: accept ?? '*/*',
     'accept-encoding': 'gzip, deflate, br',
     'user-agent': 'millrace',
-    ...(typeof body === 'string' ? { 'content-type': 'text/plain;charset=UTF-8' } : {}),
-    ...(body instanceof URLSearchParams ? { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' } : {}),
+    ...(body === undefined ? {} : { 'content-type': kind }),
   }
 }
 

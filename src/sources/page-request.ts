@@ -14,6 +14,8 @@ export interface ListRequest {
   /** Posted as JSON. */
   readonly body: JsonObject | undefined
   readonly headers: Readonly<Record<string, string>>
+  /** The kind of answer. Default `application/json`. */
+  readonly accept?: string
 }
 
 /** Whether a paging's places are addresses. */
@@ -24,14 +26,9 @@ export function isByAddress(paging: Paging): boolean {
 /** The request for a page; undefined as its place means the first one. */
 export function pageRequest(list: ListRequest, paging: Paging, place: Json | undefined): HttpRequest & { readonly url: URL } {
   const { url, body } = fieldsOf(paging, place).reduce(withField, { url: addressOf(list.url, paging, place), body: list.body })
-  const headers = { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...list.headers }
-  return {
-    url,
-    method: list.method ?? (body === undefined ? 'GET' : 'POST'),
-    headers,
-    repeatable: true,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  }
+  const method = list.method ?? (body === undefined ? 'GET' : 'POST')
+  const posted = body === undefined ? {} : { body: JSON.stringify(body), contentType: 'application/json' }
+  return { url, method, accept: list.accept ?? 'application/json', headers: list.headers, repeatable: true, ...posted }
 }
 
 function addressOf(first: URL, paging: Paging, place: Json | undefined): URL {

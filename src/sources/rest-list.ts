@@ -8,6 +8,8 @@ import type { PagedList } from './walk-pages.ts'
 export interface RestList {
   /** Default GET, or POST where there is a body. A POST is taken for a search: it is sent again where a GET would be. */
   readonly method?: 'GET' | 'POST'
+  /** The kind of answer that is asked for, where no header says so. Default `application/json`. */
+  readonly accept?: string
   /** Query parameters, besides those of the address. */
   readonly query?: Readonly<Record<string, string | number | boolean>>
   /** Where the array of records is in a page: `['data', 'orders']`. Default: the page is the array. */
@@ -72,5 +74,5 @@ export function listRequest(list: RestList, url: URL, body: JsonObject | undefin
   const asked = new URL(url)
   for (const [name, value] of Object.entries(list.query ?? {})) asked.searchParams.set(name, String(value))
   // Headers are the client's: they go with every request.
-  return { url: asked, method: list.method, body, headers: {} }
+  return { url: asked, method: list.method, body, headers: {}, ...(list.accept === undefined ? {} : { accept: list.accept }) }
 }

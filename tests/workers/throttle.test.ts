@@ -66,19 +66,19 @@ describe('turns', () => {
   })
 
   test('are given to nobody while one of them paused the limit, not even to those who wait already', async ({ database }) => {
-    const limit = limitOf(20)
+    const limit = limitOf(4)
     const workers = [worker(database), worker(database)]
     const moments: number[] = []
     await workers[0]?.turn(limit)
-    const waiting = workers.flatMap((one) => Array.from({ length: 3 }, () => one.turn(limit).then(() => moments.push(performance.now()))))
-    await waitFor(() => moments.length > 0, { what: 'the first turn' })
-    await workers[1]?.pause(limit, 600)
+    const waiting = workers.flatMap((one) => [1, 2].map(() => one.turn(limit).then(() => moments.push(performance.now()))))
+    const reserved = `SELECT next_at > clock_timestamp() + interval '400 ms' AS both FROM millrace.rate_limit WHERE name = $1`
+    await waitFor(async () => (await database.pool.query<{ both: boolean }>(reserved, [limit.name])).rows[0]?.both, { what: 'a turn reserved for each' })
+    await workers[1]?.pause(limit, 1000)
     const paused = performance.now()
     await Promise.all(waiting)
-    // One turn may have been on its way when the pause came.
-    const meanwhile = moments.filter((at) => at > paused + 150 && at < paused + 540)
-    expect(meanwhile).toEqual([])
-    expect(moments).toHaveLength(6)
+    // One may have been told of its turn just when the pause came.
+    expect(moments.filter((at) => at > paused + 50 && at < paused + 950)).toEqual([])
+    expect(moments).toHaveLength(4)
   })
 
   test('that are no longer wanted make room for others', async ({ database }) => {
@@ -100,15 +100,20 @@ describe('turns', () => {
   test('are waited for while the catalogue is away', async ({ database }) => {
     const limit = limitOf(20)
     const one = worker(database, 'cut off')
-    const all = Promise.all(Array.from({ length: 6 }, () => one.turn(limit)))
-    await waitFor(
-      async () => {
-        const { rowCount } = await database.pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut off'`)
-        return rowCount
-      },
-      { what: 'a connection to cut' },
-    )
-    await all
+    await one.turn(limit)
+    const holder = await database.pool.connect()
+    try {
+      // The next turn's statement waits for the row, and is cut off in its midst.
+      await holder.query('BEGIN')
+      await holder.query('UPDATE millrace.rate_limit SET next_at = next_at WHERE name = $1', [limit.name])
+      const turn = one.turn(limit)
+      const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut off' AND wait_event_type = 'Lock'`
+      await waitFor(async () => (await database.pool.query(cut)).rowCount, { what: 'a statement to cut off' })
+      await holder.query('COMMIT')
+      await turn
+    } finally {
+      holder.release()
+    }
   })
 
   test.each([

@@ -197,7 +197,7 @@ describe('a server that drips', () => {
 
   test('the reason of an error ends at idleTimeoutMs, and the error is told', async () => {
     const server = await startRawServer(slow('404 Not Found'))
-    expect(await failing(server.url, { idleTimeoutMs: 150 })).toMatchObject({ code: 'SOURCE_NOT_FOUND' })
+    expect(await failing(server.url, { idleTimeoutMs: 600 })).toMatchObject({ code: 'SOURCE_NOT_FOUND' })
   })
 
   test('a redirect’s body ends at idleTimeoutMs', async () => {

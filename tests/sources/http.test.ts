@@ -105,8 +105,8 @@ describe('a connection that fails', () => {
 
   test('a server that hangs in the middle of a page is one too', async () => {
     const server = await answering((response) => response.writeHead(200).write('0123456789'))
-    const error = await sourceErrorOf(httpClient({ idleTimeoutMs: 100 }).fetchBytes({ url: server.url }))
-    expect(error.message).toBe(`GET ${server.url}/ went silent for 0.1 s after 10 bytes of its answer`)
+    const error = await sourceErrorOf(httpClient({ idleTimeoutMs: 600 }).fetchBytes({ url: server.url }))
+    expect(error.message).toBe(`GET ${server.url}/ went silent for 0.6 s after 10 bytes of its answer`)
     expect(error.code).toBe('SOURCE_TIMEOUT')
   })
 

@@ -96,9 +96,17 @@ test('a body is posted as JSON, with the cursor as it came and all else as it wa
 test('query parameters and headers go with every page', async () => {
   const server = await numbers()
   const paging = { kind: 'number', parameter: 'page', total: ['meta', 'pages'] } as const
-  await collect(rest({ url: `${server.url}/list?a=1`, query: { open: true, since: '2026-01-01' }, headers: { 'x-own': 'y' }, path: ['rows'], paging }))
+  await collect(
+    rest({
+      url: `${server.url}/list?a=1`,
+      query: { open: true, since: '2026-01-01' },
+      headers: { 'x-own': 'y', accept: 'application/vnd.acme+json' },
+      path: ['rows'],
+      paging,
+    }),
+  )
   expect(server.asked.map((one) => [one.url.search, one.headers['x-own'], one.headers.accept])).toEqual(
-    [1, 2, 3].map((page) => [`?a=1&open=true&since=2026-01-01&page=${String(page)}`, 'y', 'application/json']),
+    [1, 2, 3].map((page) => [`?a=1&open=true&since=2026-01-01&page=${String(page)}`, 'y', 'application/vnd.acme+json']),
   )
 })
 

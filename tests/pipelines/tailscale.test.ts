@@ -106,10 +106,10 @@ describe('a token', () => {
     const server = await startHttpServer((request, response) => {
       if (request.method !== 'POST') return response.end('{"devices":[]}')
       asked += 1
-      return asked === 1 ? response.writeHead(500).end('oops') : response.end('{"access_token":"t","expires_in":3600}')
+      return asked === 1 ? response.writeHead(401).end('oops') : response.end('{"access_token":"t","expires_in":3600}')
     })
     const client = tailscaleClient({ env: oauth(server.url) })
-    expect(await sourceErrorOf(collect(client.devices(signal)))).toMatchObject({ code: 'SOURCE_HTTP_STATUS', retryable: true })
+    expect(await sourceErrorOf(collect(client.devices(signal)))).toMatchObject({ code: 'SOURCE_UNAUTHORIZED' })
     expect(await collect(client.devices(signal))).toHaveLength(1)
   })
 })

@@ -26,7 +26,8 @@ export interface CsvDialect {
  * How the records lie in a page's bytes:
  * `json`: one JSON document, the array of records at `path` (or the document itself);
  * `jsonl`: one record a line; `csv`: rows of the columns named, without the header line; `parquet`: a row group;
- * `oversized`: not a record but the first bytes of one that is too large to be held, `bytes` in all.
+ * `oversized`: not a record but the first bytes of one that is too large to be held, `bytes` in all;
+ * `pgcopy`: the tuples of Postgres' binary COPY, whole ones, without its header and trailer.
  */
 export type PageFormat =
   | { readonly kind: 'json'; readonly path?: readonly string[] }
@@ -34,6 +35,7 @@ export type PageFormat =
   | ({ readonly kind: 'csv'; readonly columns: readonly string[] } & CsvDialect)
   | ParquetFormat
   | OversizedFormat
+  | { readonly kind: 'pgcopy'; readonly columns: readonly CopyColumn[] }
 
 /** One row group of a Parquet file: the chunks of some of its columns, one after the other, as they lie in the file. */
 export interface ParquetFormat {
@@ -61,6 +63,15 @@ export interface OversizedFormat {
   readonly limit: number
   /** Where it begins: `byte 1234 of orders.csv`. */
   readonly at: string
+}
+
+/** A column of a page of binary COPY. */
+export interface CopyColumn {
+  readonly name: string
+  /** As `format_type` prints it: `numeric(12,4)`, `text[]`. */
+  readonly type: string
+  /** The type's OID, by which its bytes are read. */
+  readonly oid: number
 }
 
 /** A page as it came: bytes or text that the transform worker parses. */

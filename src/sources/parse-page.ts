@@ -2,6 +2,7 @@ import type { PageFormat } from '../definitions/page.ts'
 import { parseCsv } from './formats/csv.ts'
 import { parseJson } from './formats/json.ts'
 import { parseJsonl } from './formats/jsonl.ts'
+import { parseCopy } from './formats/pgcopy.ts'
 import type { KeepFault } from './formats/record-fault.ts'
 import { defaultMaxRecordBytes, faultOfOversized } from './formats/record-too-large.ts'
 
@@ -31,7 +32,7 @@ export interface ParsedPage {
 /**
  * Parses a page into its records; of Parquet only `parseBlocks` can.
  * @throws SourceError `PAGE_TRUNCATED`, `PAGE_NOT_JSON` and `PAGE_NOT_UTF8`: the page came broken, and only fetching it again can help.
- * @throws DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY`, `RECORD_NOT_JSON`, `RECORD_TOO_LARGE`, `CSV_FIELD_COUNT`, `CSV_QUOTE`.
+ * @throws DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY`, `RECORD_NOT_JSON`, `RECORD_TOO_LARGE`, `CSV_FIELD_COUNT`, `CSV_QUOTE`, `COPY_COLUMN_COUNT`.
  */
 export function parsePage(page: EncodedPage, options: ParsePageOptions = {}): ParsedPage {
   const name = options.name ?? 'the page'
@@ -49,6 +50,7 @@ export function parsePage(page: EncodedPage, options: ParsePageOptions = {}): Pa
     return { records: [], locate: () => format.at }
   }
   if (format.kind === 'parquet') throw new TypeError('a row group is more than one page: parseBlocks reads it')
+  if (format.kind === 'pgcopy') return { records: parseCopy(body, format.columns, name), locate: (index) => `record ${String(index)}` }
   const { records, lineOf } =
     format.kind === 'jsonl' ? parseJsonl(body, firstLine, name, maxRecordBytes, keepFault) : parseCsv(body, format, firstLine, name, maxRecordBytes, keepFault)
   return { records, locate: (index) => `record ${String(index)} (line ${String(firstLine + lineOf(index))})` }

@@ -38,7 +38,7 @@ function isFlat(record: object): boolean {
 
 /** A record as quarantine keeps it. What came as JSON stays the JSON that it was; records of other formats may hold what JSON cannot say. */
 export function keptRecord(record: unknown, { format, tagged }: PageFrame): Pick<BadRecord, 'record' | 'tagged'> {
-  if (format.kind !== 'parquet') return { record: recordJson(record), tagged }
+  if (format.kind !== 'parquet' && format.kind !== 'pgcopy') return { record: recordJson(record), tagged }
   const page = pageOfRecords([record])
   return { record: page.body.slice(1, -1), tagged: page.tagged }
 }

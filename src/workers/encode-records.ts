@@ -12,6 +12,7 @@ import { copyBefore, doesNotFit, isFrozen, keptLine, keptRecord } from './bad-re
 import { readFrames } from './batch-file.ts'
 import type { PageFrame } from './batch-file.ts'
 import type { WorkerContext } from './context.ts'
+import { throughOf } from './encoders.ts'
 import { UserCodeError } from './failure.ts'
 import { parseConfig } from './parse-config.ts'
 import { refusalsOf } from './refusals.ts'
@@ -40,6 +41,8 @@ export interface Encoding {
   readonly bad: BadRecord[]
   /** Rows that Postgres would not take when they were loaded, in their order. */
   readonly refused: readonly Refusal[]
+  /** Whether there is something that the table cannot take, and that is left out. */
+  readonly limited: boolean
   readonly signal: AbortSignal
   /** Takes bytes that are too many to be held by the encoder. */
   readonly chunks: Uint8Array[]
@@ -66,10 +69,23 @@ export async function encodeRecords(raw: Buffer, encoding: Encoding): Promise<vo
   let pageNumber = 0
   for (const frame of readFrames(raw)) {
     pageNumber += 1
+    if (await passThrough(encoding, frame, turn)) continue
     const name = `page ${String(pageNumber)} of batch ${String(claimed.ordinal)} of ${claimed.asset}`
     const transformContext: TransformContext<unknown> = { config, runId: claimed.runId, runStartedAt: claimed.runStartedAt, page: frame.extra }
     await encodePage(encoding, { frame, name, transformContext, refusals }, turn)
   }
+}
+
+/** Adds a page of the table's own tuples as they are. Not where it must be told which record a row is of, or what of it is left out. */
+async function passThrough(encoding: Encoding, { format, body }: PageFrame, turn: () => Promise<void> | undefined): Promise<boolean> {
+  const { own, encoder, counts, refused, limited } = encoding
+  if (refused.length > 0 || limited) return false
+  const rows = throughOf(own, format)?.(body)
+  if (rows === undefined) return false
+  encoder.addTuples(body, rows)
+  counts.records += rows
+  await turn()
+  return true
 }
 
 async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<void> | undefined): Promise<void> {

@@ -59,7 +59,7 @@ function issueOf(column: string, message: string, value: unknown): ColumnIssue {
 }
 
 /** Whether the object itself checks more than its fields: refinements, or unknown keys. */
-function needsWholeRow({ def }: z.ZodObject): boolean {
+export function needsWholeRow({ def }: z.ZodObject): boolean {
   const { checks, catchall } = def
   return (checks !== undefined && checks.length > 0) || (catchall !== undefined && !(catchall instanceof z.ZodUnknown))
 }
@@ -178,7 +178,7 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
     begun = true
     append(format.header)
   }
-  function append(bytes: Buffer): void {
+  function append(bytes: Uint8Array): void {
     reserve(sink, bytes.length)
     sink.bytes.set(bytes, sink.at)
     sink.at += bytes.length
@@ -249,6 +249,12 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
     mark,
     back,
     notes: () => guard.take(),
+    addTuples(tuples, count) {
+      if (kind !== 'binary') throw new TypeError('Tuples of binary COPY do not go into a stream of text.')
+      begin()
+      append(tuples)
+      rows += count
+    },
     take,
     finish() {
       begin()

@@ -32,6 +32,8 @@ export interface RowEncoder {
   mark(): RowMark
   /** Takes back all rows since a mark. */
   back(mark: RowMark): void
+  /** Adds rows as they are: whole tuples of binary COPY, of the table's own types, `count` of them. Only where `format` is binary. */
+  addTuples(tuples: Uint8Array, count: number): void
   /** Rows in the stream so far, those already taken included. */
   readonly rows: number
   /** What of the rows in the stream the table did not take, since the last call. Ask before `finish`. */

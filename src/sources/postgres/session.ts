@@ -7,7 +7,7 @@ import type { PostgresPlace } from './postgres-error.ts'
 
 /** The longest silence while something is asked: 10 minutes. */
 const defaultIdleTimeoutMs = 600_000
-/** How long asking the server to cancel may take before its socket is closed without it. */
+/** How long asking the server to cancel may take. */
 const cancelTimeoutMs = 2000
 /** The pieces in which bytes are read from the socket. */
 const chunkBytes = 256 * 1024
@@ -53,12 +53,12 @@ export async function openSession({ origin, signal, idleTimeoutMs = defaultIdleT
   let killed: unknown
   let working = false
   let closing: Promise<void> | undefined
-  let pid = 0
+  let backend: Backend | undefined
 
   const fail = (error: unknown): unknown => (killed === undefined ? postgresError(error, place) : killed)
   const kill = (reason: unknown): void => {
     killed ??= reason
-    closing ??= working ? cancelThenDestroy(origin, client, pid) : destroy(client)
+    closing ??= Promise.allSettled([destroy(client), ...(working && backend !== undefined ? [cancel(origin, backend)] : [])]).then(() => undefined)
   }
   const abort = (): void => kill(signal?.reason)
 
@@ -87,7 +87,10 @@ export async function openSession({ origin, signal, idleTimeoutMs = defaultIdleT
     place,
     query: (text, values = []) => answered(() => client.query(text, [...values])),
     async *copy(sql) {
-      const chunks = client.query(copyTo(sql, { highWaterMark: chunkBytes }))[Symbol.asyncIterator]()
+      const stream = client.query(copyTo(sql, { highWaterMark: chunkBytes }))
+      // Behind its last byte nobody reads it any longer, and a connection that breaks there would end the process; the next question is told.
+      stream.on('error', () => undefined)
+      const chunks = stream[Symbol.asyncIterator]()
       let ended = false
       try {
         for (;;) {
@@ -109,8 +112,8 @@ export async function openSession({ origin, signal, idleTimeoutMs = defaultIdleT
   }
   try {
     await answered(() => client.connect())
-    const { rows } = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
-    pid = rows[0]?.pid ?? 0
+    const { rows } = await session.query<Backend>('SELECT pid, backend_start::text AS start FROM pg_stat_activity WHERE pid = pg_backend_pid()')
+    backend = rows[0]
     await session.query(settings, [statementTimeoutMs === undefined ? null : String(statementTimeoutMs)])
     return session
   } catch (error) {
@@ -124,17 +127,21 @@ async function destroy(client: pg.Client): Promise<void> {
   connection?.stream?.destroy()
 }
 
+/** A session of the server: its process id may soon be another's. */
+interface Backend {
+  readonly pid: number
+  readonly start: string
+}
+
 /** A backend that sorts for an hour does not look at its socket: it is told to stop, on another connection. */
-async function cancelThenDestroy(origin: PostgresOrigin, client: pg.Client, pid: number): Promise<void> {
+async function cancel(origin: PostgresOrigin, { pid, start }: Backend): Promise<void> {
   const other = new pg.Client({ ...clientConfig(origin), connectionTimeoutMillis: cancelTimeoutMs, query_timeout: cancelTimeoutMs })
   other.on('error', () => undefined)
   try {
-    if (pid !== 0) {
-      await other.connect()
-      await other.query('SELECT pg_cancel_backend($1)', [pid])
-    }
+    await other.connect()
+    await other.query('SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz', [pid, start])
   } catch {
     // It will notice the closed socket.
   }
-  await Promise.allSettled([destroy(client), other.end()])
+  await destroy(other)
 }

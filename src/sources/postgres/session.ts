@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly signal?: AbortSignal
   readonly idleTimeoutMs?: number
   readonly statementTimeoutMs?: number
+  /** Whether it speaks the replication protocol, which knows few words of SQL, and no values. */
+  readonly replication?: boolean
 }
 
 /** One connection to a source. Whatever it throws is a MillraceError, or the signal's reason. */
@@ -44,10 +46,16 @@ const settings = `
  * @throws SourceError `POSTGRES_UNREACHABLE`, `POSTGRES_AUTH`, `POSTGRES_TLS`, `POSTGRES_BUSY`, and of later questions `POSTGRES_LOST`,
  * `POSTGRES_QUERY`, `POSTGRES_TIMEOUT`, `POSTGRES_SILENT`.
  */
-export async function openSession({ origin, signal, idleTimeoutMs = defaultIdleTimeoutMs, statementTimeoutMs }: SessionOptions): Promise<Session> {
+export async function openSession({
+  origin,
+  signal,
+  idleTimeoutMs = defaultIdleTimeoutMs,
+  statementTimeoutMs,
+  replication = false,
+}: SessionOptions): Promise<Session> {
   signal?.throwIfAborted()
   const place: PostgresPlace = { name: nameOfPostgres(origin), secrets: secretsOfPostgres(origin) }
-  const client = new pg.Client(clientConfig(origin))
+  const client = new pg.Client({ ...clientConfig(origin), ...(replication ? { replication: 'database' } : {}) })
   // Without a listener a connection that breaks at rest would end the process; the next question is told.
   client.on('error', () => undefined)
   let killed: unknown
@@ -85,7 +93,7 @@ export async function openSession({ origin, signal, idleTimeoutMs = defaultIdleT
   signal?.addEventListener('abort', abort, { once: true })
   const session: Session = {
     place,
-    query: (text, values = []) => answered(() => client.query(text, [...values])),
+    query: (text, values = []) => answered(() => (values.length === 0 ? client.query(text) : client.query(text, [...values]))),
     async *copy(sql) {
       const stream = client.query(copyTo(sql, { highWaterMark: chunkBytes }))
       // Behind its last byte nobody reads it any longer, and a connection that breaks there would end the process; the next question is told.
@@ -112,6 +120,7 @@ export async function openSession({ origin, signal, idleTimeoutMs = defaultIdleT
   }
   try {
     await answered(() => client.connect())
+    if (replication) return session
     const { rows } = await session.query<Backend>('SELECT pid, backend_start::text AS start FROM pg_stat_activity WHERE pid = pg_backend_pid()')
     backend = rows[0]
     await session.query(settings, [statementTimeoutMs === undefined ? null : String(statementTimeoutMs)])

@@ -77,6 +77,9 @@ describe('changes of a table', () => {
     await writing
     const third = await run({ ...slot, cursor: second.cursor })
     expect(second.records.length + third.records.length).toBeGreaterThan(10)
+    // What came in before the slot began is in the first run alone, what came in after in its changes alone.
+    const there = new Set(first.records.map(({ id }) => id))
+    expect([...second.records, ...third.records].filter((record) => record['note'] === 'new' && there.has(record.id))).toEqual([])
     expect(merged([...first.records, ...second.records, ...third.records])).toEqual(await readAll({ url, table: 'orders' }))
   })
 

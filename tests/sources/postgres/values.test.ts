@@ -1,4 +1,6 @@
+import { parsePage } from '../../../src/sources/parse-page.ts'
 import { describe, expect, test } from '../../support/test.ts'
+import { dataErrorBy, thrownBy } from '../failure.ts'
 import { readAll } from './read.ts'
 
 /** What Postgres holds, by its SQL, and what a transform is handed. */
@@ -95,5 +97,20 @@ describe('values of a query', () => {
     const { rows } = await client.query<string[]>({ text: `SELECT ${asPrinted.map((sql) => `format('%s', ${sql})`).join(', ')}`, rowMode: 'array' })
     client.release()
     expect(Object.values(record as object)).toEqual(rows[0])
+  })
+})
+
+describe('a page of tuples', () => {
+  const columns = [{ name: 'a', type: 'integer', oid: 23 }]
+  const whole = Buffer.from([0, 1, 0, 0, 0, 4, 0, 0, 0, 7])
+  const parse = (body: Buffer) => parsePage({ body, format: { kind: 'pgcopy', columns } }).records
+
+  test.each([1, 4, 9])('that ends after %i bytes of a tuple is refused, to be fetched again', (bytes) => {
+    expect(parse(Buffer.concat([whole, whole]))).toEqual([{ a: 7 }, { a: 7 }])
+    expect(thrownBy(() => parse(Buffer.concat([whole, whole.subarray(0, bytes)])))).toMatchObject({ code: 'PAGE_TRUNCATED', retryable: true })
+  })
+
+  test('whose tuples have other columns than it says is refused', () => {
+    expect(dataErrorBy(() => parse(Buffer.from([0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]))).code).toBe('COPY_COLUMN_COUNT')
   })
 })

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
-import { redactUrl } from '../redact.ts'
+import { decodedUrlPart, redactUrl } from '../redact.ts'
 
 /** How a Postgres is reached, for where one URL does not say it all. What is left out is taken from PGHOST and the like, as libpq does. */
 export interface PostgresConnection {
@@ -47,7 +47,7 @@ export function secretsOfPostgres({ url, connection = {} }: PostgresOrigin): str
   const { password } = connection
   const given = typeof password === 'string' ? [password] : []
   const parsed = url === undefined ? null : URL.parse(url)
-  if (parsed !== null) given.push(parsed.password, decodeURIComponent(parsed.password), parsed.searchParams.get('password') ?? '')
+  if (parsed !== null) given.push(parsed.password, decodedUrlPart(parsed.password), parsed.searchParams.get('password') ?? '')
   // Shorter ones would hide parts of ordinary words.
   return given.filter((secret) => secret.length >= 4)
 }

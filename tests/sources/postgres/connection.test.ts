@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { storedError } from '../../../src/errors.ts'
-import { nameOfPostgres } from '../../../src/sources/postgres/connection.ts'
+import { nameOfPostgres, secretsOfPostgres } from '../../../src/sources/postgres/connection.ts'
 import { postgresError } from '../../../src/sources/postgres/postgres-error.ts'
 import { atFileEnd, describe, expect, freePort, test } from '../../support/test.ts'
 import { sourceErrorOf } from '../failure.ts'
@@ -69,4 +69,9 @@ describe('what a server or driver says', () => {
 test('a Postgres is named without its credentials', () => {
   expect(nameOfPostgres({ url: 'postgres://me:secret@db:5433/shop?sslmode=verify-full' })).toBe('postgres://db:5433/shop?sslmode=verify-full')
   expect(nameOfPostgres({ connection: { host: 'db', port: 5433, user: 'me', password: 'secret', database: 'shop' } })).toBe('postgres://db:5433/shop')
+})
+
+test('its secrets are known however they are written, also where a URL is no good one', () => {
+  expect(secretsOfPostgres({ url: 'postgres://me:p%40ss1@db/shop', connection: { password: 'other' } })).toEqual(['other', 'p%40ss1', 'p@ss1'])
+  expect(secretsOfPostgres({ url: 'postgres://me:100%zz@db/shop' })).toContain('100%zz')
 })

@@ -161,7 +161,8 @@ function takeFault(encoding: Encoding, page: Page, fault: RecordFault): void {
     problem = error instanceof Error ? error.message : String(error)
   }
   if (records !== undefined) {
-    for (const record of records) takeRecord(encoding, page, record, { place: () => `${fault.place ?? `line ${String((frame.firstLine ?? 1) + fault.line)}`} of ${name}, mended,` })
+    for (const record of records)
+      takeRecord(encoding, page, record, { place: () => `${fault.place ?? `line ${String((frame.firstLine ?? 1) + fault.line)}`} of ${name}, mended,` })
     return
   }
   if (!tolerant) throw fault.error

@@ -97,13 +97,7 @@ function requestOf(claimed: ClaimedBatch, { table }: TableAssetSpec, format: Loa
 }
 
 /** Has a batch transformed again without the rows that Postgres refused: whoever has its records can name the place, and keep or refuse them. */
-async function takeOutRefused(
-  context: WorkerContext,
-  claimed: ClaimedBatch,
-  ask: Ask,
-  table: TableAssetSpec,
-  cause: Error,
-): Promise<void> {
+async function takeOutRefused(context: WorkerContext, claimed: ClaimedBatch, ask: Ask, table: TableAssetSpec, cause: Error): Promise<void> {
   const reference = EncodedReference.parse(claimed.encoded)
   const before = z.object({ refused: z.array(z.unknown()).optional() }).parse(claimed.raw).refused
   // Read anew: the buffer before may still be on its way to the database.

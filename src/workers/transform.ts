@@ -67,7 +67,19 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
   const buffer = context.buffers.take(reference.bytes)
   try {
     const raw = await context.spool.read(reference, buffer)
-    await encodeRecords(raw, { context, claimed, own, limited: limits.length > 0, encoder, counts, tolerant: contract !== undefined, bad, refused, signal, chunks })
+    await encodeRecords(raw, {
+      context,
+      claimed,
+      own,
+      limited: limits.length > 0,
+      encoder,
+      counts,
+      tolerant: contract !== undefined,
+      bad,
+      refused,
+      signal,
+      chunks,
+    })
   } finally {
     context.buffers.give(buffer)
   }

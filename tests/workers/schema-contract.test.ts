@@ -43,7 +43,10 @@ describeBackends('a schema contract', (backend) => {
       'The table discarded.rows stays as it is, and cannot take all that its definition allows. ' +
         'id (the table has integer): such records go to quarantine; note (the table has no such column): such records go to quarantine.',
     ])
-    const kept = await engine.query(`SELECT record, issues -> 0 ->> 'column' AS column FROM millrace.quarantine WHERE step_id = $1 ORDER BY ordinal, record_index`, [run.step.id])
+    const kept = await engine.query(
+      `SELECT record, issues -> 0 ->> 'column' AS column FROM millrace.quarantine WHERE step_id = $1 ORDER BY ordinal, record_index`,
+      [run.step.id],
+    )
     expect(kept.map((one) => one['column'])).toEqual(['id', 'note', 'surplus'])
     expect(await engine.query('SELECT id FROM discarded.rows ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }])
 

@@ -23,49 +23,21 @@ export interface SourceFacts {
 }
 
 /** The ready-made source that reads what was looked at, as code. */
-export function sourceCodeOf({ format, remote, columns, dialect, path }: SourceFacts): SourceCode {
+export function sourceCodeOf(facts: SourceFacts): SourceCode {
+  const { format, remote } = facts
   const origin = remote ? 'url: config.url' : 'path: config.path'
-  if (format === 'csv') {
-    const delimiter = dialect === undefined || dialect.delimiter === ',' ? [] : [`delimiter: ${literal(dialect.delimiter)}`]
-    return source('csv', call('csv', [origin, `columns: ${list(columns)}`, ...(dialect?.header === false ? ['header: false'] : []), ...delimiter, 'signal']), [
-      'config',
-      'signal',
-    ])
-  }
-  if (format === 'parquet') {
-    return {
-      ...source('parquet', call('parquet', [origin, `columns: ${list(columns)}`, 'position', 'signal']), ['config', 'position', 'signal']),
-      resumable: true,
-    }
-  }
-  const pages = `{ kind: ${literal(format)}${path.length === 0 ? '' : `, path: ${list(path)}`} }`
-  if (!remote) {
-    return {
-      imports: { 'node:fs/promises': ['readFile'] },
-      extract: `async function* ({ config, signal }) {\n    yield { body: await readFile(config.path, { signal }), format: ${pages} }\n  }`,
-      needs: [],
-      resumable: false,
-    }
-  }
-  if (format === 'json') {
-    return source('jsonPages', `jsonPages({ ${origin}${path.length === 0 ? '' : `, path: ${list(path)}`}, position, signal })`, [
-      'config',
-      'position',
-      'signal',
-    ])
-  }
   return {
-    imports: { 'millrace/sources': ['httpClient'] },
-    extract: `async function* ({ config, signal }) {\n    const answer = await httpClient().fetchBytes({ url: config.url, signal })\n    yield { body: answer.parts, format: ${pages} }\n  }`,
-    needs: [],
-    resumable: false,
+    imports: { 'millrace/sources': [format] },
+    extract: `${format}(${enclose('{', [origin, ...optionsOf(facts), 'position', 'signal'], '}', '    ')})`,
+    needs: ['config', 'position', 'signal'],
+    resumable: true,
   }
 }
 
-function call(name: string, options: readonly string[]): string {
-  return `${name}(${enclose('{', options, '}', '    ')})`
-}
-
-function source(name: string, extract: string, needs: readonly string[]): SourceCode {
-  return { imports: { 'millrace/sources': [name] }, extract, needs, resumable: false }
+function optionsOf({ format, columns, dialect, path }: SourceFacts): string[] {
+  if (format === 'jsonl') return []
+  if (format === 'json') return path.length === 0 ? [] : [`at: ${list(path)}`]
+  if (format === 'parquet') return [`columns: ${list(columns)}`]
+  const delimiter = dialect === undefined || dialect.delimiter === ',' ? [] : [`delimiter: ${literal(dialect.delimiter)}`]
+  return [`columns: ${list(columns)}`, ...(dialect?.header === false ? ['header: false'] : []), ...delimiter]
 }

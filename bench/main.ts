@@ -40,7 +40,7 @@ const roles = {
 async function benchLoad(cluster: Cluster, rows: number, tries: number): Promise<void> {
   const file = join(cluster.folder, 'rows.txt')
   await writeCopyText(file, rows)
-  const assets = ['bench/replaced', 'bench/appended', 'bench/merged']
+  const assets = ['bench/replaced', 'bench/appended', 'bench/grown', 'bench/merged']
   const times = new Map<string, number[]>([['copy', []], ...assets.map((asset) => [asset, []] as [string, number[]])])
   const cpu = new Map<string, number[]>(assets.map((asset) => [asset, []]))
   const workers = [...cluster.processes].filter(([name]) => !['source', 'redis'].includes(name))

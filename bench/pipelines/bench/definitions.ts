@@ -1,4 +1,5 @@
 import { defineLocation, table } from 'millrace'
+import type { WriteOptions } from 'millrace'
 import { jsonPages } from 'millrace/sources'
 import * as z from 'zod'
 
@@ -20,17 +21,25 @@ const columns = z.object({
 const base = process.env['BENCH_SOURCE_URL'] ?? ''
 const config = z.object({ rows: z.int().positive() })
 
-const loaded = (name: string, disposition: 'append' | 'replace' | 'merge') =>
+const loaded = (name: string, write: WriteOptions) =>
   table({
     key: `bench/${name}`,
     columns,
     config,
     resumable: true,
-    write: { disposition },
+    write,
     // Its index is a part of what a merge costs.
-    primaryKey: disposition === 'merge' ? ['id'] : [],
+    primaryKey: write.disposition === 'merge' ? ['id'] : [],
     extract: ({ config: { rows }, signal, position }) =>
       jsonPages({ url: `${base}/?rows=${String(rows)}`, paging: { kind: 'number', parameter: 'page', first: 0 }, signal, position }),
   })
 
-export default defineLocation({ name: 'bench', assets: [loaded('replaced', 'replace'), loaded('appended', 'append'), loaded('merged', 'merge')] })
+export default defineLocation({
+  name: 'bench',
+  assets: [
+    loaded('replaced', { disposition: 'replace' }),
+    loaded('appended', { disposition: 'append' }),
+    loaded('grown', { disposition: 'append', publish: 'each-batch' }),
+    loaded('merged', { disposition: 'merge' }),
+  ],
+})

@@ -32,7 +32,8 @@ export function columnsOfHeader(line: Buffer, dialect: CsvDialect, wanted: reado
       hint: 'Compare the file with the columns asked for: their spelling, their capitals, and the delimiter.',
     })
   }
-  const twice = columns.find((column, index) => columns.indexOf(column) !== index)
+  const seen = new Set<string>()
+  const twice = columns.find((column) => seen.size === seen.add(column).size)
   if (twice !== undefined) {
     throw new SourceError(`${name} has the column ${JSON.stringify(twice)} twice in its header`, {
       code: 'CSV_COLUMN_TWICE',

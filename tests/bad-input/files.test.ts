@@ -32,7 +32,7 @@ const csvFiles: Files = {
   'NUL for whole lines': [`name,city\nBob,Bath\n${'\0'.repeat(50)}\n`, { rows: 1, kept: ['(line): Line 3'] }],
   'control characters': ['name,city\n\u0001\u001b[31m,\u007f\n', { rows: 1 }],
   'bytes of Latin-1': [latin1('name,city\nAda,M\xfcnchen\n'), 'PAGE_NOT_UTF8'],
-  'UTF-16': [utf16('name,city\nAda,London\n'), 'PAGE_NOT_UTF8'],
+  'UTF-16': [utf16('name,city\nAda,London\n'), { rows: 1 }],
   'an overlong byte sequence': [Buffer.concat([Buffer.from('name,city\nAda,'), Buffer.from([0xc0, 0x80, 10])]), 'PAGE_NOT_UTF8'],
   'an error page': [html, 'CSV_COLUMN_MISSING'],
   'JSON': ['[{"name":"Ada","city":"London"}]', 'CSV_COLUMN_MISSING'],

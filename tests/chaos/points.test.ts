@@ -20,8 +20,6 @@ describeBackends('a process struck in the middle of a run', (backend) => {
     ['publish.committed', 'kill'],
     ['compute.committed', 'kill'],
     ['launch.committed', 'kill'],
-    ['publish.committed', 'kill', 'chaos/history'],
-    ['load.committed', 'kill', 'chaos/grown'],
     ['transform.spooled', 'kill', 'chaos/strained'],
   ] as const) {
     test(`${point}${asset === undefined ? '' : ` of ${asset}`}, ${action}: no row is lost or doubled`, { timeout: 120_000 }, async () => {

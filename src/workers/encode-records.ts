@@ -89,7 +89,7 @@ async function passThrough(encoding: Encoding, { format, body }: PageFrame, turn
 }
 
 async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<void> | undefined): Promise<void> {
-  const { context, own, tolerant } = encoding
+  const { context, own, tolerant, encoder, counts } = encoding
   const { format, body, firstLine } = page.frame
   const keeps = tolerant || own.asset.repairLine !== undefined
   const encoded = { format, body, ...(firstLine === undefined ? {} : { firstLine }) }
@@ -97,12 +97,18 @@ async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<vo
   const blocks = parseBlocks(encoded, { ...options, ...(keeps ? { keepFault: (fault) => takeFault(encoding, page, fault) } : {}) })
   let again: readonly unknown[] | undefined
   const readAgain = (index: number): unknown => (again ??= parsePage(encoded, { ...options, keepFault: () => undefined }).records)[index]
+  // Where nothing but the encoder has a say, as of most pages, nothing else is asked of each record.
+  const plain = own.asset.transform === undefined && !page.frame.tagged && page.refusals === undefined
   for await (const { records, locate } of blocks) {
     for (let index = 0; index < records.length; index += 1) {
-      takeRecord(encoding, page, records[index], {
-        place: () => `${locate(index)} of ${page.name}`,
-        ...(isReadAtOnce(format) ? { readAgain: () => readAgain(index) } : {}),
-      })
+      const issues = plain ? encoder.encode(records[index]) : undefined
+      if (issues === null) counts.records += 1
+      else if (issues !== undefined) refuse(encoding, page, issues, records[index], `${locate(index)} of ${page.name}`)
+      else
+        takeRecord(encoding, page, records[index], {
+          place: () => `${locate(index)} of ${page.name}`,
+          ...(isReadAtOnce(format) ? { readAgain: () => readAgain(index) } : {}),
+        })
       // The clock is looked at every 64 records: reading it costs as much as encoding a column.
       if ((index & 63) === 63) await turn()
     }
@@ -129,7 +135,7 @@ interface Origin {
 
 /** Encodes a record's rows, and counts it. One that does not fit is kept for quarantine, or fails its step. */
 function takeRecord(encoding: Encoding, page: Page, given: unknown, { place, readAgain }: Origin): void {
-  const { own, encoder, counts, tolerant, bad } = encoding
+  const { own, encoder, counts, tolerant } = encoding
   const { frame, refusals } = page
   const transformOne = own.asset.transform as UserTransform | undefined
   const before = encoder.mark()
@@ -137,14 +143,18 @@ function takeRecord(encoding: Encoding, page: Page, given: unknown, { place, rea
   // A transform may change what it is handed, and what is kept is the record as it came.
   const asItCame = tolerant && transformOne !== undefined && !frame.tagged ? copyBefore(given, readAgain) : () => given
   const issues = encodeRecord(encoding, transformOne, record, page.transformContext) ?? refusals?.(encoder, before) ?? null
+  if (issues !== null) return refuse(encoding, page, issues, tolerant ? asItCame() : given, place())
   counts.records += 1
-  if (issues === null) {
-    if (encoder.rows === before.rows) counts.filtered += 1
-    return
-  }
-  if (issues.some((issue) => issue.frozen === true)) throw isFrozen(place(), own, issues)
-  if (!tolerant) throw doesNotFit(place(), own, issues)
-  bad.push({ index: counts.records - 1, place: place(), ...keptRecord(asItCame(), frame), page: frame.extra, issues })
+  if (encoder.rows === before.rows) counts.filtered += 1
+}
+
+/** Keeps a record that does not fit, as it came; or fails its step. */
+function refuse(encoding: Encoding, { frame }: Page, issues: readonly ColumnIssue[], asItCame: unknown, place: string): void {
+  const { own, counts, tolerant, bad } = encoding
+  if (issues.some((issue) => issue.frozen === true)) throw isFrozen(place, own, issues)
+  if (!tolerant) throw doesNotFit(place, own, issues)
+  bad.push({ index: counts.records, place, ...keptRecord(asItCame, frame), page: frame.extra, issues })
+  counts.records += 1
 }
 
 /** Takes a line that is no record: mended by the user's function, or kept as it is. */

@@ -1,11 +1,11 @@
 import type pg from 'pg'
 import { transaction } from './database.ts'
 import { insertEvents } from './events.ts'
-import { nobodyHas } from './quarantine.ts'
+import { nobodyHas, othersAreIn } from './quarantine.ts'
 
 /** How many days records stay in quarantine. */
 export interface QuarantineDays {
-  /** Those that are kept, from loads that succeeded: they are in no table. 0: for ever. */
+  /** Those that are kept, and whose load is in its table without them. 0: for ever. */
   readonly kept: number
   /** Those that were discarded or redriven, or whose load came to nothing. 0: for ever. */
   readonly settled: number
@@ -33,9 +33,9 @@ export async function forgetQuarantine(
       `DELETE FROM millrace.quarantine q USING millrace.step o
        WHERE q.id = ANY($1::bigint[]) AND o.id = q.step_id AND (q.state <> 'kept' OR ${nobodyHas})
          AND o.status IN ('succeeded', 'failed', 'canceled', 'skipped', 'superseded')
-         AND CASE WHEN q.state = 'kept' AND o.status = 'succeeded' THEN $2 > 0 AND q.at < clock_timestamp() - make_interval(days => $2)
+         AND CASE WHEN q.state = 'kept' AND ${othersAreIn} THEN $2 > 0 AND q.at < clock_timestamp() - make_interval(days => $2)
              ELSE $3 > 0 AND q.at < clock_timestamp() - make_interval(days => $3) END
-       RETURNING q.run_id AS "runId", q.step_id AS "stepId", q.asset, q.state = 'kept' AND o.status = 'succeeded' AS lost`,
+       RETURNING q.run_id AS "runId", q.step_id AS "stepId", q.asset, q.state = 'kept' AND ${othersAreIn} AS lost`,
       [page.filter((row) => row.old).map((row) => row.id), kept, settled],
     )
     const lost = Map.groupBy(

@@ -10,6 +10,13 @@ import type { Database } from './database.ts'
 /** Whether a record of `quarantine q` is not being redriven. */
 export const nobodyHas = `(q.redriven_by IS NULL OR EXISTS (SELECT FROM millrace.step s WHERE s.id = q.redriven_by AND s.status IN ('failed', 'canceled', 'skipped', 'superseded')))`
 
+/**
+ * Whether the rest of its batch is in the table, as SQL over a record `q` and its step `o`: then it is missing there, and does not come again by itself.
+ * Of a load that failed nothing is, but where its batches went in one by one.
+ */
+export const othersAreIn = `(o.status = 'succeeded' OR (o.each_batch AND o.status IN ('failed', 'canceled') AND EXISTS (SELECT FROM millrace.batch b
+  WHERE b.step_id = q.step_id AND b.generation = q.generation AND b.ordinal = q.ordinal AND b.status = 'loaded')))`
+
 /** A record that does not fit its table. */
 export interface BadRecord {
   /** Where in its batch it came, from 0. */
@@ -107,8 +114,7 @@ export interface RedriveChoice {
 export async function takeForRedriving(database: Database, { stepId, location, asset, newestRunOnly }: RedriveChoice): Promise<void> {
   await database.query(
     `UPDATE millrace.quarantine q SET redriven_by = $1 WHERE location = $2 AND asset = $3 AND state = 'kept' AND ${nobodyHas}
-       -- Of a load that failed, nothing is in the table; its records come again with the next one.
-       AND EXISTS (SELECT FROM millrace.step s WHERE s.id = q.step_id AND s.status = 'succeeded')
+       AND EXISTS (SELECT FROM millrace.step o WHERE o.id = q.step_id AND ${othersAreIn})
        AND (NOT $4 OR run_id = (SELECT a.run_id FROM millrace.asset a WHERE a.location = q.location AND a.key = q.asset))`,
     [stepId, location, asset, newestRunOnly],
   )

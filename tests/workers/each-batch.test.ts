@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { forgetQuarantine } from '../../src/catalog/forget-quarantine.ts'
 import { reviveStep } from '../../src/catalog/resume.ts'
 import { unique } from '../../src/definitions/check.ts'
 import { table } from '../../src/definitions/table.ts'
@@ -189,6 +190,25 @@ describeBackends('a table that is published batch by batch', (backend) => {
     await engine.define([asset], { batchBytes: 1 })
     expect((await engine.succeed('grown/strained')).step.result).toMatchObject({ rows: 5, quarantined: 1 })
     expect(await idsOf('grown.strained')).toEqual([0, 1, 2, 4, 5])
+  })
+
+  test('has what a failed run put in quarantine redriven, of the batches that are in; what comes again is left', async () => {
+    let mended = false
+    const { source, asset } = growing('grown/bad', {
+      quarantine: true,
+      retry: { retries: 0 },
+      transform: ({ id }) => ({ id: mended || (id !== 1 && id !== 4) ? id : (`bad ${String(id)}` as never) }),
+    })
+    await engine.define([asset], { batchBytes: 1 })
+    source.at = (id) => (id === 3 ? holds('grown.bad', [0, 2]).then(() => Promise.reject(new Error('the source went away'))) : undefined)
+    expect((await engine.run('grown/bad')).status).toBe('failed')
+    await engine.query(`UPDATE millrace.quarantine SET at = at - interval '2 days' WHERE asset = 'grown/bad'`)
+    await forgetQuarantine(engine.database.pool, { kept: 0, settled: 1 }, '0')
+    mended = true
+    expect((await engine.succeed('grown/bad', { redrive: true })).step.result).toMatchObject({ rows: 1, records: 1 })
+    source.at = () => undefined
+    expect((await engine.succeed('grown/bad')).step.result).toMatchObject({ rows: 3 })
+    expect(await idsOf('grown.bad')).toEqual(upTo(6))
   })
 
   test('keeps its rows where a blocking check fails, and says so', async () => {

@@ -42,12 +42,28 @@ export function issueText(issues: readonly z.core.$ZodIssue[]): string {
 type Parsed = { readonly success: true; readonly data: unknown } | { readonly success: false; readonly message: string }
 
 /** `safeParse` that a throwing refinement or transform cannot get out of. */
-export function parseSafely(schema: z.core.$ZodType, value: unknown): Parsed {
+function parseSafely(schema: z.core.$ZodType, value: unknown): Parsed {
   try {
     const result = z.safeParse(schema, value)
     return result.success ? result : { success: false, message: issueText(result.error.issues) }
   } catch (error) {
     return { success: false, message: `its schema threw: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}
+
+/** A cell that asks zod of each value. */
+export function throughZod(schema: z.core.$ZodType, cell: Pick<Cell, 'column' | 'writeParsed' | 'explainParsed'>): Cell {
+  return {
+    ...cell,
+    native: false,
+    write(sink, value) {
+      const parsed = parseSafely(schema, value)
+      return parsed.success && cell.writeParsed(sink, parsed.data)
+    },
+    explain(value) {
+      const parsed = parseSafely(schema, value)
+      return parsed.success ? cell.explainParsed(parsed.data) : parsed.message
+    },
   }
 }
 
@@ -72,20 +88,7 @@ export function compileCell(schema: z.core.$ZodType, column: ColumnSpec, format:
 
   const native = nativeWriter(schema, column)
   if (native === undefined) {
-    return {
-      column,
-      native: false,
-      write(sink, value) {
-        const parsed = parseSafely(schema, value)
-        return parsed.success && writeParsed(sink, parsed.data)
-      },
-      explain(value) {
-        const parsed = parseSafely(schema, value)
-        return parsed.success ? explainParsed(parsed.data) : parsed.message
-      },
-      writeParsed,
-      explainParsed,
-    }
+    return throughZod(schema, { column, writeParsed, explainParsed })
   }
 
   const shape = shapeOf(schema)

@@ -2,7 +2,7 @@ import type * as z from 'zod'
 import type { ColumnSpec } from '../../definitions/column-spec.ts'
 import type { ColumnLimit } from '../column-limits.ts'
 import { typeSql } from '../create-table.ts'
-import { compileCell, parseSafely } from './cell.ts'
+import { compileCell, throughZod } from './cell.ts'
 import type { Cell, CellFormat } from './cell.ts'
 import type { Sink } from './sink.ts'
 
@@ -37,18 +37,5 @@ export function limitedCell({ schema, column, limit, format, onDiscard }: Limite
     const why = isAllowed(value) ? cell.explainParsed(value) : `is none of ${column.allowed?.join(', ') ?? ''}`
     return `${why}; the table’s column is ${typeSql(column)}, and the contract keeps it so`
   }
-  return {
-    column,
-    native: false,
-    write(sink, value) {
-      const parsed = parseSafely(schema, value)
-      return parsed.success && writeParsed(sink, parsed.data)
-    },
-    explain(value) {
-      const parsed = parseSafely(schema, value)
-      return parsed.success ? explainParsed(parsed.data) : parsed.message
-    },
-    writeParsed,
-    explainParsed,
-  }
+  return throughZod(schema, { column, writeParsed, explainParsed })
 }

@@ -27,9 +27,12 @@ export interface Cluster {
 
 export interface ClusterOptions {
   readonly backend: QueueBackend
+  /** Of the source that serves JSON pages, at BENCH_SOURCE_URL. */
   readonly rows: number
   /** Processes by name: the arguments of `millrace`. */
   readonly roles: Readonly<Record<string, readonly string[]>>
+  /** Settings for those processes, beside the usual ones. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 async function freePort(): Promise<number> {
@@ -40,7 +43,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-export async function startCluster({ backend, rows, roles }: ClusterOptions): Promise<Cluster> {
+export async function startCluster({ backend, rows, roles, env: more = {} }: ClusterOptions): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   // As a data warehouse would have it: room for WAL, so that no checkpoint falls into a measured run and not into another.
   const postgres = await createEmbeddedPostgres({
@@ -72,6 +75,7 @@ export async function startCluster({ backend, rows, roles }: ClusterOptions): Pr
     PORT: String(boardPort),
     BENCH_SOURCE_URL: `http://127.0.0.1:${String(sourcePort)}`,
     LOG_LEVEL: 'warn',
+    ...more,
   }
   for (const [name, args] of Object.entries(roles)) processes.set(name, spawn(bin, [...args], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
   const pool = new pg.Pool({ connectionString: postgres.url, max: 4 })

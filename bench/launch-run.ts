@@ -1,7 +1,12 @@
 import type { Cluster } from './cluster.ts'
 
 /** Launches a run through the API and waits until it has ended; seconds from the request to the database's time of its publishing. */
-export async function launchAndWait(cluster: Cluster, asset: string, rows: number): Promise<{ seconds: number; runId: string }> {
+export async function launchAndWait(
+  cluster: Cluster,
+  asset: string,
+  rows: number,
+  config: Readonly<Record<string, unknown>> = { rows },
+): Promise<{ seconds: number; runId: string }> {
   const clock = await cluster.pool.query<{ now: Date }>(`SELECT clock_timestamp() AS now`)
   const asked = performance.now()
   // This machine's monotonic clock against the database's, both of this machine.
@@ -9,7 +14,7 @@ export async function launchAndWait(cluster: Cluster, asset: string, rows: numbe
   const response = await fetch(`${cluster.boardUrl}/api/v1/runs`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ assets: [asset], config: { rows } }),
+    body: JSON.stringify({ assets: [asset], config }),
   })
   if (!response.ok) throw new Error(`POST /api/v1/runs answered ${String(response.status)}: ${await response.text()}`)
   const answer = (await response.json()) as { id?: string; runId?: string; run?: { id: string } }

@@ -4,37 +4,22 @@ import { parseArgs } from 'node:util'
 import type { QueueBackend } from '../src/queues/connection.ts'
 import { startCluster } from './cluster.ts'
 import type { Cluster } from './cluster.ts'
+import { benchData } from './data/main.ts'
 import { launchAndWait } from './launch-run.ts'
+import { median } from './median.ts'
 import { treeCpuSeconds, usageOf } from './processes.ts'
 import { hasPsql, timePsqlCopy, writeCopyText } from './psql-copy.ts'
+import { oneEach } from './roles.ts'
 
 const help = `npm run bench -- [--rows 500000] [--tries 5] [--backend postgres|redis|both] [--only load|latency|idle]
-Loads records served as JSON over HTTP, end to end to published rows, against \`psql \\copy\` of the same rows in the same run, interleaved.`
+Loads records served as JSON over HTTP, end to end to published rows, against \`psql \\copy\` of the same rows in the same run, interleaved.
 
-const { values } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '500000' },
-    tries: { type: 'string', default: '5' },
-    backend: { type: 'string', default: 'both' },
-    only: { type: 'string' },
-    help: { type: 'boolean', short: 'h' },
-  },
-})
+npm run bench -- data: every way of loading, beside other tools; see its --help.`
 
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
 const lines: string[] = []
 const say = (line: string): void => {
   lines.push(line)
   process.stdout.write(`${line}\n`)
-}
-
-// One process per stage: what a small production has, and what shows each stage's own memory and CPU.
-const roles = {
-  producers: ['producers'],
-  board: ['board'],
-  extract: ['worker', '--queues', 'extract,ticks'],
-  transform: ['worker', '--queues', 'transform'],
-  load: ['worker', '--queues', 'load'],
 }
 
 async function benchLoad(cluster: Cluster, rows: number, tries: number): Promise<void> {
@@ -103,23 +88,40 @@ async function benchIdle(cluster: Cluster, backend: QueueBackend): Promise<void>
   say(`idle, ${backend}, ${String(all.length)} processes: ${ours.toFixed(1)} % of a core, Postgres ${theirs.toFixed(1)} % (over ${String(seconds)} s)`)
 }
 
-if (values.help === true) {
-  process.stdout.write(`${help}\n`)
-} else {
-  if (!hasPsql()) throw new Error('psql is not on the PATH: install postgresql-client, it is what is measured against')
-  const backends: QueueBackend[] = values.backend === 'redis' ? ['redis'] : values.backend === 'postgres' ? ['postgres'] : ['postgres', 'redis']
-  for (const backend of backends) {
-    const cluster = await startCluster({ backend, rows: Number(values.rows), roles })
-    try {
-      say(`## queues on ${backend}`)
-      if (values.only === undefined || values.only === 'latency') await benchLatency(cluster, backend)
-      if (values.only === undefined || values.only === 'idle') await benchIdle(cluster, backend)
-      if (values.only === undefined || values.only === 'load') await benchLoad(cluster, Number(values.rows), Number(values.tries))
-    } finally {
-      await cluster.close()
+async function benchRuns(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rows: { type: 'string', default: '500000' },
+      tries: { type: 'string', default: '5' },
+      backend: { type: 'string', default: 'both' },
+      only: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+
+  if (values.help === true) {
+    process.stdout.write(`${help}\n`)
+  } else {
+    if (!hasPsql()) throw new Error('psql is not on the PATH: install postgresql-client, it is what is measured against')
+    const backends: QueueBackend[] = values.backend === 'redis' ? ['redis'] : values.backend === 'postgres' ? ['postgres'] : ['postgres', 'redis']
+    for (const backend of backends) {
+      const cluster = await startCluster({ backend, rows: Number(values.rows), roles: oneEach })
+      try {
+        say(`## queues on ${backend}`)
+        if (values.only === undefined || values.only === 'latency') await benchLatency(cluster, backend)
+        if (values.only === undefined || values.only === 'idle') await benchIdle(cluster, backend)
+        if (values.only === undefined || values.only === 'load') await benchLoad(cluster, Number(values.rows), Number(values.tries))
+      } finally {
+        await cluster.close()
+      }
     }
+    const folder = new URL('./results/', import.meta.url)
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(new URL(`${new Date().toISOString().replaceAll(':', '-')}.md`, folder), `${lines.join('\n')}\n`)
   }
-  const folder = new URL('./results/', import.meta.url)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(new URL(`${new Date().toISOString().replaceAll(':', '-')}.md`, folder), `${lines.join('\n')}\n`)
 }
+
+const [first, ...rest] = process.argv.slice(2)
+if (first === 'data') await benchData(rest)
+else await benchRuns(process.argv.slice(2))

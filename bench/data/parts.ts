@@ -1,0 +1,4 @@
+import type { DataPart } from './part.ts'
+
+/** Every part of `npm run bench -- data`, in the order it is measured. */
+export const parts: readonly DataPart[] = []

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BadRecord } from '../catalog/quarantine.ts'
 import type { ClaimedBatch } from '../catalog/claims.ts'
@@ -12,6 +13,8 @@ import { copyBefore, doesNotFit, isFrozen, keptLine, keptRecord } from './bad-re
 import { readFrames } from './batch-file.ts'
 import type { PageFrame } from './batch-file.ts'
 import type { WorkerContext } from './context.ts'
+import { encodeJsonArray, encodeJsonLines } from './encode-json.ts'
+import type { RecordBytes } from './encode-json.ts'
 import { throughOf } from './encoders.ts'
 import { UserCodeError } from './failure.ts'
 import { parseConfig } from './parse-config.ts'
@@ -84,6 +87,7 @@ async function passThrough(encoding: Encoding, { format, body }: PageFrame, turn
   if (rows === undefined) return false
   encoder.addTuples(body, rows)
   counts.records += rows
+  handOn(encoding)
   await turn()
   return true
 }
@@ -99,6 +103,7 @@ async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<vo
   const readAgain = (index: number): unknown => (again ??= parsePage(encoded, { ...options, keepFault: () => undefined }).records)[index]
   // Where nothing but the encoder has a say, as of most pages, nothing else is asked of each record.
   const plain = own.asset.transform === undefined && !page.frame.tagged && page.refusals === undefined
+  if (plain && (await encodeBytes(encoding, page, turn))) return
   for await (const { records, locate } of blocks) {
     for (let index = 0; index < records.length; index += 1) {
       const issues = plain ? encoder.encode(records[index]) : undefined
@@ -110,16 +115,52 @@ async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<vo
           ...(isReadAtOnce(format) ? { readAgain: () => readAgain(index) } : {}),
         })
       // The clock is looked at every 64 records: reading it costs as much as encoding a column.
-      if ((index & 63) === 63) await turn()
+      if ((index & 63) === 63) {
+        handOn(encoding)
+        await turn()
+      }
     }
   }
 }
 
+/** Encodes a page from its bytes, where its format is one for that. False where it must be parsed: then nothing of it is encoded. */
+async function encodeBytes(encoding: Encoding, page: Page, turn: () => Promise<void> | undefined): Promise<boolean> {
+  const { context, encoder, counts, tolerant, bad } = encoding
+  const { format, body, firstLine = 1 } = page.frame
+  if (!encoder.readsJson || (format.kind !== 'json' && format.kind !== 'jsonl') || !isUtf8(body)) return false
+  const { maxRecordBytes } = context.limits
+  handOn(encoding)
+  const before = { encoder: encoder.mark(), records: counts.records, bad: bad.length }
+  const records: RecordBytes = {
+    body,
+    encoder,
+    maxRecordBytes,
+    taken: () => (counts.records += 1),
+    turn,
+    // What fails a step is said by the parser, which sees the whole page.
+    refuse: (record, issues, place) => tolerant && (refuse(encoding, page, issues, record, `${place} of ${page.name}`), true),
+    parseLine: (line, number) => {
+      const keepFault = (fault: RecordFault): void => takeFault(encoding, page, { ...fault, line: number - firstLine })
+      return tolerant && (parsePage({ format, body: line, firstLine: number }, { name: page.name, maxRecordBytes, keepFault }), true)
+    },
+  }
+  const done = format.kind === 'json' ? await encodeJsonArray(records, format.path ?? []) : await encodeJsonLines(records, firstLine)
+  if (done) return true
+  encoder.back(before.encoder)
+  counts.records = before.records
+  bad.length = before.bad
+  return false
+}
+
+/** Relieves an encoder that holds much. */
+function handOn({ encoder, chunks }: Encoding): void {
+  if (encoder.bufferedBytes > largestSink) chunks.push(encoder.take())
+}
+
 /** Waits for other work's turn when this one's is over. */
-function turnsOf({ encoder, chunks, signal }: Encoding): () => Promise<void> | undefined {
+function turnsOf({ signal }: Encoding): () => Promise<void> | undefined {
   let sliceEnd = performance.now() + sliceMs
   const give = async (): Promise<void> => {
-    if (encoder.bufferedBytes > largestSink) chunks.push(encoder.take())
     await nextTurn()
     signal.throwIfAborted()
     sliceEnd = performance.now() + sliceMs

@@ -35,6 +35,26 @@ export function bytesAt(body: Uint8Array, path: readonly string[]): Uint8Array |
   return at === undefined || end === undefined ? undefined : body.subarray(at, end)
 }
 
+/** Where the array at `path` begins, without parsing the document; undefined where there is none, or the bytes are not JSON. */
+export function arrayAt(body: Uint8Array, path: readonly string[]): number | undefined {
+  const at = findValue(body, path)
+  return at !== undefined && body[at] === 0x5b ? at : undefined
+}
+
+/** Whether what stands around an array is a JSON document that has this array, and no other, at `path`. Asked once its elements were read. */
+export function surrounds(body: Uint8Array, path: readonly string[], start: number, end: number): boolean {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  const from = bytes[0] === 0xef ? 3 : 0
+  try {
+    const document: unknown = JSON.parse(`${bytes.toString('utf8', from, start)}[]${bytes.toString('utf8', end)}`)
+    const found = path.reduce((value, name) => (value as Readonly<Record<string, unknown>>)[name], document)
+    // Of two of the same name the later one counts, and may not be the one that was read.
+    return Array.isArray(found) && found.length === 0
+  } catch {
+    return false
+  }
+}
+
 function findValue(body: Uint8Array, path: readonly string[]): number | undefined {
   let at: number | undefined = skipSpace(body, body[0] === 0xef ? 3 : 0)
   for (const name of path) {

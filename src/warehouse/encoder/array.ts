@@ -43,6 +43,7 @@ export function array(element: CellWriter, elementOid: number, nulls: ArrayNulls
   }
   return {
     write,
+    elements: { writer: element, oid: elementOid, nulls: nulls.null },
     refusal(value) {
       if (!Array.isArray(value)) return `is not an array: ${shown(value)}`
       const scratch: Sink = { bytes: Buffer.alloc(64), at: 0 }

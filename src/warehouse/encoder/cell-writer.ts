@@ -1,5 +1,16 @@
 import type { Sink } from './sink.ts'
 
+/** Writes values as they lie in a source's bytes, so that no JavaScript value is made of them. */
+export interface FromBytes {
+  /** What JSON writes such values as. */
+  readonly token: 'string' | 'number' | 'boolean'
+  /**
+   * Writes the cell of the value whose text stands from `start` to `end`: UTF-8, without escapes, no control characters within.
+   * False where that is not plainly such a value; the sink is then as it was, nothing is said of the value, and it is to be read and given to `write`.
+   */
+  readonly write: (sink: Sink, bytes: Buffer, start: number, end: number) => boolean
+}
+
 /** Writes one type's values, never null, as binary COPY cells: a length and the bytes. */
 export interface CellWriter {
   /** False when the value is not one of the type; the sink may then hold a part of the cell, and the row is taken back. */
@@ -8,6 +19,16 @@ export interface CellWriter {
   readonly refusal: (value: unknown) => string
   /** The same value as Postgres' text input takes it. Only of values that `write` took. */
   readonly text: (value: unknown) => string
+  readonly fromBytes?: FromBytes
+  /** Of an array: what its elements are. */
+  readonly elements?: ArrayElements
+}
+
+export interface ArrayElements {
+  readonly writer: CellWriter
+  readonly oid: number
+  /** Whether an element may be null. */
+  readonly nulls: boolean
 }
 
 /** A value as part of a phrase. */

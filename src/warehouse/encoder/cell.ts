@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { ColumnSpec } from '../../definitions/column-spec.ts'
 import { shapeOf } from '../../definitions/column-shape.ts'
 import { array } from './array.ts'
-import type { CellWriter } from './cell-writer.ts'
+import type { ArrayElements, CellWriter, FromBytes } from './cell-writer.ts'
 import { nativeWriter } from './native-writer.ts'
 import { opaque } from './opaque.ts'
 import { oidOf, writerOf } from './postgres-types.ts'
@@ -21,6 +21,9 @@ export interface Cell {
   readonly explainParsed: (value: unknown) => string
   /** Whether `write` goes without zod. */
   readonly native: boolean
+  /** How values, and elements of arrays, are written as they lie in a source's bytes; absent where a value must be made of them. */
+  readonly fromBytes?: FromBytes
+  readonly elements?: ArrayElements
 }
 
 /** How a format writes a cell and a NULL. */
@@ -98,6 +101,8 @@ export function compileCell(schema: z.core.$ZodType, column: ColumnSpec, format:
   return {
     column,
     native: true,
+    ...(native.fromBytes === undefined ? {} : { fromBytes: native.fromBytes }),
+    ...(native.elements === undefined ? {} : { elements: native.elements }),
     write(sink, value) {
       if (value === null || value === undefined) {
         if (value === null ? nullable : optional) {

@@ -5,6 +5,8 @@ import type { ColumnLimit } from '../column-limits.ts'
 import { compileCell, issueText } from './cell.ts'
 import type { Cell, CellFormat } from './cell.ts'
 import { describeValue } from './cell-writer.ts'
+import { createJsonRow } from './json-row.ts'
+import type { JsonRow } from './json-row.ts'
 import { limitedCell } from './limited-cell.ts'
 import { hasBinaryForm } from './postgres-types.ts'
 import type { ColumnIssue, RowEncoder, RowMark } from './row-encoder.ts'
@@ -164,11 +166,22 @@ export function compileEncoder(
     if (limit === undefined) return compileCell(type, column, format)
     return limitedCell({ schema: type, column, limit, format, onDiscard: (name) => guard.discard(name) })
   })
-  const writer = needsWholeRow(schema) ? wholeRow(schema, cells, format) : eachField(cells, format)
-  return createRowEncoder(kind, format, writer, guard)
+  const whole = needsWholeRow(schema)
+  const writer = whole ? wholeRow(schema, cells, format) : eachField(cells, format)
+  const jsonRow = whole || kind !== 'binary' || limits.length > 0 ? undefined : createJsonRow(cells, guard.takesUnknown)
+  return createRowEncoder({ kind, format, writer, guard, jsonRow })
 }
 
-function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writer: RowWriter, guard: RowGuard): RowEncoder {
+interface RowEncoderParts {
+  readonly kind: RowEncoder['format']
+  readonly format: StreamFormat
+  readonly writer: RowWriter
+  readonly guard: RowGuard
+  /** Undefined where rows cannot be written but from objects. */
+  readonly jsonRow: JsonRow | undefined
+}
+
+function createRowEncoder({ kind, format, writer, guard, jsonRow }: RowEncoderParts): RowEncoder {
   const sink = createSink()
   let rows = 0
   let begun = false
@@ -194,12 +207,13 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
 
   function mark(): RowMark {
     begin()
-    return { at: sink.at, rows, notes: guard.mark() }
+    return { at: sink.at, rows, notes: guard.mark(), unknown: guard.unknownNames.length }
   }
   function back(to: RowMark): void {
     sink.at = to.at
     rows = to.rows
     guard.rollBack(to.notes)
+    guard.unknownNames.length = to.unknown
   }
 
   function encodeOne(row: unknown): readonly ColumnIssue[] | null {
@@ -245,6 +259,24 @@ function createRowEncoder(kind: RowEncoder['format'], format: StreamFormat, writ
       }
       guard.commit()
       return null
+    },
+    readsJson: jsonRow !== undefined,
+    encodeJson(bytes, at) {
+      if (jsonRow === undefined) return -1
+      begin()
+      const start = sink.at
+      format.beginRow(sink)
+      const end = jsonRow.write(sink, bytes, at)
+      if (end < 0) {
+        sink.at = start
+        return -1
+      }
+      if (jsonRow.unknown.length > 0) guard.unknownNames.push(...jsonRow.unknown)
+      rows++
+      return end
+    },
+    meet(record) {
+      if (typeof record === 'object' && record !== null && !Array.isArray(record)) jsonRow?.meet(record)
     },
     mark,
     back,

@@ -1,5 +1,5 @@
 import { shown } from './cell-writer.ts'
-import type { CellWriter } from './cell-writer.ts'
+import type { CellWriter, FromBytes } from './cell-writer.ts'
 import { putInt16, putInt32, putInt64, reserve } from './sink.ts'
 
 const least64 = -(2n ** 63n)
@@ -42,6 +42,48 @@ function accepts(kind: IntegerKind, value: unknown): boolean {
   return kind === 'any' || typeof value === kind
 }
 
+/** The integer that bytes are, of up to 15 digits, or NaN: as JSON writes them, with no leading zeros. */
+export function readInteger(bytes: Buffer, start: number, end: number): number {
+  let at = start
+  const negative = bytes[at] === 45
+  if (negative) at++
+  const digits = end - at
+  if (digits === 0 || digits > 15 || (digits > 1 && bytes[at] === 48)) return Number.NaN
+  let value = 0
+  for (; at < end; at++) {
+    const digit = (bytes[at] ?? 0) - 48
+    if (digit < 0 || digit > 9) return Number.NaN
+    value = value * 10 + digit
+  }
+  return negative ? -value : value
+}
+
+const integerBytes: FromBytes = {
+  token: 'number',
+  write(sink, bytes, start, end) {
+    const value = readInteger(bytes, start, end)
+    if ((value | 0) !== value) return false
+    reserve(sink, 8)
+    putInt32(sink.bytes, sink.at, 4)
+    putInt32(sink.bytes, sink.at + 4, value)
+    sink.at += 8
+    return true
+  },
+}
+
+const bigintBytes: FromBytes = {
+  token: 'number',
+  write(sink, bytes, start, end) {
+    const value = readInteger(bytes, start, end)
+    if (Number.isNaN(value)) return false
+    reserve(sink, 12)
+    putInt32(sink.bytes, sink.at, 8)
+    putInt64(sink.bytes, sink.at + 4, value)
+    sink.at += 12
+    return true
+  },
+}
+
 export function smallint(kind: IntegerKind): CellWriter {
   return {
     write(sink, value) {
@@ -77,6 +119,7 @@ export function integer(kind: IntegerKind): CellWriter {
     },
     refusal: refusalIn('integer'),
     text: String,
+    ...(kind === 'bigint' ? {} : { fromBytes: integerBytes }),
   }
 }
 
@@ -101,5 +144,6 @@ export function bigint(kind: IntegerKind): CellWriter {
     },
     refusal: refusalIn('bigint'),
     text: String,
+    ...(kind === 'bigint' ? {} : { fromBytes: bigintBytes }),
   }
 }

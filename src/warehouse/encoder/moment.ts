@@ -1,7 +1,7 @@
-import { dateText, reading, readDate, readTime, readTimestamp, timeText } from './calendar.ts'
+import { dateText, reading, readDate, readDateBytes, readMomentBytes, readTime, readTimestamp, timeText } from './calendar.ts'
 import type { TimeForm } from './calendar.ts'
 import { shown } from './cell-writer.ts'
-import type { CellWriter } from './cell-writer.ts'
+import type { CellWriter, FromBytes } from './cell-writer.ts'
 import { putInt32, putInt64, reserve } from './sink.ts'
 import type { Sink } from './sink.ts'
 
@@ -30,6 +30,22 @@ function writeMoment(sink: Sink): void {
   sink.at += 12
 }
 
+const momentBytes: FromBytes = {
+  token: 'string',
+  write(sink, bytes, start, end) {
+    if (!readMomentBytes(bytes, start, end)) return false
+    writeMoment(sink)
+    return true
+  },
+}
+
+function writeDay(sink: Sink): void {
+  reserve(sink, 8)
+  putInt32(sink.bytes, sink.at, 4)
+  putInt32(sink.bytes, sink.at + 4, reading.days)
+  sink.at += 8
+}
+
 /** What a JavaScript value must be. */
 export type MomentKind = 'text' | 'date' | 'any'
 
@@ -40,6 +56,7 @@ export function timestamp(kind: MomentKind, form: TimeForm): CellWriter {
     return kind !== 'text' && value instanceof Date && readDateObject(value)
   }
   return {
+    ...(kind === 'date' ? {} : { fromBytes: momentBytes }),
     write(sink, value) {
       if (!read(value)) return false
       writeMoment(sink)
@@ -62,11 +79,16 @@ export const date: CellWriter = {
   write(sink, value) {
     const read = typeof value === 'string' ? value.length === 10 && readDate(value) : value instanceof Date && readDateObject(value)
     if (!read) return false
-    reserve(sink, 8)
-    putInt32(sink.bytes, sink.at, 4)
-    putInt32(sink.bytes, sink.at + 4, reading.days)
-    sink.at += 8
+    writeDay(sink)
     return true
+  },
+  fromBytes: {
+    token: 'string',
+    write(sink, bytes, start, end) {
+      if (end - start !== 10 || !readDateBytes(bytes, start)) return false
+      writeDay(sink)
+      return true
+    },
   },
   refusal: (value) => `is not a date: ${shown(value)}`,
   text(value) {

@@ -18,6 +18,8 @@ export interface RowMark {
   readonly at: number
   /** What was left out of rows in hand. */
   readonly notes: number
+  /** Fields of rows that the definition does not have. */
+  readonly unknown: number
 }
 
 /** Turns rows into a COPY stream. Not to be shared between two streams at a time. */
@@ -28,6 +30,15 @@ export interface RowEncoder {
   encode(row: unknown): readonly ColumnIssue[] | null
   /** The same for the rows of one record: all of them or none. */
   encodeAll(rows: readonly unknown[]): readonly ColumnIssue[] | null
+  /** Whether `encodeJson` is of use. */
+  readonly readsJson: boolean
+  /**
+   * Checks and adds the record whose JSON begins at `at` of UTF-8, from its bytes: where it ends. -1 where that does not go, and nothing is written: it is to be parsed
+   * and given to `encode`, which says what is wrong with it, and to `meet`.
+   */
+  encodeJson(bytes: Buffer, at: number): number
+  /** Takes in the names of a record that had to be parsed, so that those like it need not be. */
+  meet(record: unknown): void
   /** How far the stream has come. */
   mark(): RowMark
   /** Takes back all rows since a mark. */

@@ -12,6 +12,10 @@ type Row = Readonly<Record<string, unknown>>
 export interface RowGuard {
   /** @param present how many fields of the definition the row has; undefined where nobody counted. Answers what is against the row. */
   inspect(row: Row, present: number | undefined): ColumnIssue[] | null
+  /** Whether rows may have fields that the definition does not have. */
+  readonly takesUnknown: boolean
+  /** Names of such fields that rows were added with, one after the other: to be cut off where rows are taken back. */
+  readonly unknownNames: string[]
   /** A value of the row in hand is left out. */
   discard(column: string): void
   /** How many values are left out of rows in hand; to be handed to `rollBack` when they are refused. */
@@ -59,6 +63,7 @@ export function createRowGuard({ schema, limits, unknownFields }: RowGuardOption
   }
   forget()
   let pending: string[] = []
+  const unknownNames: string[] = []
 
   function seeUnknown(row: Row, issues: ColumnIssue[]): void {
     for (const field of Object.keys(row)) {
@@ -68,13 +73,16 @@ export function createRowGuard({ schema, limits, unknownFields }: RowGuardOption
         const message = `is no field of the definition, and the contract ${unknownFields === 'freeze' ? 'freezes it' : 'discards such records'}`
         const issue = { column: field.toWellFormed().replaceAll('\0', '\u2400'), message, value: describeValue(row[field]) }
         issues.push(unknownFields === 'freeze' ? { ...issue, frozen: true } : issue)
-      } else if (slot === undefined) {
-        if (slots.size > mostSlots) forget()
-        slots.set(field, { n: 1 })
-      } else {
-        slot.n += 1
-      }
+      } else countUnknown(field)
     }
+  }
+
+  function countUnknown(field: string): void {
+    const slot = slots.get(field)
+    if (slot === undefined) {
+      if (slots.size > mostSlots) forget()
+      slots.set(field, { n: 1 })
+    } else if (slot !== known) slot.n += 1
   }
 
   function seeAbsent(row: Row, issues: ColumnIssue[]): void {
@@ -87,6 +95,8 @@ export function createRowGuard({ schema, limits, unknownFields }: RowGuardOption
   }
 
   return {
+    takesUnknown: !refuses,
+    unknownNames,
     inspect(row, present) {
       // A row that has no more fields than were found in it has none that are unknown: a look of 20 ns.
       if (absent.length === 0 && (!looks || (present !== undefined && countFields(row) <= present))) return null
@@ -106,6 +116,8 @@ export function createRowGuard({ schema, limits, unknownFields }: RowGuardOption
       pending = []
     },
     take() {
+      for (const name of unknownNames) countUnknown(name)
+      unknownNames.length = 0
       forget()
       const [unknownCounts, discardedValues] = [unknown.take(), discarded.take()]
       if (unknownCounts === undefined && discardedValues === undefined) return undefined

@@ -1,6 +1,6 @@
 import { modifiersOf } from '../../definitions/postgres-type.ts'
 import { shown } from './cell-writer.ts'
-import type { CellWriter } from './cell-writer.ts'
+import type { CellWriter, FromBytes } from './cell-writer.ts'
 import { putInt32, reserve } from './sink.ts'
 import type { Sink } from './sink.ts'
 
@@ -40,11 +40,25 @@ export function textRefusal(value: unknown): string {
   return `has a lone surrogate at character ${String([...value].findIndex((one) => !one.isWellFormed()) + 1)}, which UTF-8 cannot hold`
 }
 
+/** Copies the bytes of a text that is UTF-8 and has no NUL. */
+function copyText(sink: Sink, bytes: Buffer, start: number, end: number): boolean {
+  const length = end - start
+  reserve(sink, 4 + length)
+  const target = sink.bytes
+  const first = sink.at + 4
+  if (length <= shortText) for (let index = 0; index < length; index++) target[first + index] = bytes[start + index] ?? 0
+  else bytes.copy(target, first, start, end)
+  putInt32(target, sink.at, length)
+  sink.at = first + length
+  return true
+}
+
 /** `text`, and the types whose binary form is text's. */
 export const text: CellWriter = {
   write: (sink, value) => typeof value === 'string' && writeText(sink, value),
   refusal: textRefusal,
   text: String,
+  fromBytes: { token: 'string', write: copyText },
 }
 
 /** `character varying(n)`: Postgres counts characters, not bytes, and would fail the whole COPY. */
@@ -52,7 +66,10 @@ export function varchar(type: string): CellWriter {
   const [most] = modifiersOf(type)
   if (most === undefined) return text
   const fits = (value: string): boolean => value.length <= most || (value.length <= 2 * most && [...value].length <= most)
+  // No text has more characters than bytes.
+  const fromBytes: FromBytes = { token: 'string', write: (sink, bytes, start, end) => end - start <= most && copyText(sink, bytes, start, end) }
   return {
+    fromBytes,
     write: (sink, value) => typeof value === 'string' && fits(value) && writeText(sink, value),
     refusal: (value) =>
       typeof value === 'string' && !fits(value) ? `has ${String([...value].length)} characters, and ${type} keeps ${String(most)}` : textRefusal(value),

@@ -1,6 +1,7 @@
 import { shown } from './cell-writer.ts'
 import type { CellWriter } from './cell-writer.ts'
 import { putInt32, reserve } from './sink.ts'
+import type { Sink } from './sink.ts'
 
 // 256 for what is no hexadecimal digit: it survives the OR and the shift below as a bit over 255.
 const nibbles = new Uint16Array(128).fill(0x1000)
@@ -16,11 +17,14 @@ const max = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 export type UuidRule = 'any' | 'rfc' | number
 
 function obeys(rule: UuidRule, value: string, versionByte: number, variantByte: number): boolean {
+  return isOfRule(rule, versionByte, variantByte) || (rule === 'rfc' && (value === nil || value === max))
+}
+
+function isOfRule(rule: UuidRule, versionByte: number, variantByte: number): boolean {
   if (rule === 'any') return true
   const version = versionByte >> 4
   const variant = variantByte >> 6 === 2
-  if (typeof rule === 'number') return version === rule && variant
-  return (version >= 1 && version <= 8 && variant) || value === nil || value === max
+  return variant && (typeof rule === 'number' ? version === rule : version >= 1 && version <= 8)
 }
 
 export function uuid(rule: UuidRule): CellWriter {
@@ -50,5 +54,26 @@ export function uuid(rule: UuidRule): CellWriter {
     },
     refusal: (value) => `is not a uuid: ${shown(value)}`,
     text: String,
+    fromBytes: { token: 'string', write: (sink, bytes, start, end) => end - start === 36 && copyUuid(rule, sink, bytes, start) },
   }
+}
+
+function copyUuid(rule: UuidRule, sink: Sink, bytes: Buffer, start: number): boolean {
+  reserve(sink, 20)
+  const target = sink.bytes
+  const first = sink.at + 4
+  let seen = 0
+  for (let index = 0; index < 16; index++) {
+    const place = start + (places[index] ?? 0)
+    const high = bytes[place] ?? 0
+    const low = bytes[place + 1] ?? 0
+    const byte = ((nibbles[high & 127] ?? 0) << 4) | (nibbles[low & 127] ?? 0)
+    seen |= high | low | (byte & 0x11000)
+    target[first + index] = byte
+  }
+  if (seen > 127 || bytes[start + 8] !== 45 || bytes[start + 13] !== 45 || bytes[start + 18] !== 45 || bytes[start + 23] !== 45) return false
+  if (!isOfRule(rule, target[first + 6] ?? 0, target[first + 8] ?? 0)) return false
+  putInt32(target, sink.at, 16)
+  sink.at = first + 16
+  return true
 }

@@ -10,6 +10,18 @@ export interface FromTextOptions<Columns extends z.ZodObject> {
   readonly nulls?: readonly string[]
 }
 
+/** How a column is read from the text of a record. */
+export interface TextReading {
+  /** What the record calls it. */
+  readonly name: string
+  readonly read: TextReader
+  /** Whether a text is the value itself, but for the empty one, white space around it and how it is written. */
+  readonly asItIs: boolean
+}
+
+/** What the transforms of `fromText` do, by field, for whoever reads texts without making records of them. */
+export const textReadings = new WeakMap<object, ReadonlyMap<string, TextReading>>()
+
 /**
  * A transform for records whose values are all text, as those of CSV are: each is read as its column's type wants it.
  * Nothing is guessed: what is no number, date or boolean stays text, and the record goes where records go that do not fit, with that column named.
@@ -26,7 +38,7 @@ export function fromText<Columns extends z.ZodObject>(
     name: given.get(field) ?? field,
     read: readerOf(schema, nothing),
   }))
-  return (record) => {
+  const transform = (record: Readonly<Record<string, unknown>>): z.input<Columns> => {
     const row: Record<string, unknown> = {}
     for (const { field, name, read } of fields) {
       const value = record[name]
@@ -34,6 +46,8 @@ export function fromText<Columns extends z.ZodObject>(
     }
     return row as z.input<Columns>
   }
+  textReadings.set(transform, new Map(fields.map(({ field, name, read }) => [field, { name, read, asItIs: nothing.size === 0 }])))
+  return transform
 }
 
 /** A transform for records whose fields go by other names than the columns': `fromNames(Order, { shipMode: 'Ship Mode' })`. Values stay as they are. */

@@ -4,6 +4,7 @@ import type { BadRecord } from '../catalog/quarantine.ts'
 import type { ClaimedBatch } from '../catalog/claims.ts'
 import type { TransformContext } from '../definitions/table.ts'
 import { storableText } from '../errors.ts'
+import type { CsvFormat } from '../sources/formats/csv.ts'
 import type { RecordFault } from '../sources/formats/record-fault.ts'
 import { isReadAtOnce, parseBlocks } from '../sources/parse-blocks.ts'
 import { parsePage } from '../sources/parse-page.ts'
@@ -13,6 +14,7 @@ import { copyBefore, doesNotFit, isFrozen, keptLine, keptRecord } from './bad-re
 import { readFrames } from './batch-file.ts'
 import type { PageFrame } from './batch-file.ts'
 import type { WorkerContext } from './context.ts'
+import { encodeCsvRows, textRowOf } from './encode-csv.ts'
 import { encodeJsonArray, encodeJsonLines } from './encode-json.ts'
 import type { RecordBytes } from './encode-json.ts'
 import { throughOf } from './encoders.ts'
@@ -103,7 +105,7 @@ async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<vo
   const readAgain = (index: number): unknown => (again ??= parsePage(encoded, { ...options, keepFault: () => undefined }).records)[index]
   // Where nothing but the encoder has a say, as of most pages, nothing else is asked of each record.
   const plain = own.asset.transform === undefined && !page.frame.tagged && page.refusals === undefined
-  if (plain && (await encodeBytes(encoding, page, turn))) return
+  if (await encodeBytes(encoding, page, turn)) return
   for await (const { records, locate } of blocks) {
     for (let index = 0; index < records.length; index += 1) {
       const issues = plain ? encoder.encode(records[index]) : undefined
@@ -125,31 +127,67 @@ async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<vo
 
 /** Encodes a page from its bytes, where its format is one for that. False where it must be parsed: then nothing of it is encoded. */
 async function encodeBytes(encoding: Encoding, page: Page, turn: () => Promise<void> | undefined): Promise<boolean> {
-  const { context, encoder, counts, tolerant, bad } = encoding
-  const { format, body, firstLine = 1 } = page.frame
-  if (!encoder.readsJson || (format.kind !== 'json' && format.kind !== 'jsonl') || !isUtf8(body)) return false
-  const { maxRecordBytes } = context.limits
+  const { encoder, counts, bad } = encoding
+  const { frame, refusals } = page
+  if (!encoder.readsJson || frame.tagged || refusals !== undefined || !isUtf8(frame.body)) return false
   handOn(encoding)
   const before = { encoder: encoder.mark(), records: counts.records, bad: bad.length }
+  if (await (frame.format.kind === 'csv' ? encodeCsv(encoding, page, frame.format, turn) : encodeJson(encoding, page, turn))) return true
+  encoder.back(before.encoder)
+  counts.records = before.records
+  bad.length = before.bad
+  return false
+}
+
+// What fails a step is said by the parser, which sees the whole page: so both give a page up where nothing is tolerated.
+
+async function encodeJson(encoding: Encoding, page: Page, turn: () => Promise<void> | undefined): Promise<boolean> {
+  const { context, own, encoder, counts, tolerant } = encoding
+  const { format, body, firstLine = 1 } = page.frame
+  if ((format.kind !== 'json' && format.kind !== 'jsonl') || own.asset.transform !== undefined) return false
+  const { maxRecordBytes } = context.limits
   const records: RecordBytes = {
     body,
     encoder,
     maxRecordBytes,
     taken: () => (counts.records += 1),
     turn,
-    // What fails a step is said by the parser, which sees the whole page.
     refuse: (record, issues, place) => tolerant && (refuse(encoding, page, issues, record, `${place} of ${page.name}`), true),
     parseLine: (line, number) => {
       const keepFault = (fault: RecordFault): void => takeFault(encoding, page, { ...fault, line: number - firstLine })
       return tolerant && (parsePage({ format, body: line, firstLine: number }, { name: page.name, maxRecordBytes, keepFault }), true)
     },
   }
-  const done = format.kind === 'json' ? await encodeJsonArray(records, format.path ?? []) : await encodeJsonLines(records, firstLine)
-  if (done) return true
-  encoder.back(before.encoder)
-  counts.records = before.records
-  bad.length = before.bad
-  return false
+  return format.kind === 'json' ? encodeJsonArray(records, format.path ?? []) : encodeJsonLines(records, firstLine)
+}
+
+async function encodeCsv(
+  encoding: Encoding,
+  page: Page,
+  format: CsvFormat & { readonly kind: 'csv' },
+  turn: () => Promise<void> | undefined,
+): Promise<boolean> {
+  const { context, own, encoder, counts, tolerant } = encoding
+  const { body, firstLine = 1 } = page.frame
+  const { maxRecordBytes } = context.limits
+  const row = textRowOf(encoder, format, Object.keys(own.asset.columns.shape), own.asset.transform)
+  if (row === undefined) return false
+  return encodeCsvRows({
+    body,
+    format,
+    firstLine,
+    encoder,
+    row,
+    maxRecordBytes,
+    taken: () => (counts.records += 1),
+    turn,
+    refuse(bytes, line, place) {
+      if (!tolerant) return false
+      const { records } = parsePage({ format, body: bytes, firstLine: line }, { name: page.name, maxRecordBytes })
+      for (const record of records) takeRecord(encoding, page, record, { place: () => `${place} of ${page.name}` })
+      return records.length === 1
+    },
+  })
 }
 
 /** Relieves an encoder that holds much. */

@@ -6,7 +6,6 @@ import { compileCell, issueText } from './cell.ts'
 import type { Cell, CellFormat } from './cell.ts'
 import { describeValue } from './cell-writer.ts'
 import { createJsonRow } from './json-row.ts'
-import type { JsonRow } from './json-row.ts'
 import { limitedCell } from './limited-cell.ts'
 import { hasBinaryForm } from './postgres-types.ts'
 import type { ColumnIssue, RowEncoder, RowMark } from './row-encoder.ts'
@@ -15,6 +14,7 @@ import type { RowGuard } from './row-guard.ts'
 import { createSink, putInt16, reserve, writeNull } from './sink.ts'
 import type { Sink } from './sink.ts'
 import { textCell, writeRaw } from './text-cell.ts'
+import { createTextRow } from './text-row.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -168,8 +168,8 @@ export function compileEncoder(
   })
   const whole = needsWholeRow(schema)
   const writer = whole ? wholeRow(schema, cells, format) : eachField(cells, format)
-  const jsonRow = whole || kind !== 'binary' || limits.length > 0 ? undefined : createJsonRow(cells, guard.takesUnknown)
-  return createRowEncoder({ kind, format, writer, guard, jsonRow })
+  const bytesCells = whole || kind !== 'binary' || limits.length > 0 ? undefined : cells
+  return createRowEncoder({ kind, format, writer, guard, bytesCells })
 }
 
 interface RowEncoderParts {
@@ -177,11 +177,12 @@ interface RowEncoderParts {
   readonly format: StreamFormat
   readonly writer: RowWriter
   readonly guard: RowGuard
-  /** Undefined where rows cannot be written but from objects. */
-  readonly jsonRow: JsonRow | undefined
+  /** Of which rows can be written from bytes; undefined where they cannot be but from objects. */
+  readonly bytesCells: readonly Cell[] | undefined
 }
 
-function createRowEncoder({ kind, format, writer, guard, jsonRow }: RowEncoderParts): RowEncoder {
+function createRowEncoder({ kind, format, writer, guard, bytesCells }: RowEncoderParts): RowEncoder {
+  const jsonRow = bytesCells === undefined ? undefined : createJsonRow(bytesCells, guard.takesUnknown)
   const sink = createSink()
   let rows = 0
   let begun = false
@@ -274,6 +275,18 @@ function createRowEncoder({ kind, format, writer, guard, jsonRow }: RowEncoderPa
       if (jsonRow.unknown.length > 0) guard.unknownNames.push(...jsonRow.unknown)
       rows++
       return end
+    },
+    textRow: (sourceOf, quote) => (bytesCells === undefined ? undefined : createTextRow(bytesCells, sourceOf, quote)),
+    encodeText(row, values) {
+      begin()
+      const start = sink.at
+      format.beginRow(sink)
+      if (!row.write(sink, values)) {
+        sink.at = start
+        return false
+      }
+      rows++
+      return true
     },
     meet(record) {
       if (typeof record === 'object' && record !== null && !Array.isArray(record)) jsonRow?.meet(record)

@@ -1,4 +1,5 @@
 import type { RowNotes } from '../row-notes.ts'
+import type { RowOfText, TextRow, TextSource } from './text-row.ts'
 
 /** One thing wrong with a row. */
 export interface ColumnIssue {
@@ -39,6 +40,10 @@ export interface RowEncoder {
   encodeJson(bytes: Buffer, at: number): number
   /** Takes in the names of a record that had to be parsed, so that those like it need not be. */
   meet(record: unknown): void
+  /** How rows of text are written whose values are in one order; undefined where records must be made of them. `quote`: what stands doubled in values. */
+  textRow(sourceOf: (field: string) => TextSource | undefined, quote: string): TextRow | undefined
+  /** Checks and adds a row of text. False where it does not fit: nothing is written, and its record is to be given to `encode`. */
+  encodeText(row: TextRow, values: RowOfText): boolean
   /** How far the stream has come. */
   mark(): RowMark
   /** Takes back all rows since a mark. */

@@ -1,0 +1,243 @@
+import { isUtf8 } from 'node:buffer'
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import * as z from 'zod'
+import { decimal } from '../../src/definitions/column-types.ts'
+import { columnsOf } from '../../src/definitions/columns.ts'
+import { fromText } from '../../src/definitions/from-text.ts'
+import type { PageFormat } from '../../src/definitions/page.ts'
+import { parsePage } from '../../src/sources/parse-page.ts'
+import { compileEncoder } from '../../src/warehouse/encoder/compile-encoder.ts'
+import type { EncoderOptions } from '../../src/warehouse/encoder/compile-encoder.ts'
+import { encodeCsvRows, textRowOf } from '../../src/workers/encode-csv.ts'
+import { encodeJsonArray, encodeJsonLines } from '../../src/workers/encode-json.ts'
+import { describe, expect, test } from '../support/test.ts'
+
+// What is encoded from a page's bytes must be, byte for byte, what is encoded from the records that a parser makes of it; or the page is given up.
+
+const Every = z.object({
+  id: z.uuid(),
+  text: z.string(),
+  short: z.string().meta({ postgres: 'varchar(6)' }),
+  size: z.enum(['S', "L'", 'ü']),
+  refined: z.string().min(1),
+  flag: z.boolean(),
+  small: z.int32(),
+  whole: z.int(),
+  ratio: z.number(),
+  amount: decimal(20, 6),
+  moment: z.iso.datetime(),
+  day: z.iso.date(),
+  clock: z.iso.time(),
+  json: z.json(),
+  texts: z.array(z.string().nullable()),
+  wholes: z.array(z.int()).nullish(),
+  textOrNull: z.string().nullish(),
+  flagOrNull: z.boolean().nullable(),
+  wholeOr: z.int().default(7),
+})
+
+const seed = Number(process.env['SEED'] ?? randomBytes(4).readUInt32BE())
+const nasty = fc.constantFrom('', ' ', '"', '\\', '\n', '\t', '😀', 'é', '\u2028', ',', '\u007f', 'null', '[', '}', 'x'.repeat(200))
+const text = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 12 }), nasty, fc.stringMatching(/^[a-z0-9 .-]{0,40}$/))
+const moment = fc
+  .tuple(
+    fc.date({ min: new Date('0002-01-01T00:00:00Z'), max: new Date('9998-12-31T00:00:00Z'), noInvalidDate: true }),
+    fc.constantFrom('', '.5', '.123', '.123456', '.1234567'),
+  )
+  .map(([at, fraction]) => `${at.toISOString().slice(0, 19)}${fraction}Z`)
+const good = {
+  id: fc.uuid(),
+  text,
+  short: fc.string({ unit: 'grapheme-ascii', maxLength: 6 }),
+  size: fc.constantFrom('S', "L'", 'ü'),
+  refined: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 5 }),
+  flag: fc.boolean(),
+  small: fc.integer(),
+  whole: fc.oneof(fc.maxSafeInteger(), fc.constant(-0)),
+  ratio: fc.oneof(
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.integer().map((one) => one / 1000),
+  ),
+  amount: fc.integer().map((one) => String(one / 1000)),
+  moment,
+  day: moment.map((one) => one.slice(0, 10)),
+  clock: moment.map((one) => one.slice(11, 19)),
+  json: fc.jsonValue({ maxDepth: 2 }),
+  texts: fc.array(fc.option(text), { maxLength: 3 }),
+  wholes: fc.option(fc.array(fc.integer(), { maxLength: 3 }), { nil: undefined }),
+  textOrNull: fc.option(text),
+  flagOrNull: fc.option(fc.boolean()),
+}
+const keys = Object.keys(good)
+/** Mostly rows that fit; some with a value of another type, some without one, some with more names than the columns, in any order. */
+const record = fc
+  .tuple(
+    fc.record(good),
+    fc.record({
+      odd: fc.option(fc.tuple(fc.constantFrom(...keys), fc.jsonValue({ maxDepth: 1 })), { freq: 4 }),
+      less: fc.option(fc.constantFrom(...keys), { freq: 4 }),
+      more: fc.option(fc.tuple(fc.constantFrom('extra', 'ex"tra', 'é'), fc.jsonValue({ maxDepth: 2 })), { freq: 3 }),
+      turned: fc.boolean(),
+    }),
+  )
+  .map(([row, { odd, less, more, turned }]) => {
+    const entries = Object.entries({ ...row, ...(odd === null ? {} : { [odd[0]]: odd[1] }) }).filter(([name]) => name !== less)
+    if (more !== null) entries.splice(3, 0, more)
+    return Object.fromEntries(turned ? entries.toReversed() : entries)
+  })
+
+interface Outcome {
+  readonly bytes: string
+  readonly rows: number
+  readonly notes: unknown
+  readonly refused: readonly unknown[]
+}
+
+const never = (): undefined => undefined
+
+function byParser(body: Buffer, format: PageFormat, options: EncoderOptions, transform: ((record: never) => unknown) | undefined): Outcome {
+  const encoder = compileEncoder(columnsOf(Every), Every, options)
+  const refused: unknown[] = []
+  const { records, locate } = parsePage({ body, format })
+  for (const [index, given] of records.entries()) {
+    const issues = encoder.encode(transform === undefined ? given : transform(given as never))
+    if (issues !== null) refused.push([given, issues, locate(index)])
+  }
+  return { rows: encoder.rows, notes: encoder.notes(), refused, bytes: Buffer.from(encoder.finish()).toString('hex') }
+}
+
+async function byBytes(body: Buffer, format: PageFormat, options: EncoderOptions): Promise<Outcome | undefined> {
+  const encoder = compileEncoder(columnsOf(Every), Every, options)
+  const refused: unknown[] = []
+  const page = { body, encoder, maxRecordBytes: 1 << 20, taken: never, turn: never, parseLine: () => false }
+  const refuse = (given: unknown, issues: unknown, place: string): boolean => refused.push([given, issues, place]) > 0
+  const done = format.kind === 'json' ? await encodeJsonArray({ ...page, refuse }, format.path ?? []) : await encodeJsonLines({ ...page, refuse }, 1)
+  return done ? { rows: encoder.rows, notes: encoder.notes(), refused, bytes: Buffer.from(encoder.finish()).toString('hex') } : undefined
+}
+
+describe('a page of JSON', () => {
+  const forms: readonly ((rows: readonly unknown[]) => [string, PageFormat])[] = [
+    (rows) => [JSON.stringify(rows), { kind: 'json' }],
+    (rows) => [JSON.stringify(rows, null, 2), { kind: 'json' }],
+    (rows) => [`\uFEFF ${JSON.stringify({ next: { items: [1] }, data: { items: rows }, end: '"' })} `, { kind: 'json', path: ['data', 'items'] }],
+    (rows) => [rows.map((row) => JSON.stringify(row).replaceAll(',"', ' , "')).join('\r\n\n'), { kind: 'jsonl' }],
+  ]
+
+  test('is encoded from its bytes as its parsed records are', async () => {
+    for (const options of [{}, { unknownFields: 'discard_row' }] satisfies EncoderOptions[]) {
+      for (const rows of fc.sample(fc.array(record, { maxLength: 12 }), { numRuns: 150, seed })) {
+        for (const form of forms) {
+          const [document, format] = form(rows)
+          const body = Buffer.from(document)
+          const expected = byParser(body, format, options, undefined)
+          expect({ seed, document, ...(await byBytes(body, format, options)) }).toEqual({ seed, document, ...expected })
+        }
+      }
+    }
+  })
+
+  test('goes without the parser for every record but the first', () => {
+    const encoder = compileEncoder(columnsOf(Every), Every)
+    const plain = fc.sample(fc.record(good), { numRuns: 50, seed })
+    encoder.meet(plain[0])
+    const fits = plain.filter((row) => compileEncoder(columnsOf(Every), Every).encode(JSON.parse(JSON.stringify(row))) === null)
+    expect(fits.length).toBeGreaterThan(20)
+    for (const row of fits) expect(encoder.encodeJson(Buffer.from(JSON.stringify(row)), 0), JSON.stringify(row)).toBeGreaterThan(0)
+    expect(encoder.rows).toBe(fits.length)
+  })
+
+  // Whatever is cut out of a document or put into it: the bytes are never taken for another document than the parser's.
+  test('that is damaged anywhere is given up, or is what the parser makes of it', async () => {
+    const [rows = []] = fc.sample(fc.array(fc.record(good), { minLength: 3, maxLength: 3 }), { numRuns: 1, seed })
+    let given = 0
+    for (const form of forms) {
+      const [document, format] = form(rows)
+      const whole = Buffer.from(document)
+      const damages = fc.sample(fc.tuple(fc.nat(whole.length), fc.constantFrom('', ',', '"', '{', '}', ']', '\\', 'x', '0', ':', '\n', '\u0001')), {
+        numRuns: 400,
+        seed,
+      })
+      for (const [at, put] of damages) {
+        const body = Buffer.concat([whole.subarray(0, at), Buffer.from(put), whole.subarray(put === '' ? at + 1 : at)])
+        // Whoever calls has seen that it is UTF-8.
+        if (!isUtf8(body)) continue
+        const found = await byBytes(body, format, {})
+        given += found === undefined ? 0 : 1
+        if (found === undefined) continue
+        expect({ seed, document: body.toString(), ...found }).toEqual({ seed, document: body.toString(), ...byParser(body, format, {}, undefined) })
+      }
+    }
+    // Much of a document is text, which damage only makes another text.
+    expect(given).toBeGreaterThan(100)
+  })
+})
+
+describe('a page of CSV', () => {
+  const columns = ['whole', 'text', 'id', 'moment', 'unused', 'flag', 'amount', 'ratio', 'textOrNull', 'day']
+  const Row = Every.pick({ id: true, text: true, flag: true, whole: true, ratio: true, amount: true, moment: true, day: true, textOrNull: true, wholeOr: true })
+  const transform = fromText(Row)
+  const value = (one: unknown): string => {
+    const plain = one === null || one === undefined ? '' : String(one)
+    return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
+  }
+  const format = { kind: 'csv', columns, nullText: 'nil' } as const
+
+  async function fromBytes(body: Buffer): Promise<Outcome | undefined> {
+    const encoder = compileEncoder(columnsOf(Row), Row)
+    const refused: unknown[] = []
+    const row = textRowOf(encoder, format, Object.keys(Row.shape), transform)
+    if (row === undefined) throw new Error('fromText is known')
+    const refuse = (bytes: Buffer, line: number, place: string): boolean => {
+      const [given] = parsePage({ body: bytes, format, firstLine: line }).records
+      return refused.push([given, encoder.encode(transform(given as never)), place]) > 0
+    }
+    const done = await encodeCsvRows({ body, format, firstLine: 1, encoder, row, maxRecordBytes: 1 << 20, taken: never, refuse, turn: never })
+    return done ? { rows: encoder.rows, notes: encoder.notes(), refused, bytes: Buffer.from(encoder.finish()).toString('hex') } : undefined
+  }
+
+  function parsed(body: Buffer): Outcome {
+    const encoder = compileEncoder(columnsOf(Row), Row)
+    const refused: unknown[] = []
+    const { records, locate } = parsePage({ body, format })
+    for (const [index, given] of records.entries()) {
+      const issues = encoder.encode(transform(given as never))
+      if (issues !== null) refused.push([given, issues, locate(index)])
+    }
+    return { rows: encoder.rows, notes: encoder.notes(), refused, bytes: Buffer.from(encoder.finish()).toString('hex') }
+  }
+
+  const odd = fc.constantFrom('', ' 12 ', '+5', '007', 'nil', '1e3', '2023-01-01 10:00', 'TRUE', 'x', '-', '1.', '"', '12345678901234567890', 'é\r')
+  const row = fc
+    .tuple(fc.record({ ...good, unused: text }), fc.option(fc.tuple(fc.constantFrom(...columns), odd), { freq: 2 }))
+    .map(([values, other]): readonly string[] =>
+      columns.map((name) => value(other?.[0] === name ? other[1] : (values as Readonly<Record<string, unknown>>)[name])),
+    )
+  const documents = fc.tuple(fc.array(row, { maxLength: 8 }), fc.constantFrom('\n', '\r\n', '\n\n'), fc.constantFrom('', '\n', '\r\n'))
+
+  test('is encoded from its bytes as its parsed rows are', async () => {
+    for (const [rows, lineBreak, end] of fc.sample(documents, { numRuns: 600, seed })) {
+      const document = `${rows.map((one) => one.join(',')).join(lineBreak)}${end}`
+      const body = Buffer.from(document)
+      expect({ seed, document, ...(await fromBytes(body)) }).toEqual({ seed, document, ...parsed(body) })
+    }
+  })
+
+  test('that is damaged anywhere is given up, or is what the parser makes of it', async () => {
+    const [[rows, lineBreak] = [[], '\n']] = fc.sample(fc.tuple(fc.array(row, { minLength: 5, maxLength: 5 }), fc.constantFrom('\n', '\r\n')), {
+      numRuns: 1,
+      seed,
+    })
+    const whole = Buffer.from(rows.map((one) => one.join(',')).join(lineBreak))
+    let given = 0
+    for (const [at, put] of fc.sample(fc.tuple(fc.nat(whole.length), fc.constantFrom('', ',', '"', '\n', '\r', 'x', '\0', '0')), { numRuns: 600, seed })) {
+      const body = Buffer.concat([whole.subarray(0, at), Buffer.from(put), whole.subarray(put === '' ? at + 1 : at)])
+      if (!isUtf8(body)) continue
+      const found = await fromBytes(body)
+      if (found === undefined) continue
+      given += 1
+      expect({ seed, document: body.toString(), ...found }).toEqual({ seed, document: body.toString(), ...parsed(body) })
+    }
+    expect(given).toBeGreaterThan(100)
+  })
+})

@@ -22,6 +22,10 @@ export interface Cluster {
   readonly pool: pg.Pool
   readonly boardUrl: string
   readonly processes: ReadonlyMap<string, ChildProcess>
+  /** Starts one more process, of a name that no other has, with the arguments of `millrace`. */
+  start(name: string, args: readonly string[]): void
+  /** Ends one as an operator would, and waits until it is gone. */
+  stop(name: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -77,7 +81,10 @@ export async function startCluster({ backend, rows, roles, env: more = {} }: Clu
     LOG_LEVEL: 'warn',
     ...more,
   }
-  for (const [name, args] of Object.entries(roles)) processes.set(name, spawn(bin, [...args], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
+  const start = (name: string, args: readonly string[]): void => {
+    processes.set(name, spawn(bin, [...args], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
+  }
+  for (const [name, args] of Object.entries(roles)) start(name, args)
   const pool = new pg.Pool({ connectionString: postgres.url, max: 4 })
   pool.on('error', () => undefined)
   await untilReady(pool, `http://127.0.0.1:${String(boardPort)}`)
@@ -87,6 +94,12 @@ export async function startCluster({ backend, rows, roles, env: more = {} }: Clu
     pool,
     boardUrl: `http://127.0.0.1:${String(boardPort)}`,
     processes,
+    start,
+    async stop(name) {
+      const child = processes.get(name)
+      processes.delete(name)
+      if (child !== undefined) await endProcess(child)
+    },
     async close() {
       await Promise.all([...processes.values()].map(endProcess))
       await pool.end()

@@ -1,28 +1,33 @@
 import { createServer } from 'node:http'
-import { benchRecord } from './record.ts'
+import { feeds } from './feeds.ts'
 
-// A process of its own: GET /?rows=<rows>&page=<n> answers page n (from 0) of 1,000 records as a JSON array, an empty one after the last.
+// A process of its own: GET /<feed>?rows=<rows>&page=<n> answers page n (from 0) of 1,000 records as a JSON array, an empty one after the last.
+// Without a name it is the feed of devices.
 const pageRows = 1000
-const pages = new Map<number, Buffer>()
+const kept = 500
+const pages = new Map<string, Buffer>()
 
-function page(n: number, rows: number): Buffer {
-  const first = n * pageRows
-  if (first >= rows) return Buffer.from('[]')
-  const size = Math.min(pageRows, rows - first)
-  const known = pages.get(n)
+function page(name: string, n: number, rows: number): Buffer | undefined {
+  const feed = feeds[name]
+  if (feed === undefined) return undefined
+  const size = Math.min(pageRows, rows - n * pageRows)
+  if (size <= 0) return Buffer.from('[]')
+  const number = n % (feed.period ?? Infinity)
+  const key = `${name} ${String(number)}`
+  const known = pages.get(key)
   if (known !== undefined && size === pageRows) return known
-  const body = Buffer.from(JSON.stringify(Array.from({ length: size }, (_, index) => benchRecord(first + index))))
-  // 500 pages are kept, 180 MB; what comes after is made each time, so that the largest runs do not fill memory.
-  if (size === pageRows && n < 500) pages.set(n, body)
+  const body = Buffer.from(JSON.stringify(Array.from({ length: size }, (_, index) => feed.record(number * pageRows + index))))
+  // 500 pages of each feed are kept, 180 MB; what comes after is made each time, so that the largest runs do not fill memory.
+  if (size === pageRows && number < kept) pages.set(key, body)
   return body
 }
 
-for (let n = 0; n < Number(process.argv[2] ?? 0) / pageRows && n < 500; n += 1) page(n, Number.MAX_SAFE_INTEGER)
+for (let n = 0; n < Number(process.argv[2] ?? 0) / pageRows && n < kept; n += 1) page('devices', n, Number.MAX_SAFE_INTEGER)
 
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://localhost')
-  const body = page(Number(url.searchParams.get('page') ?? 0), Number(url.searchParams.get('rows') ?? 0))
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
+  const body = page(url.pathname.slice(1) || 'devices', Number(url.searchParams.get('page') ?? 0), Number(url.searchParams.get('rows') ?? 0))
+  response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json', 'content-length': body?.length ?? 0 })
   response.end(body)
 })
 server.listen(0, '127.0.0.1', () => {

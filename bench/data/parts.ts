@@ -1,4 +1,5 @@
+import { merge } from './merge.ts'
 import type { DataPart } from './part.ts'
 
 /** Every part of `npm run bench -- data`, in the order it is measured. */
-export const parts: readonly DataPart[] = []
+export const parts: readonly DataPart[] = [merge]

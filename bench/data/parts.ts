@@ -1,5 +1,6 @@
+import { badRows } from './bad-rows.ts'
 import { merge } from './merge.ts'
 import type { DataPart } from './part.ts'
 
 /** Every part of `npm run bench -- data`, in the order it is measured. */
-export const parts: readonly DataPart[] = [merge]
+export const parts: readonly DataPart[] = [merge, badRows]

@@ -1,9 +1,10 @@
 import { badRows } from './bad-rows.ts'
 import { floors } from './floors.ts'
+import { large } from './large.ts'
 import { merge } from './merge.ts'
 import type { DataPart } from './part.ts'
 import { readers } from './readers.ts'
 import { workers } from './workers.ts'
 
 /** Every part of `npm run bench -- data`, in the order it is measured. */
-export const parts: readonly DataPart[] = [merge, badRows, workers, floors, readers]
+export const parts: readonly DataPart[] = [merge, badRows, workers, floors, readers, large]

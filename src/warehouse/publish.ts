@@ -207,7 +207,7 @@ async function recordLoad(client: pg.ClientBase, { table, stepId }: PublishReque
 async function dropExpired(client: pg.ClientBase, target: TableSpec): Promise<string[]> {
   const statements = await planExpired(client, target)
   if (statements.length === 0) return []
-  const done = await whenUnlocked(client, async () => {
+  const done = await whenUnlocked(client, target, async () => {
     for (const statement of statements) await client.query(statement)
   })
   return done ? statements : []

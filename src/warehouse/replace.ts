@@ -105,14 +105,24 @@ async function waitForOldSnapshots(client: pg.ClientBase, { stepId, signal }: Re
 async function swap(client: pg.ClientBase, { table, staging }: ReplaceRequest): Promise<boolean> {
   const target = quoteTable(table)
   const dressed = await dress(client, table, staging)
+  // A tenth of the usual sample, so that readers get plans at once and the swap need not wait; the whole follows, see `analyzeSwapped`.
+  await client.query(`SET LOCAL default_statistics_target = 10`)
   await client.query(`ANALYZE ${quoteTable(staging)}`)
-  return whenUnlocked(client, async () => {
+  await client.query(`SET LOCAL default_statistics_target TO DEFAULT`)
+  return whenUnlocked(client, table, async () => {
     await client.query(`LOCK TABLE ${target} IN ACCESS EXCLUSIVE MODE`)
     await client.query(`DROP TABLE ${target}`)
     await client.query(`ALTER TABLE ${quoteTable(staging)} SET SCHEMA ${quoteIdentifier(table.schema)}`)
     await client.query(`ALTER TABLE ${quoteTable({ schema: table.schema, name: staging.name })} RENAME TO ${quoteIdentifier(table.name)}`)
     for (const [from, to] of dressed) await client.query(`ALTER INDEX ${quoteTable({ schema: table.schema, name: from })} RENAME TO ${quoteIdentifier(to)}`)
   })
+}
+
+/** Makes the statistics that a table was swapped in without, but for a few: seconds of a large table, which its readers need not wait for. */
+export async function analyzeSwapped(client: pg.ClientBase, table: TableName): Promise<void> {
+  // Where somebody locks the table, or analyzes it, it is not urgent: the server's own vacuum comes along.
+  const { rows } = await client.query<{ there: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS there`, [quoteTable(table)])
+  if (rows[0]?.there === true) await client.query(`ANALYZE (SKIP_LOCKED) ${quoteTable(table)}`)
 }
 
 /** Gives staging what the target has besides rows: indexes, keys, grants, owner, comments, storage options, tablespace. Answers index names to set after the swap. */

@@ -1,31 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { TableName } from '../definitions/asset-key.ts'
 import { DataError, MillraceError } from '../errors.ts'
+import { quoteTable } from './identifier.ts'
 
-// Readers that come while we wait queue up behind us: so we wait briefly, let them pass, and try again.
-const lockTimeouts = ['50ms', '200ms', '1s']
+// Readers that come while we wait queue up behind us: so we wait for less than they notice, let them pass, and try again, for some seconds in all.
+const patienceMs = 30
+const pauseMs = 100
+const tries = 30
+// A vacuum of the server's own gives way to whoever has waited for `deadlock_timeout`, a second by default, and to nobody before.
+const vacuumPatienceMs = 1200
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
 /**
- * Runs something that locks a table against its readers, in the caller's transaction, trying again with a longer patience.
+ * Runs something that locks a table against its readers, in the caller's transaction, trying again where others hold it.
  * False when they did not let go of it; nothing is changed then.
  */
-export async function whenUnlocked(client: pg.ClientBase, run: () => Promise<void>): Promise<boolean> {
-  for (const timeout of lockTimeouts) {
-    await client.query('SAVEPOINT before_lock')
-    try {
-      await client.query(`SET LOCAL lock_timeout = '${timeout}'`)
-      await run()
-      await client.query(`SET LOCAL lock_timeout = 0; RELEASE SAVEPOINT before_lock`)
-      return true
-    } catch (error) {
-      await client.query('ROLLBACK TO SAVEPOINT before_lock; RELEASE SAVEPOINT before_lock')
-      if (codeOf(error) !== '55P03') throw error
-    }
+export async function whenUnlocked(client: pg.ClientBase, table: TableName, run: () => Promise<void>): Promise<boolean> {
+  for (let tried = 0; tried < tries; tried += 1) {
+    if (tried > 0) await sleep(pauseMs)
+    if (await runWithin(client, patienceMs, run)) return true
   }
-  await client.query(`SET LOCAL lock_timeout = 0`)
-  return false
+  return (await isBeingVacuumed(client, table)) && runWithin(client, vacuumPatienceMs, run)
+}
+
+/** False when a lock was not had in time; nothing is changed then. */
+async function runWithin(client: pg.ClientBase, milliseconds: number, run: () => Promise<void>): Promise<boolean> {
+  await client.query('SAVEPOINT before_lock')
+  try {
+    await client.query(`SET LOCAL lock_timeout = '${String(milliseconds)}ms'`)
+    await run()
+    await client.query(`SET LOCAL lock_timeout = 0; RELEASE SAVEPOINT before_lock`)
+    return true
+  } catch (error) {
+    // Rolling back takes the setting along.
+    await client.query('ROLLBACK TO SAVEPOINT before_lock; RELEASE SAVEPOINT before_lock')
+    if (codeOf(error) !== '55P03') throw error
+    return false
+  }
+}
+
+async function isBeingVacuumed(client: pg.ClientBase, table: TableName): Promise<boolean> {
+  const { rows } = await client.query<{ vacuumed: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+       WHERE a.backend_type = 'autovacuum worker' AND l.relation = to_regclass($1)) AS vacuumed`,
+    [quoteTable(table)],
+  )
+  return rows[0]?.vacuumed === true
 }
 
 /**
@@ -34,7 +56,7 @@ export async function whenUnlocked(client: pg.ClientBase, run: () => Promise<voi
  */
 export async function runDdl(client: pg.ClientBase, table: TableName, statements: readonly string[]): Promise<void> {
   for (const group of groupsOf(statements)) {
-    const done = await whenUnlocked(client, async () => {
+    const done = await whenUnlocked(client, table, async () => {
       for (const statement of group) await explained(table, statement, () => client.query(statement))
     })
     if (done) continue

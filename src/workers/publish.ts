@@ -8,6 +8,7 @@ import { faultPoint } from '../fault-point.ts'
 import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { publish as publishRows } from '../warehouse/publish.ts'
+import { analyzeSwapped } from '../warehouse/replace.ts'
 import type { PublishOutcome, PublishRequest, PublishResult } from '../warehouse/publish.ts'
 import { RowNotes, sumNotes } from '../warehouse/row-notes.ts'
 import type { WorkerContext } from './context.ts'
@@ -46,6 +47,7 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
       const outcome = await ask((client) => publishRows(client, request))
       faultPoint('publish.committed')
       await settleOutcome(context, claimed, outcome)
+      if (outcome.state === 'published' && outcome.result.how === 'swapped') await ask((client) => analyzeSwapped(client, spec.table))
     },
   })
 }

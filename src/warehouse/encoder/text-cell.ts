@@ -4,6 +4,10 @@ import type { Sink } from './sink.ts'
 
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r', '\b': '\\b', '\f': '\\f', '\v': '\\v' }
 
+// Few values have any, and looking costs a fraction of replacing.
+const special = /[\\\t\n\r\b\f\v]/
+const eachSpecial = new RegExp(special, 'g')
+
 /** Writes text as it stands. */
 export function writeRaw(sink: Sink, value: string): void {
   reserve(sink, value.length * 3)
@@ -20,10 +24,8 @@ export function textCell(writer: CellWriter): CellWriter['write'] {
     if (!writer.write(scratch, value)) return false
     // Nothing of a record over 16 MiB is kept for ever.
     if (scratch.bytes.length > 1_048_576) scratch.bytes = Buffer.alloc(256)
-    writeRaw(
-      sink,
-      writer.text(value).replaceAll(/[\\\t\n\r\b\f\v]/g, (one) => escapes[one] ?? one),
-    )
+    const text = writer.text(value)
+    writeRaw(sink, special.test(text) ? text.replaceAll(eachSpecial, (one) => escapes[one] ?? one) : text)
     return true
   }
 }

@@ -119,8 +119,8 @@ async function writeWhole(path: string, name: string, chunks: readonly Uint8Arra
 /** A folder that was made may be gone again before a file is in it: whoever removed the last file of it takes it along. */
 async function openIn(folder: string, path: string) {
   for (let tries = 1; ; tries += 1) {
-    await mkdir(folder, { recursive: true })
     try {
+      await mkdir(folder, { recursive: true })
       return await open(path, 'w')
     } catch (error) {
       if (codeOf(error) !== 'ENOENT' || tries === 5) throw error

@@ -60,16 +60,16 @@ const bytes = Buffer.from(page)
 
 /** The records of the page from its bytes, as far as they go. */
 function encodeBytes(): void {
-  let at = 1
+  let position = 1
   for (let row = 0; row < rowsPerPage; row++) {
-    let end = encoder.encodeJson(bytes, at)
+    let end = encoder.encodeJson(bytes, position)
     if (end < 0) {
-      end = bytes.indexOf('}', at) + 1
-      const record: unknown = JSON.parse(bytes.toString('utf8', at, end))
+      end = bytes.indexOf('}', position) + 1
+      const record: unknown = JSON.parse(bytes.toString('utf8', position, end))
       if (encoder.encode(record) !== null) throw new Error(`row ${String(row)} does not fit`)
       encoder.meet(record)
     }
-    at = end + 1
+    position = end + 1
     if (encoder.bufferedBytes > 4_194_304) encoder.take()
   }
 }

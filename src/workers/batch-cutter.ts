@@ -22,17 +22,21 @@ export interface BatchCutter {
   rest(): CutBatch | undefined
 }
 
+const firstBytes = 1 << 20
+
 /**
  * Cuts batches by bytes, not rows: what costs memory, disk and time is bytes. A page is never cut. Pages are copied into a buffer that is
- * used again, so that each can be forgotten at once.
+ * used again, so that each can be forgotten at once. The first batches are small, so that transform and load begin at once; then each is twice as
+ * large as the one before, up to `batchBytes`: what a batch costs besides its bytes is paid less often.
  */
 export function createBatchCutter(batchBytes: number, pool: BufferPool): BatchCutter {
   let buffer: Buffer | undefined
   let length = 0
   let position: Json | undefined
   let cursor: Json | undefined
+  let full = Math.min(batchBytes, firstBytes)
   const reserve = (more: number): Buffer => {
-    buffer ??= pool.take(batchBytes + more)
+    buffer ??= pool.take(full + more)
     if (length + more > buffer.length) {
       const larger = pool.take(length + more)
       buffer.copy(larger, 0, 0, length)
@@ -47,6 +51,7 @@ export function createBatchCutter(batchBytes: number, pool: BufferPool): BatchCu
     buffer = undefined
     length = 0
     cursor = undefined
+    full = Math.min(batchBytes, full * 2)
     return batch
   }
   return {
@@ -65,7 +70,7 @@ export function createBatchCutter(batchBytes: number, pool: BufferPool): BatchCu
       }
       position = raw.position
       cursor = raw.cursor ?? cursor
-      return length >= batchBytes ? take() : undefined
+      return length >= full ? take() : undefined
     },
     rest: () => (length === 0 ? undefined : take()),
   }

@@ -210,7 +210,7 @@ describe('a page of CSV', () => {
   const Row = Every.pick({ id: true, text: true, flag: true, whole: true, ratio: true, amount: true, moment: true, day: true, textOrNull: true, wholeOr: true })
   const transform = fromText(Row)
   const value = (one: unknown): string => {
-    const plain = one === null || one === undefined ? '' : String(one)
+    const plain = one === null || one === undefined ? '' : typeof one === 'string' ? one : JSON.stringify(one)
     return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
   }
   const format = { kind: 'csv', columns, nullText: 'nil' } as const

@@ -10,11 +10,11 @@ export interface TextFields {
 }
 
 /** A value that is what its bytes say. */
-export const plainField = 0
+const plainField = 0
 /** One within quotes in which quotes stand doubled. */
-export const doubledField = 1
+const doubledField = 1
 /** The text that means null. */
-export const nullField = 2
+const nullField = 2
 
 /** Reads the rows of a page of CSV one after the other. */
 export interface FieldScanner {

@@ -43,7 +43,7 @@ function accepts(kind: IntegerKind, value: unknown): boolean {
 }
 
 /** The integer that bytes are, of up to 15 digits, or NaN: as JSON writes them, with no leading zeros. */
-export function readInteger(bytes: Buffer, start: number, end: number): number {
+function readInteger(bytes: Buffer, start: number, end: number): number {
   let at = start
   const negative = bytes[at] === 45
   if (negative) at++

@@ -22,6 +22,7 @@ function encoderOf({ asset, spec: { table } }: OwnAsset, limits: readonly Column
 
 /** Gives an encoder back after it finished its stream. */
 export function returnEncoder(own: OwnAsset, encoder: RowEncoder, limits: readonly ColumnLimit[]): void {
+  encoder.rest()
   // What the table takes is found anew by each run.
   if (limits.length > 0) return
   const others = idle.get(own.asset)

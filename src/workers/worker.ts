@@ -57,6 +57,8 @@ export interface RunningWorker {
 
 /** How many jobs of a kind one process works at once: extract waits on networks, transform burns CPU, load waits on Postgres. */
 const concurrency: Readonly<Record<QueueKind, number>> = { ticks: 2, extract: 8, transform: 2, load: 4, ops: 4 }
+/** Batches whose bytes a process holds at once for work of a kind, as a rule. Of a step that is extracted: one is filled while the one before is written. */
+const batchesInHand: Readonly<Record<QueueKind, number>> = { ticks: 0, extract: 2, transform: concurrency.transform, load: concurrency.load, ops: 0 }
 const warnEveryMs = 60_000
 const stageKinds: readonly QueueKind[] = ['extract', 'transform', 'load']
 
@@ -111,7 +113,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     queues,
     queueKinds: kinds,
     spool,
-    buffers: createBufferPool(concurrency.load + concurrency.transform),
+    buffers: createBufferPool(kinds.reduce((sum, kind) => sum + batchesInHand[kind], 0)),
     session,
     watchdog: options.watchdog,
     manifests: createManifestReader(pool),

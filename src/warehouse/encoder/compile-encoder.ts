@@ -11,7 +11,7 @@ import { hasBinaryForm } from './postgres-types.ts'
 import type { ColumnIssue, RowEncoder, RowMark } from './row-encoder.ts'
 import { createRowGuard } from './row-guard.ts'
 import type { RowGuard } from './row-guard.ts'
-import { createSink, putInt16, reserve, writeNull } from './sink.ts'
+import { createSink, putInt16, reserve, restSink, writeNull } from './sink.ts'
 import type { Sink } from './sink.ts'
 import { textCell, writeRaw } from './text-cell.ts'
 import { createTextRow } from './text-row.ts'
@@ -311,5 +311,6 @@ function createRowEncoder({ kind, format, writer, guard, bytesCells }: RowEncode
       begun = false
       return left
     },
+    rest: () => restSink(sink),
   }
 }

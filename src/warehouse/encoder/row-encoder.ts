@@ -60,4 +60,6 @@ export interface RowEncoder {
   take(): Uint8Array
   /** What is left and the trailer; a stream of no rows is a valid one too. Afterwards the encoder begins another stream; the bytes are good until then. */
   finish(): Uint8Array
+  /** Lets others have its buffer until it is used again. The bytes that `finish` gave are no longer good. */
+  rest(): void
 }

@@ -8,8 +8,19 @@ export interface Sink {
 // Large enough that a batch of a few MiB grows it a handful of times, small enough for a table of ten rows.
 const firstSize = 64 * 1024
 
+// Buffers at rest, of megabytes each: as many as batches are encoded at once, and not one for each table that ever was.
+const idle: Buffer[] = []
+const mostIdle = 2
+
 export function createSink(): Sink {
-  return { bytes: Buffer.allocUnsafeSlow(firstSize), at: 0 }
+  return { bytes: idle.pop() ?? Buffer.allocUnsafeSlow(firstSize), at: 0 }
+}
+
+/** Gives a sink's buffer back for others; the sink takes another when it is written to. Only when nobody reads the bytes any more. */
+export function restSink(sink: Sink): void {
+  if (sink.bytes.length > firstSize && idle.length < mostIdle) idle.push(sink.bytes)
+  sink.bytes = Buffer.alloc(0)
+  sink.at = 0
 }
 
 /** Makes room for `length` more bytes. Every writer calls it before it writes. */
@@ -18,7 +29,12 @@ export function reserve(sink: Sink, length: number): void {
 }
 
 function grow(sink: Sink, length: number): void {
-  const larger = Buffer.allocUnsafeSlow(Math.max(sink.bytes.length * 2, sink.at + length))
+  const rested = sink.bytes.length === 0 ? idle.pop() : undefined
+  if (rested !== undefined && rested.length >= length) {
+    sink.bytes = rested
+    return
+  }
+  const larger = Buffer.allocUnsafeSlow(Math.max(firstSize, sink.bytes.length * 2, sink.at + length))
   sink.bytes.copy(larger, 0, 0, sink.at)
   sink.bytes = larger
 }

@@ -60,7 +60,7 @@ async function hasFlagged(client: pg.ClientBase, { merge }: TableSpec, source: s
 }
 
 /** Whether the target is empty, and stays so until this transaction ends: nobody else may write to it then. */
-async function holdsNothing(client: pg.ClientBase, table: TableSpec): Promise<boolean> {
+export async function holdsNothing(client: pg.ClientBase, table: TableSpec): Promise<boolean> {
   const empty = async (): Promise<boolean> => {
     const { rows } = await client.query<{ empty: boolean }>(`SELECT NOT EXISTS (SELECT FROM ${quoteTable(table)}) AS empty`)
     return rows[0]?.empty ?? false

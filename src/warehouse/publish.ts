@@ -3,11 +3,12 @@ import type { CheckSpec } from '../definitions/check.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import type { Json } from '../definitions/json.ts'
 import { MillraceError } from '../errors.ts'
+import { appendToTarget } from './append.ts'
 import { refuseFailed, runChecks } from './checks.ts'
 import type { CheckOutcome } from './checks.ts'
 import { greatestOf, moveCursor } from './cursor.ts'
-import { quoteIdentifier, quoteTable } from './identifier.ts'
-import { keepOneOfEachKey, keyOf } from './keys.ts'
+import { quoteTable } from './identifier.ts'
+import { keepOneOfEachKey } from './keys.ts'
 import { lockTarget } from './locks.ts'
 import { mergeIntoTarget } from './merge.ts'
 import type { MergeCounts } from './merge.ts'
@@ -19,7 +20,7 @@ import type { RowNotes } from './row-notes.ts'
 import { runDdl, whenUnlocked } from './run-ddl.ts'
 import { addToHistory } from './scd2.ts'
 import { stagingTable } from './staging.ts'
-import { leavesKnownOut, targetOf } from '../definitions/target.ts'
+import { targetOf } from '../definitions/target.ts'
 
 export interface PublishRequest {
   readonly stepId: string
@@ -276,19 +277,7 @@ async function apply(client: pg.ClientBase, request: PublishRequest, rows: numbe
   }
   if (table.disposition === 'merge') return mergeIntoTarget(client, { ...swappable, asset, rows, fullRefresh })
   if (table.disposition === 'scd2') return addToHistory(client, { asset, table, staging, at: request.runStartedAt })
-  const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
-  if (leavesKnownOut(table)) {
-    const { rowCount } = await client.query(
-      `INSERT INTO ${quoteTable(table)} (${names}) SELECT ${names} FROM ${quoteTable(staging)} ON CONFLICT (${keyOf(table).join(', ')}) DO NOTHING`,
-    )
-    await client.query(`DROP TABLE ${quoteTable(staging)}`)
-    return { inserted: rowCount ?? 0, updated: 0, deleted: 0, unchanged: rows - (rowCount ?? 0) }
-  }
-  const insert =
-    table.snapshot === undefined ? `(${names}) SELECT ${names}` : `(${names}, ${quoteIdentifier(table.snapshot.at)}) SELECT ${names}, $1::timestamptz`
-  await client.query(`INSERT INTO ${quoteTable(table)} ${insert} FROM ${quoteTable(staging)}`, table.snapshot === undefined ? [] : [request.runStartedAt])
-  await client.query(`DROP TABLE ${quoteTable(staging)}`)
-  return {}
+  return appendToTarget(client, { ...swappable, rows, at: request.runStartedAt })
 }
 
 function replacedParts({ parts, newer, newerRows }: ReplacedParts, rows: number): Applied {

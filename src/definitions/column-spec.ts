@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { SchemaContract } from './schema-contract.ts'
-import { PartitionBy, TableGrants, TableStorage } from './table-options.ts'
+import { PartitionBy, StatisticsSpec, TableGrants, TableStorage } from './table-options.ts'
 
 /** A column as data: what the manifest carries, what DDL, encoder and docs are made from. */
 export const ColumnSpec = z.object({
@@ -44,5 +44,7 @@ export const TableSpec = z.object({
   storage: TableStorage.optional(),
   partitionBy: PartitionBy.optional(),
   grants: TableGrants.optional(),
+  /** Absent: of every column. */
+  statistics: StatisticsSpec.optional(),
 })
 export type TableSpec = z.infer<typeof TableSpec>

@@ -4,7 +4,7 @@ import type { ColumnSpec } from './column-spec.ts'
 import { DefinitionError } from './definition-error.ts'
 import { schemaContractOf } from './schema-contract.ts'
 import type { SchemaContract } from './schema-contract.ts'
-import { PartitionBy, TableGrants, TableStorage } from './table-options.ts'
+import { PartitionBy, StatisticsSpec, TableGrants, TableStorage } from './table-options.ts'
 import type { TableSettings } from './table-options.ts'
 
 interface SettingsSpec {
@@ -12,6 +12,7 @@ interface SettingsSpec {
   storage?: TableStorage
   partitionBy?: PartitionBy
   grants?: TableGrants
+  statistics?: StatisticsSpec
 }
 
 export interface SettingsRequest {
@@ -37,6 +38,7 @@ export function settingsSpecOf(request: SettingsRequest): SettingsSpec {
   if (Object.keys(storage).length > 0) spec.storage = storage
   if (settings.partitionBy !== undefined) spec.partitionBy = partitionSpecOf(request, settings.partitionBy)
   if (settings.grants !== undefined) spec.grants = grantsOf(key, settings.grants)
+  if (settings.statistics !== undefined) spec.statistics = statisticsSpecOf(request, settings.statistics)
   return spec
 }
 
@@ -66,6 +68,17 @@ function partitionSpecOf(request: SettingsRequest, { field, ...rest }: NonNullab
     )
   }
   return parse(key, 'partitionBy', () => PartitionBy.parse(withoutUndefined({ column: column.name, ahead: 1, ...withoutUndefined(rest) })))
+}
+
+function statisticsSpecOf({ key, columns }: SettingsRequest, statistics: NonNullable<TableSettings['statistics']>): StatisticsSpec {
+  const given = parse(key, 'statistics', () => StatisticsSpec.parse(statistics))
+  if (given === false) return false
+  const exclude = given.exclude.map((field) => {
+    const column = columns.find((one) => one.field === field || one.name === field)
+    if (column === undefined) throw new DefinitionError(`The statistics of ${key} exclude ${JSON.stringify(field)}, which its columns do not have.`)
+    return column.name
+  })
+  return { exclude }
 }
 
 function grantsOf(key: string, grants: NonNullable<TableSettings['grants']>): TableGrants {

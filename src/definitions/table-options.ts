@@ -26,6 +26,10 @@ export type PartitionBy = z.infer<typeof PartitionBy>
 export const TableGrants = z.strictObject({ select: z.array(z.string().min(1)) })
 export type TableGrants = z.infer<typeof TableGrants>
 
+/** Columns whose values are not looked at, nor shown in a run's preview; `false`: no column's values are looked at. */
+export const StatisticsSpec = z.union([z.literal(false), z.strictObject({ exclude: z.array(z.string()) })])
+export type StatisticsSpec = z.infer<typeof StatisticsSpec>
+
 /** What a `table()` may say of its table beyond columns, keys and indexes. */
 export interface TableSettings {
   /** What happens where definition, table and records differ. Default `evolve`. */
@@ -47,4 +51,9 @@ export interface TableSettings {
   }
   /** Roles that may read the table; `public` is everybody. */
   readonly grants?: { readonly select: readonly string[] }
+  /**
+   * Each load counts its columns' NULLs and distinct values, and keeps their least and greatest value. `exclude` leaves out fields with personal data, also from
+   * the preview of a run's rows; fields whose names say that they are secrets are left out anyway. `false`: no column's.
+   */
+  readonly statistics?: false | { readonly exclude: readonly string[] }
 }

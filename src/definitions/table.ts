@@ -234,7 +234,7 @@ export function table<
   }
 }
 
-function settingsOf({ schemaContract, unlogged, tablespace, fillfactor, partitionBy, grants }: TableSettings): TableSettings {
+function settingsOf({ schemaContract, unlogged, tablespace, fillfactor, partitionBy, grants, statistics }: TableSettings): TableSettings {
   return {
     ...(schemaContract === undefined ? {} : { schemaContract }),
     ...(unlogged === undefined ? {} : { unlogged }),
@@ -242,5 +242,6 @@ function settingsOf({ schemaContract, unlogged, tablespace, fillfactor, partitio
     ...(fillfactor === undefined ? {} : { fillfactor }),
     ...(partitionBy === undefined ? {} : { partitionBy }),
     ...(grants === undefined ? {} : { grants }),
+    ...(statistics === undefined ? {} : { statistics }),
   }
 }

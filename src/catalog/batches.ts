@@ -13,6 +13,8 @@ export interface RecordBatchRequest {
   readonly raw: unknown
   readonly position: Json | undefined
   readonly cursor?: Json | undefined
+  /** What fetching its pages took, without waiting for room. Whole milliseconds. */
+  readonly extractMs?: number
 }
 
 /** Records the next batch of an extraction, after its bytes are durable. Undefined when the claim is no longer the current one. */
@@ -20,9 +22,9 @@ export async function recordBatch(database: Database, request: RecordBatchReques
   const { rows } = await database.query<{ id: string; enqueued: number }>(
     `WITH s AS (UPDATE millrace.step SET batches = batches + 1, position = $4, cursor = coalesce($5, cursor), lost_claims = 0
                 WHERE id = $1 AND claim = $2 AND status = 'extracting' RETURNING id, generation, batches)
-     INSERT INTO millrace.batch (step_id, generation, ordinal, raw, position, cursor)
-     SELECT id, generation, batches - 1, $3, $4, $5 FROM s RETURNING id, enqueued`,
-    [request.stepId, request.claim, JSON.stringify(request.raw), jsonOrNull(request.position), jsonOrNull(request.cursor)],
+     INSERT INTO millrace.batch (step_id, generation, ordinal, raw, position, cursor, extract_ms)
+     SELECT id, generation, batches - 1, $3, $4, $5, $6::int FROM s RETURNING id, enqueued`,
+    [request.stepId, request.claim, JSON.stringify(request.raw), jsonOrNull(request.position), jsonOrNull(request.cursor), request.extractMs ?? null],
   )
   return rows[0] === undefined ? undefined : { batchId: rows[0].id, enqueued: rows[0].enqueued }
 }
@@ -47,17 +49,31 @@ export interface EncodedBatch {
   readonly rows: number
   /** Of its records. */
   readonly quarantined: number
+  /** From its claim on. Whole milliseconds. */
+  readonly transformMs: number
+  /** What is known of its columns' values; absent where nobody asks. */
+  readonly statistics?: Uint8Array | undefined
 }
 
 /** Hands a batch on to load. Undefined when the claim is no longer the current one; then the encoded bytes are nobody's. */
 export async function markEncoded(database: Database, batch: EncodedBatch): Promise<BatchPointer | undefined> {
   const { rows } = await database.query<{ enqueued: number }>(
     `WITH done AS (UPDATE millrace.batch SET status = 'encoded', claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp(),
-        encoded = $3, records = $4, filtered = $5, rows = $6, quarantined = $7, encoded_at = clock_timestamp()
+        encoded = $3, records = $4, filtered = $5, rows = $6, quarantined = $7, transform_ms = $8, statistics = $9, encoded_at = clock_timestamp()
      WHERE id = $1 AND claim = $2 AND status = 'recorded' RETURNING step_id, enqueued),
      moved AS (UPDATE millrace.step SET lost_claims = 0 WHERE id = (SELECT step_id FROM done) AND lost_claims > 0)
      SELECT enqueued FROM done`,
-    [batch.batchId, batch.claim, JSON.stringify(batch.encoded), batch.records, batch.filtered, batch.rows, batch.quarantined],
+    [
+      batch.batchId,
+      batch.claim,
+      JSON.stringify(batch.encoded),
+      batch.records,
+      batch.filtered,
+      batch.rows,
+      batch.quarantined,
+      batch.transformMs,
+      batch.statistics ?? null,
+    ],
   )
   return rows[0] === undefined ? undefined : { batchId: batch.batchId, enqueued: rows[0].enqueued }
 }
@@ -71,11 +87,11 @@ export async function readNotes(database: Database, stepId: string, generation: 
   return rows.map((row) => row.notes)
 }
 
-/** Marks a batch as loaded. The ledger in the destination is the truth, so this needs no claim: it only ever says what is so. */
-export async function markLoaded(database: Database, batchId: string): Promise<boolean> {
+/** Marks a batch as loaded. The ledger in the destination is the truth, so this needs no claim: it only ever says what is so. @param loadMs undefined: it was loaded before */
+export async function markLoaded(database: Database, batchId: string, loadMs?: number): Promise<boolean> {
   const { rowCount } = await database.query(
-    `UPDATE millrace.batch SET status = 'loaded', claimed_by = NULL, loaded_at = clock_timestamp() WHERE id = $1 AND status = 'encoded'`,
-    [batchId],
+    `UPDATE millrace.batch SET status = 'loaded', claimed_by = NULL, loaded_at = clock_timestamp(), load_ms = $2 WHERE id = $1 AND status = 'encoded'`,
+    [batchId, loadMs ?? null],
   )
   return rowCount === 1
 }
@@ -95,7 +111,7 @@ export async function nextInOrder(database: Database, batchId: string): Promise<
 /** Sends a batch back to transform: its encoded bytes were lost, or Postgres refused some of its rows, which are written down beside its raw bytes. */
 export async function takeBackToRecorded(database: Database, batchId: string, claim: number, refused?: readonly unknown[]): Promise<BatchPointer | undefined> {
   const { rows } = await database.query<{ enqueued: number }>(
-    `UPDATE millrace.batch SET status = 'recorded', claimed_by = NULL, encoded = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp(),
+    `UPDATE millrace.batch SET status = 'recorded', claimed_by = NULL, encoded = NULL, statistics = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp(),
         raw = raw || coalesce($3::jsonb, '{}')
      WHERE id = $1 AND claim = $2 AND status = 'encoded' RETURNING enqueued`,
     [batchId, claim, refused === undefined ? null : JSON.stringify({ refused })],

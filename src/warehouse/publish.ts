@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { CheckSpec } from '../definitions/check.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
+import type { ColumnStatistics, StageTotals } from '../definitions/column-statistics.ts'
 import type { Json } from '../definitions/json.ts'
 import { MillraceError } from '../errors.ts'
 import { appendToTarget } from './append.ts'
@@ -22,6 +23,13 @@ import { addToHistory } from './scd2.ts'
 import { stagingTable } from './staging.ts'
 import { targetOf } from '../definitions/target.ts'
 
+/** What is known of a load besides its counts. */
+export interface LoadStatistics {
+  readonly stages: readonly StageTotals[]
+  /** Of the rows as they were loaded; absent where nobody asks, or not all of them are known. */
+  readonly columns?: readonly ColumnStatistics[]
+}
+
 export interface PublishRequest {
   readonly stepId: string
   readonly generation: number
@@ -40,6 +48,7 @@ export interface PublishRequest {
   readonly quarantined?: number
   /** What of its records the table did not take. */
   readonly notes?: RowNotes
+  readonly statistics?: LoadStatistics
   readonly signal: AbortSignal
   /** Called inside the transaction when the rows are in the target, before the commit. */
   readonly onApplied?: () => void
@@ -54,6 +63,7 @@ export interface PublishResult extends Partial<MergeCounts> {
   readonly quarantined?: number
   /** What of its records the table did not take. */
   readonly notes?: RowNotes
+  readonly statistics?: LoadStatistics
   /** Roles that may read the table because its definition says so. */
   readonly grants?: readonly string[]
   /** The DDL that publishing ran: partitions made and dropped. */
@@ -117,7 +127,7 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
     return { state: 'superseded' }
   }
   if (request.cursor !== undefined && !(await advance(client, request, request.cursor, quoteTable(staging)))) return { state: 'cursor moved' }
-  const { rows: preview } = await client.query<{ row: unknown }>(previewSql(quoteTable(staging)))
+  const { rows: preview } = await client.query<{ row: unknown }>(previewSql(quoteTable(staging)), [excludedOf(table)])
   // What a load says of its own rows is all there is to say where it is the table, or stands in it beside others of its kind.
   const whole = (table.disposition === 'replace' && table.by === undefined) || table.disposition === 'snapshot' || table.disposition === 'scd2'
   // What concerns the load alone is asked of staging, before anything is locked that readers need.
@@ -191,8 +201,12 @@ function quarantinedOf({ quarantined = 0 }: PublishRequest): Pick<PublishResult,
 }
 
 /** What the next preparing, and whoever looks at the run, need to know of this load. */
-function notedOf({ notes, table }: PublishRequest): Pick<PublishResult, 'notes' | 'grants'> {
-  return { ...(notes === undefined ? {} : { notes }), ...(table.grants === undefined ? {} : { grants: table.grants.select }) }
+function notedOf({ notes, statistics, table }: PublishRequest): Pick<PublishResult, 'notes' | 'statistics' | 'grants'> {
+  return {
+    ...(notes === undefined ? {} : { notes }),
+    ...(statistics === undefined ? {} : { statistics }),
+    ...(table.grants === undefined ? {} : { grants: table.grants.select }),
+  }
 }
 
 async function recordLoad(client: pg.ClientBase, { table, stepId }: PublishRequest, order: string): Promise<void> {
@@ -214,10 +228,15 @@ async function dropExpired(client: pg.ClientBase, target: TableSpec): Promise<st
   return done ? statements : []
 }
 
+/** Columns whose values are nobody's to see but the table's readers'. */
+function excludedOf({ statistics }: TableSpec): readonly string[] {
+  return statistics === undefined || statistics === false ? [] : statistics.exclude
+}
+
 /** The first five rows, long values cut: a preview is stored several times over, and a value may have megabytes. */
 function previewSql(staging: string): string {
   const cut = `CASE WHEN pg_column_size(value) > 1000 THEN to_jsonb(left(value #>> '{}', 300) || '…') ELSE value END`
-  return `SELECT (SELECT jsonb_object_agg(key, ${cut}) FROM jsonb_each(to_jsonb(s))) AS row FROM (SELECT * FROM ${staging} LIMIT 5) s`
+  return `SELECT (SELECT jsonb_object_agg(key, ${cut}) FROM jsonb_each(to_jsonb(s) - $1::text[])) AS row FROM (SELECT * FROM ${staging} LIMIT 5) s`
 }
 
 /** @param staging undefined: the rows are in the target, each batch with its ledger row */

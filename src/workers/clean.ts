@@ -1,3 +1,4 @@
+import { forgetParts } from '../catalog/batch-statistics.ts'
 import { succeedStep } from '../catalog/steps.ts'
 import { DestinationSpec } from '../definitions/destination.ts'
 import type { Payload } from '../queues/jobs.ts'
@@ -35,6 +36,7 @@ export async function clean(context: WorkerContext, payload: Payload<'clean'>): 
       )
     }
   }
+  await forgetParts(context.pool, payload.stepId)
   // By generation: a person may have had the step begin afresh meanwhile, and what is newer is not ours to remove.
   for (let generation = 1; generation <= step.generation; generation += 1) await context.spool.remove(`${payload.stepId}/${String(generation)}/`)
   await context.pool.query(`UPDATE millrace.step SET cleaned_at = clock_timestamp() WHERE id = $1 AND ended_at IS NOT NULL AND generation = $2`, [

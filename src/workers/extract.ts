@@ -93,11 +93,14 @@ async function pullUntil(context: WorkerContext, claimed: ClaimedStep, own: OwnA
   const growing = own.spec.table.eachBatch === true && !claimed.redrive
   // One batch is written while the pages of the next are pulled; never more, so that memory stays flat.
   let writing: Promise<void> = Promise.resolve()
+  let fetchMs = 0
   const flush = async (batch: CutBatch): Promise<void> => {
+    const extractMs = Math.round(fetchMs)
+    fetchMs = 0
     await until(() => writing)
     await until(() => waitForWindow(context, claimed, signal))
     if (growing && batch.position === undefined) throw positionMissing(claimed.asset)
-    writing = write(context, claimed, batch, { signal, timeoutMs: own.asset.timeoutMs })
+    writing = write(context, claimed, { ...batch, extractMs }, { signal, timeoutMs: own.asset.timeoutMs })
     writing.catch(() => undefined)
   }
   const iterator = iteratorOf(pages)
@@ -105,7 +108,9 @@ async function pullUntil(context: WorkerContext, claimed: ClaimedStep, own: OwnA
   const nextPage = async () => (claimed.redrive ? iterator.next() : callUserCode(() => iterator.next()))
   try {
     for (;;) {
+      const asked = performance.now()
       const next = await until(nextPage)
+      fetchMs += performance.now() - asked
       if (next.done === true) break
       const full = cutter.add(next.value)
       if (full !== undefined) await flush(full)
@@ -154,15 +159,15 @@ function positionMissing(asset: string): MillraceError {
   })
 }
 
-async function write(context: WorkerContext, claimed: ClaimedStep, batch: CutBatch, patience: Patience): Promise<void> {
+async function write(context: WorkerContext, claimed: ClaimedStep, batch: CutBatch & { readonly extractMs: number }, patience: Patience): Promise<void> {
   const name = `${claimed.stepId}/${String(claimed.generation)}/${String(claimed.claim)}-${randomUUID()}.raw`
   // Room for its rows stays free: a spool full of raw bytes could never be emptied.
   const room = roomForRows * Math.max(context.limits.batchBytes, batch.bytes.length)
   const raw = await untilSpooled(context, claimed, patience, () => context.spool.write(name, [batch.bytes], { durable: true, leave: room }))
   batch.release()
   faultPoint('extract.spooled')
-  const { position, cursor } = batch
-  const pointer = await recordBatch(context.pool, { stepId: claimed.stepId, claim: claimed.claim, raw, position, cursor })
+  const { position, cursor, extractMs } = batch
+  const pointer = await recordBatch(context.pool, { stepId: claimed.stepId, claim: claimed.claim, raw, position, cursor, extractMs })
   if (pointer === undefined) {
     dropSpooled(context, name)
     throw new FencedError(`the step ${claimed.stepId}`)

@@ -44,6 +44,7 @@ export async function load(context: WorkerContext, payload: Payload<'load'>): Pr
 }
 
 async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, ask: Ask): Promise<boolean> {
+  const began = performance.now()
   const table = await tableSpecOf(context, claimed)
   const reference = EncodedReference.parse(claimed.encoded)
   let outcome: LoadOutcome
@@ -66,7 +67,7 @@ async function copyAndMark(context: WorkerContext, claimed: ClaimedBatch, ask: A
   // What is early is delivered again when the one before it is loaded, or by the sweep.
   if (outcome === 'fenced' || outcome === 'early') throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
   faultPoint('load.committed')
-  const marked = await markLoaded(context.pool, claimed.batchId)
+  const marked = await markLoaded(context.pool, claimed.batchId, outcome === 'loaded' ? Math.round(performance.now() - began) : undefined)
   // Its rows are in the ledger's transaction: nobody reads it again, and a spool that is full gets room.
   dropSpooled(context, Reference.parse(claimed.raw).name, reference.name)
   faultPoint('load.acknowledged')

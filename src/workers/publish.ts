@@ -16,6 +16,7 @@ import { workOnDestination } from './destination.ts'
 import { judgeQuarantine } from './quarantine.ts'
 import { publishedEvents } from './schema-events.ts'
 import { dropSpooled } from './spooling.ts'
+import { describeStep } from './statistics.ts'
 import { tableSpecOf } from './table-spec.ts'
 import type { Claimed } from './work.ts'
 
@@ -41,6 +42,7 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
         fullRefresh: claimed.fullRefresh,
         cursor: spec.table.cursor === undefined || claimed.redrive ? undefined : { from: claimed.cursorFrom?.stored ?? null, pages: claimed.cursor },
         ...(notes === undefined ? {} : { notes }),
+        statistics: await describeStep(context, claimed),
         signal,
         onApplied: () => faultPoint('publish.applied'),
       }
@@ -73,7 +75,7 @@ export async function beginAtMovedCursor(context: WorkerContext, claimed: Claime
 
 /** A publish's result as a step's: what is shown of a materialization. */
 export function stepResultOf(asset: string, result: PublishResult) {
-  const { checks, preview, ddl: _, notes = {}, grants, ...counts } = result
+  const { checks, preview, ddl: _, notes = {}, grants, statistics, ...counts } = result
   const { quarantined = 0, records } = counts
   const message = `${String(quarantined)} of ${String(records)} records do not fit and are in quarantine: \`millrace quarantine list\` shows them.`
   const events = quarantined === 0 ? [] : [{ kind: 'quarantine', level: 'warn' as const, message, data: { quarantined, records } }]
@@ -82,6 +84,7 @@ export function stepResultOf(asset: string, result: PublishResult) {
     ...(notes.unknownFields === undefined ? {} : { unknownFields: notes.unknownFields }),
     ...(notes.discardedValues === undefined ? {} : { discardedValues: notes.discardedValues }),
     ...(grants === undefined || grants.length === 0 ? {} : { grants: [...grants] }),
+    ...(statistics === undefined ? {} : { statistics: JSON.parse(JSON.stringify(statistics)) as {} }),
     preview: JSON.parse(JSON.stringify(preview)) as [],
   }
   return { metadata, checks, events: [...events, ...publishedEvents(asset, result)] }

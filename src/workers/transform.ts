@@ -11,11 +11,13 @@ import { enqueueStep } from '../producers/launch/enqueue-step.ts'
 import type { Payload } from '../queues/jobs.ts'
 import type { SpoolReference } from '../spool/spool.ts'
 import { SpoolLostError } from '../spool/spool-lost-error.ts'
+import { limitTable } from '../warehouse/column-limits.ts'
 import { Refusal } from '../warehouse/find-refused.ts'
 import type { WorkerContext } from './context.ts'
 import { encodeRecords } from './encode-records.ts'
 import { borrowEncoder, returnEncoder } from './encoders.ts'
 import { quarantine } from './quarantine.ts'
+import { describeBatch } from './statistics.ts'
 import { limitsOf } from './table-spec.ts'
 import { dropSpooled, untilSpooled } from './spooling.ts'
 import type { Patience } from './spooling.ts'
@@ -57,6 +59,7 @@ async function startAfresh(context: WorkerContext, claimed: ClaimedBatch, reason
 }
 
 async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: OwnAsset, signal: AbortSignal): Promise<void> {
+  const began = performance.now()
   const limits = limitsOf(claimed)
   const encoder = borrowEncoder(own, limits)
   const counts = { records: 0, filtered: 0 }
@@ -87,6 +90,7 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
   const { rows } = encoder
   const notes = encoder.notes()
   chunks.push(encoder.finish())
+  const statistics = await describeBatch(context, claimed, { table: limitTable(own.spec.table, limits), format: encoder.format, chunks, rows })
   faultPoint('transform.middle')
   const encoded = await store(context, claimed, { signal, timeoutMs: own.asset.timeoutMs }, chunks, encoder.format)
   // Only now: its last bytes lie in its own buffer. One that threw is dropped with its half a stream.
@@ -99,6 +103,8 @@ async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: O
     ...counts,
     rows,
     quarantined: bad.length,
+    transformMs: Math.round(performance.now() - began),
+    statistics,
   })
   if (pointer === undefined) {
     dropSpooled(context, encoded.name)

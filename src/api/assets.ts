@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { readCheckResults, readMaterializations, readOpenSteps } from '../catalog/read/assets.ts'
+import { ColumnStatistics } from '../definitions/column-statistics.ts'
 import type { AssetSpec } from '../definitions/manifest.ts'
 import { redact } from '../redact.ts'
 import { CheckResult } from './check-result.ts'
@@ -16,7 +17,17 @@ export const Asset = z
     tags: z.record(z.string(), z.string()),
     deps: z.array(z.string()),
     columns: z
-      .array(z.object({ name: z.string(), type: z.string(), nullable: z.boolean(), description: z.string().nullable() }))
+      .array(
+        z.object({
+          name: z.string(),
+          type: z.string(),
+          nullable: z.boolean(),
+          description: z.string().nullable(),
+          statistics: ColumnStatistics.nullable().meta({
+            description: 'Of the values that the last materialization wrote; null where nothing is known of them.',
+          }),
+        }),
+      )
       .meta({ description: 'Empty for SQL assets, whose columns Postgres decides.' }),
     configSchema: z.json().nullable().meta({ description: 'JSON Schema of its run configuration; null where it takes none.' }),
     checks: z.array(z.object({ name: z.string(), blocking: z.boolean(), last: CheckResult.nullable() })),
@@ -58,7 +69,7 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
         description: spec.description ?? null,
         tags: spec.tags,
         deps: spec.deps,
-        columns: columnsOf(spec),
+        columns: columnsOf(spec, last?.metadata),
         configSchema: spec.kind === 'table' ? (spec.configSchema ?? null) : null,
         checks: spec.checks.map((check) => ({
           name: check.name,
@@ -80,13 +91,17 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
   )
 }
 
-function columnsOf(spec: AssetSpec): Asset['columns'] {
+const Known = z.object({ statistics: z.object({ columns: ColumnStatistics.array() }) })
+
+function columnsOf(spec: AssetSpec, metadata: unknown): Asset['columns'] {
   if (spec.kind === 'sql') return []
+  const known = Known.safeParse(metadata).data?.statistics.columns ?? []
   return spec.table.columns.map((column) => ({
     name: column.name,
     type: column.array ? `${column.type}[]` : column.type,
     nullable: column.nullable,
     description: column.description ?? null,
+    statistics: known.find((one) => one.column === column.name) ?? null,
   }))
 }
 

@@ -7,6 +7,8 @@ import type { RunRead } from '../catalog/read/runs.ts'
 import { readSteps } from '../catalog/read/steps.ts'
 import type { StepRead } from '../catalog/read/steps.ts'
 import { stepStatuses } from '../catalog/step-states.ts'
+import { stageTotalsOf } from '../catalog/batch-statistics.ts'
+import { ColumnStatistics, StageTotals } from '../definitions/column-statistics.ts'
 import { redact } from '../redact.ts'
 import { CheckResult } from './check-result.ts'
 import { Failure } from './failure.ts'
@@ -59,6 +61,13 @@ export const Step = z
     startedAt: instant.nullable(),
     endedAt: instant.nullable(),
     error: Failure.nullable(),
+    stages: z.array(StageTotals).meta({
+      description:
+        'What passed through extract, transform and load, and for how long workers were at it, added up: two at once count twice. Empty for SQL assets.',
+    }),
+    columns: z
+      .array(ColumnStatistics)
+      .meta({ description: 'What is known of the values that it wrote; empty before it has succeeded, and where nobody asks.' }),
     waitsFor: Wait.nullable().meta({ description: 'Why it does not go on; null while it does, and when it is over.' }),
   })
   .meta({ id: 'Step' })
@@ -114,6 +123,8 @@ function presentStep(step: StepRead, waitsFor: Wait | null): Step {
     startedAt: step.startedAt,
     endedAt: step.endedAt,
     error: step.error,
+    stages: step.kind === 'sql' ? [] : (step.statistics?.stages ?? stageTotalsOf(step.sums)),
+    columns: step.statistics?.columns ?? [],
     waitsFor,
   }
 }

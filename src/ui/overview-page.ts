@@ -6,6 +6,7 @@ import { count, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
+import { columnPhrase } from './statistics.ts'
 
 /** The first page: what is there, what runs, what comes next. */
 export function overviewPage(view: Overview, now: number): string {
@@ -138,7 +139,9 @@ function assetDetails(asset: Asset): Html {
           ${asset.columns.map(
             (column) =>
               html`<dt>${column.name}</dt>
-                <dd>${column.type}${column.nullable ? '' : ', never null'}${column.description === null ? null : html` – ${column.description}`}</dd>`,
+                <dd>
+                  ${column.type}${column.nullable ? '' : ', never null'}${column.description === null ? null : html` – ${column.description}`}${column.statistics === null ? null : columnPhrase(column.statistics)}
+                </dd>`,
           )}
         </dl>`
   }`

@@ -6,6 +6,7 @@ import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
 import { parameters } from './quarantine-page.ts'
+import { stepStatistics } from './statistics.ts'
 
 /** A run: its steps with what moved through each stage, its errors, its log. */
 export function runPage(run: RunDetail, events: readonly RunEvent[], now: number): string {
@@ -110,7 +111,7 @@ function stepRow(run: string, step: Step, now: number): Html {
         : html`<tr class="wide">
             <td colspan="6">${failureView(step.error)}</td>
           </tr>`
-    }`
+    }${stepStatistics(step)}`
 }
 
 function stages({ batches, extracted, rows, startedAt, endedAt }: Step): Html {

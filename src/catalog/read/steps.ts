@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { defaultDestination } from '../../definitions/destination.ts'
+import { StageSums, stageSums } from '../batch-statistics.ts'
+import { ColumnStatistics, StageTotals } from '../../definitions/column-statistics.ts'
 import { stepStatuses } from '../step-states.ts'
 import { failure } from './failure.ts'
 import { count, readRows, time } from './row.ts'
@@ -35,6 +37,10 @@ const StepRow = z.object({
   rows: count,
   /** Records that do not fit. */
   quarantined: count,
+  /** As they were written down when it was published. */
+  statistics: z.object({ stages: StageTotals.array(), columns: ColumnStatistics.array().optional() }).nullable().catch(null),
+  /** What each stage has done so far. */
+  sums: StageSums,
 })
 export type StepRead = z.output<typeof StepRow>
 
@@ -54,13 +60,14 @@ export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
             CASE WHEN step.status = 'succeeded' THEN GREATEST(stages.recorded, step.batches) ELSE stages.loaded END AS loaded,
             stages.bytes, stages.records,
             CASE WHEN jsonb_typeof(step.result -> 'rows') = 'number' THEN (step.result ->> 'rows')::bigint ELSE stages.rows END AS rows,
-            CASE WHEN jsonb_typeof(step.result -> 'quarantined') = 'number' THEN (step.result ->> 'quarantined')::bigint ELSE stages.quarantined END AS quarantined
+            CASE WHEN jsonb_typeof(step.result -> 'quarantined') = 'number' THEN (step.result ->> 'quarantined')::bigint ELSE stages.quarantined END AS quarantined,
+            step.result -> 'statistics' AS statistics, stages.sums
      FROM millrace.step
      CROSS JOIN LATERAL (
        SELECT count(*) AS recorded, count(*) FILTER (WHERE status IN ('encoded', 'loaded')) AS encoded, count(*) FILTER (WHERE status = 'loaded') AS loaded,
               COALESCE(sum((raw ->> 'bytes')::bigint), 0) AS bytes, COALESCE(sum(batch.records), 0) AS records,
               COALESCE(sum(batch.quarantined), 0) AS quarantined,
-              COALESCE(sum(batch.rows) FILTER (WHERE status = 'loaded'), 0) AS rows
+              COALESCE(sum(batch.rows) FILTER (WHERE status = 'loaded'), 0) AS rows, ${stageSums} AS sums
        FROM millrace.batch WHERE batch.step_id = step.id AND batch.generation = step.generation
      ) stages
      WHERE step.run_id = $1

@@ -21,6 +21,8 @@ export interface Cluster {
   readonly postgres: EmbeddedPostgres
   readonly pool: pg.Pool
   readonly boardUrl: string
+  /** Of the server of JSON records: source-server.ts. */
+  readonly sourceUrl: string
   readonly processes: ReadonlyMap<string, ChildProcess>
   /** Starts one more process, of a name that no other has, with the arguments of `millrace`. */
   start(name: string, args: readonly string[]): void
@@ -69,6 +71,7 @@ export async function startCluster({ backend, rows, roles, env: more = {} }: Clu
   const source = fork(fileURLToPath(new URL('./source-server.ts', import.meta.url)), [String(rows)])
   processes.set('source', source)
   const sourcePort = await new Promise<number>((resolve) => source.once('message', (port) => resolve(Number(port))))
+  const sourceUrl = `http://127.0.0.1:${String(sourcePort)}`
   const boardPort = await freePort()
   const env = {
     ...process.env,
@@ -77,7 +80,7 @@ export async function startCluster({ backend, rows, roles, env: more = {} }: Clu
     MILLRACE_HOME: folder,
     MILLRACE_PIPELINES: pipelines,
     PORT: String(boardPort),
-    BENCH_SOURCE_URL: `http://127.0.0.1:${String(sourcePort)}`,
+    BENCH_SOURCE_URL: sourceUrl,
     LOG_LEVEL: 'warn',
     ...more,
   }
@@ -93,6 +96,7 @@ export async function startCluster({ backend, rows, roles, env: more = {} }: Clu
     postgres,
     pool,
     boardUrl: `http://127.0.0.1:${String(boardPort)}`,
+    sourceUrl,
     processes,
     start,
     async stop(name) {

@@ -17,13 +17,14 @@ export interface BenchRecord {
 const systems = ['linux', 'macOS', 'windows', 'iOS', 'android']
 
 /** A deterministic stand-in for chance: the same number gives the same 32 bits. */
-function scramble(value: number): number {
+export function scramble(value: number): number {
   let mixed = Math.imul(value ^ (value >>> 16), 0x45d9f3b)
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x45d9f3b)
   return (mixed ^ (mixed >>> 16)) >>> 0
 }
 
-const hex = (value: number): string => scramble(value).toString(16).padStart(8, '0')
+/** Eight hexadecimal digits that look like chance. */
+export const hex = (value: number): string => scramble(value).toString(16).padStart(8, '0')
 
 /** The record of a number. */
 export function benchRecord(n: number): BenchRecord {

@@ -1,8 +1,10 @@
 import { createServer } from 'node:http'
+import { Readable } from 'node:stream'
 import { feeds } from './feeds.ts'
+import { benchRecord } from './record.ts'
 
 // A process of its own: GET /<feed>?rows=<rows>&page=<n> answers page n (from 0) of 1,000 records as a JSON array, an empty one after the last.
-// Without a name it is the feed of devices.
+// Without a name it is the feed of devices. GET /all.jsonl?rows=<rows> answers all of those, one a line, for tools that read no pages.
 const pageRows = 1000
 const kept = 500
 const pages = new Map<string, Buffer>()
@@ -22,10 +24,31 @@ function page(name: string, n: number, rows: number): Buffer | undefined {
   return body
 }
 
+const linesOfPages = new Map<number, Buffer>()
+
+function* lines(rows: number): Generator<Buffer> {
+  for (let n = 0; n * pageRows < rows; n += 1) {
+    const first = n * pageRows
+    const size = Math.min(pageRows, rows - first)
+    const known = linesOfPages.get(n)
+    if (known !== undefined && size === pageRows) yield known
+    else {
+      const body = Buffer.from(Array.from({ length: size }, (_, index) => `${JSON.stringify(benchRecord(first + index))}\n`).join(''))
+      if (size === pageRows && n < kept) linesOfPages.set(n, body)
+      yield body
+    }
+  }
+}
+
 for (let n = 0; n < Number(process.argv[2] ?? 0) / pageRows && n < kept; n += 1) page('devices', n, Number.MAX_SAFE_INTEGER)
 
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://localhost')
+  if (url.pathname === '/all.jsonl') {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    Readable.from(lines(Number(url.searchParams.get('rows') ?? 0)), { objectMode: false }).pipe(response)
+    return
+  }
   const body = page(url.pathname.slice(1) || 'devices', Number(url.searchParams.get('page') ?? 0), Number(url.searchParams.get('rows') ?? 0))
   response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json', 'content-length': body?.length ?? 0 })
   response.end(body)

@@ -2,6 +2,7 @@ import { defineLocation } from 'millrace'
 import { waitingDevice } from './columns.ts'
 import { crowd } from './crowd.ts'
 import { loaded } from './loaded.ts'
+import { ordersOfFile, ordersOfTable } from './orders.ts'
 
 export default defineLocation({
   name: 'bench',
@@ -13,5 +14,7 @@ export default defineLocation({
     loaded('tolerant', { disposition: 'replace' }, { quarantine: true }),
     loaded('waiting', { disposition: 'replace' }, { quarantine: true, columns: waitingDevice }),
     crowd,
+    ordersOfFile,
+    ordersOfTable,
   ],
 })

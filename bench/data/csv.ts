@@ -35,12 +35,12 @@ function peers(cluster: Cluster): readonly Contender[] {
 export const csvPart: DataPart = {
   name: 'csv',
   about: '1,000,000 rows of 12 typed columns of a CSV file',
-  async measure({ tries, backend, rows = 1_000_000 }, say) {
+  async measure({ tries, backend, only, rows = 1_000_000 }, say) {
     installPeers(say)
     const cluster = await startCluster({ backend, rows: 0, roles: oneEach })
     try {
       const ours = millrace(cluster, 'bench/orders_of_file', { config: (count) => ({ path: fileOf(cluster, count) }) })
-      await measureInTurn({ cluster, rows, tries, reference: reference(cluster), contenders: [ours, ...peers(cluster)], say })
+      await measureInTurn({ cluster, rows, tries, reference: reference(cluster), contenders: [ours, ...peers(cluster)], only, say })
     } finally {
       await cluster.close()
     }

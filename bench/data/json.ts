@@ -88,12 +88,12 @@ function peers(cluster: Cluster): readonly Contender[] {
 export const jsonPart: DataPart = {
   name: 'json',
   about: '500,000 JSON records of 12 fields over HTTP into a typed table',
-  async measure({ tries, backend, rows = 500_000 }, say) {
+  async measure({ tries, backend, only, rows = 500_000 }, say) {
     installPeers(say)
     const cluster = await startCluster({ backend, rows, roles: oneEach })
     try {
       const contenders = [...assets.map((asset) => millrace(cluster, asset)), ...peers(cluster)]
-      await measureInTurn({ cluster, rows, tries, reference: reference(cluster), contenders, say })
+      await measureInTurn({ cluster, rows, tries, reference: reference(cluster), contenders, only, say })
     } finally {
       await cluster.close()
     }

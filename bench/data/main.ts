@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util'
 import { hasPsql } from '../psql-copy.ts'
 import { parts } from './parts.ts'
 
-const help = `npm run bench -- data [PART...] [--tries 5] [--backend redis|postgres] [--rows N]
+const help = `npm run bench -- data [PART...] [--tries 5] [--backend redis|postgres] [--rows N] [--only NAME]...
 Measures loading side by side with psql and with other tools, in turn, and checks every row.
+--only leaves the contenders whose names have that text in them: --only Millrace --only DuckDB.
 
 Parts:
 ${parts.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}`
@@ -18,6 +19,7 @@ export async function benchData(args: readonly string[]): Promise<void> {
       tries: { type: 'string', default: '5' },
       backend: { type: 'string', default: 'redis' },
       rows: { type: 'string' },
+      only: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', short: 'h' },
     },
   })
@@ -40,6 +42,7 @@ export async function benchData(args: readonly string[]): Promise<void> {
         tries: Number(values.tries),
         backend: values.backend === 'postgres' ? 'postgres' : 'redis',
         rows: values.rows === undefined ? undefined : Number(values.rows),
+        only: values.only,
       },
       say,
     )

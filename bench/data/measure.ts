@@ -16,6 +16,8 @@ export interface MeasureOptions {
   readonly tries: number
   readonly reference: Reference
   readonly contenders: readonly Contender[]
+  /** As of the part's options. */
+  readonly only: readonly string[]
   readonly say: (line: string) => void
 }
 
@@ -29,7 +31,8 @@ interface Entered {
  * what keeps running between the rounds (Millrace, the server) has one round more, to warm up. A peer that fails is left out and named.
  * @throws Error when Millrace fails, or a row of Millrace is not the reference's
  */
-export async function measureInTurn({ cluster, rows, tries, reference, contenders, say }: MeasureOptions): Promise<void> {
+export async function measureInTurn({ cluster, rows, tries, reference, contenders: all, only, say }: MeasureOptions): Promise<void> {
+  const contenders = all.filter(({ name }) => only.length === 0 || only.some((text) => name.includes(text)))
   const counts = [...new Set(contenders.map((contender) => rowsOf(contender, rows)))].toSorted((a, b) => b - a)
   for (const count of new Set([fewRows, ...counts])) await reference.prepare(count)
 
@@ -38,6 +41,7 @@ export async function measureInTurn({ cluster, rows, tries, reference, contender
     if (absent.has(contender)) return
     try {
       const { turn, verdict } = await takeTurn(cluster, contender, count)
+      progress(`${contender.name}, ${String(count)} rows: ${turn.seconds.toFixed(2)} s, ${verdict}`)
       keep(turn, verdict)
     } catch (error) {
       if (contender.ours) throw error
@@ -61,6 +65,7 @@ export async function measureInTurn({ cluster, rows, tries, reference, contender
     const warm = round >= 0
     for (const count of counts) {
       const referred = await refer(cluster, reference, count)
+      progress(`${reference.name}, ${String(count)} rows: ${referred.seconds.toFixed(2)} s`)
       if (warm) references.get(count)?.turns.push(referred)
       for (const { contender, measured } of entered.filter((one) => one.measured.rows === count && (one.contender.ours || warm))) {
         await attempt(contender, count, (turn, verdict) => {
@@ -74,6 +79,9 @@ export async function measureInTurn({ cluster, rows, tries, reference, contender
   const left = [...absent].map(([{ name }, why]) => `${name}: not measured. ${why}`)
   for (const line of reportLines({ rows, tries, references: [...references.values()], measured: present, absent: left })) say(line)
 }
+
+/** To whom waits; what is measured comes at the end. */
+const progress = (line: string): boolean => process.stderr.write(`  ${line}\n`)
 
 const rowsOf = (contender: Contender, rows: number): number => Math.max(fewRows, Math.round(rows * (contender.share ?? 1)))
 

@@ -7,6 +7,8 @@ export interface DataOptions {
   readonly backend: QueueBackend
   /** Rows in place of each part's own number, for a quick look. */
   readonly rows: number | undefined
+  /** Only the contenders whose name has one of these texts in it; none: all of them. */
+  readonly only: readonly string[]
 }
 
 /** One measured part: interleaves its contenders, checks what each has written, and says its table, with ratios. */

@@ -69,13 +69,13 @@ function peers(cluster: Cluster): readonly Contender[] {
 export const tablePart: DataPart = {
   name: 'table',
   about: '1,000,000 rows of 12 typed columns from one Postgres database to another',
-  async measure({ tries, backend, rows = 1_000_000 }, say) {
+  async measure({ tries, backend, only, rows = 1_000_000 }, say) {
     installPeers(say)
     const cluster = await startCluster({ backend, rows: 0, roles: oneEach })
     try {
       await cluster.pool.query(`CREATE DATABASE ${originDatabase}`)
       const ours = millrace(cluster, 'bench/orders_of_table', { config: (count) => ({ database: originDatabase, table: tableOf(count) }) })
-      await measureInTurn({ cluster, rows, tries, reference: reference(cluster), contenders: [ours, ...peers(cluster)], say })
+      await measureInTurn({ cluster, rows, tries, reference: reference(cluster), contenders: [ours, ...peers(cluster)], only, say })
     } finally {
       await cluster.close()
     }

@@ -7,7 +7,7 @@ import * as z from 'zod'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 // What the CLI and the benchmarks leave behind is nobody's documentation.
-const strange = /(^|\/)(node_modules|dist|coverage|\.millrace|\.git)\/|^bench\/results\//
+const strange = /(^|\/)(node_modules|dist|coverage|\.millrace|\.cache|\.git)\/|^bench\/results\//
 const pages = globSync('**/*.md', { cwd: root, exclude: (path) => strange.test(`${path}/`) }).filter((path) => !strange.test(path))
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8')
 

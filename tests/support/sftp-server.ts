@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
 import type { Attributes, Connection, SFTPWrapper } from 'ssh2'
@@ -20,6 +21,8 @@ export async function startSftpServer(folder: string, user: { readonly name: str
   const connections = new Set<Connection>()
   const server = new Server({ hostKeys: [key] }, (client) => {
     connections.add(client)
+    // Else each of its many small answers waits for the one before to be confirmed. The types do not know it.
+    ;(client as Connection & { setNoDelay: (on: boolean) => unknown }).setNoDelay(true)
     client.on('error', () => undefined).on('close', () => connections.delete(client))
     client.on('authentication', (asked) => {
       if (asked.method === 'password' && asked.username === user.name && asked.password === user.password) asked.accept()
@@ -58,13 +61,15 @@ function serve(sftp: SFTPWrapper, folder: string): void {
       sftp.status(request, status.NO_SUCH_FILE, 'No such file')
     }
   }
-  const attributesOf = (path: string): Attributes => {
-    const { mode, uid, gid, size, atimeMs, mtimeMs } = statSync(path)
-    return { mode, uid, gid, size, atime: Math.floor(atimeMs / 1000), mtime: Math.floor(mtimeMs / 1000) }
-  }
+  const attributesOf = (path: string): Attributes => attributesFrom(statSync(path))
   sftp.on('STAT', (request, path) => attempt(request, () => sftp.attrs(request, attributesOf(join(folder, path)))))
   sftp.on('OPEN', (request, path) => attempt(request, () => sftp.handle(request, handleOf({ file: openSync(join(folder, path), 'r') }))))
   sftp.on('OPENDIR', (request, path) => attempt(request, () => sftp.handle(request, handleOf({ list: readdirSync(join(folder, path)) }))))
+  sftp.on('FSTAT', (request, handle) => {
+    const one = handles[handle.readUInt32BE()]
+    if (one === undefined || !('file' in one)) return sftp.status(request, status.FAILURE)
+    return sftp.attrs(request, attributesFrom(fstatSync(one.file)))
+  })
   sftp.on('READ', (request, handle, offset, length) => {
     const one = handles[handle.readUInt32BE()]
     if (one === undefined || !('file' in one)) return sftp.status(request, status.FAILURE)
@@ -84,4 +89,8 @@ function serve(sftp: SFTPWrapper, folder: string): void {
     if (one !== undefined && 'file' in one) closeSync(one.file)
     sftp.status(request, status.OK)
   })
+}
+
+function attributesFrom({ mode, uid, gid, size, atimeMs, mtimeMs }: Stats): Attributes {
+  return { mode, uid, gid, size, atime: Math.floor(atimeMs / 1000), mtime: Math.floor(mtimeMs / 1000) }
 }

@@ -15,7 +15,8 @@ export async function startTcpProxy(port: number, { fault, after = 0 }: { fault?
   let sent = 0
   const sockets = new Set<{ destroy: () => unknown }>()
   const server = createServer((client) => {
-    const behind = connect(port, '127.0.0.1')
+    const behind = connect({ port, host: '127.0.0.1', noDelay: true })
+    client.setNoDelay(true)
     open += 1
     for (const socket of [client, behind]) {
       sockets.add(socket)

@@ -30,7 +30,8 @@ async function* chunksOf(stream: AsyncIterable<unknown>, name: string, signal: A
   }
 }
 
-function unreadable(file: string, cause: unknown): SourceError {
+/** What keeps a file of this machine from being read. */
+export function unreadable(file: string, cause: unknown): SourceError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const passing = !['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM'].includes(code)
   const hint =

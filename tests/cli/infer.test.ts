@@ -7,7 +7,8 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { fieldsOf } from '../../src/cli/infer/names.ts'
 import { failureOf } from '../sources/failure.ts'
 import { everyType } from '../sources/parquet-file.ts'
-import { describe, expect, spawnMillrace, startHttpServer, test } from '../support/test.ts'
+import { handlesOf } from '../support/open-handles.ts'
+import { describe, expect, spawnMillrace, startHttpServer, temporaryFolder, test, waitFor } from '../support/test.ts'
 import { inferred, inferredOf } from './infer-in-process.ts'
 import { stockFile } from './infer-stock.ts'
 import { createProject } from './project.ts'
@@ -52,6 +53,13 @@ describe('millrace infer', () => {
     ['bars', 'a|b\n1|x,y\n2|z,w\n', "delimiter: '|'"],
   ] as const)('guesses %s', async ([, content, expected]) => {
     expect(await inferredOf('a.csv', content)).toContain(expected)
+  })
+
+  test('leaves no file open of which it read the beginning only', async () => {
+    const path = join(await temporaryFolder(), 'large.csv')
+    await writeFile(path, `a,b\n${'1,2\n'.repeat(200_000)}`)
+    await inferred(path, { maxRows: 100 })
+    await waitFor(() => handlesOf(path) === 0, { what: 'the file to be closed' })
   })
 
   test('finds the array in a document, and in the beginning of one that is too large to be read whole', async () => {

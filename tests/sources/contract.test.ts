@@ -1,4 +1,3 @@
-import { readdirSync, readlinkSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -10,6 +9,7 @@ import { secret, sourceContract } from '../contracts/source.ts'
 import type { ServedSource, SourceFault, SourceRecord } from '../contracts/source.ts'
 import { temporaryFolder } from '../support/cleanup.ts'
 import { startFileServer } from '../support/file-server.ts'
+import { handlesOf } from '../support/open-handles.ts'
 import { startHttpServer } from '../support/http-server.ts'
 
 type ReadFile = (options: FileOptions) => AsyncIterable<Page>
@@ -69,17 +69,6 @@ for (const [name, read, bytes] of formats) {
     resumable: true,
     measured: false,
   })
-}
-
-/** How often this process has a file open. */
-function handlesOf(path: string): number {
-  return readdirSync('/proc/self/fd').filter((handle) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${handle}`) === path
-    } catch {
-      return false
-    }
-  }).length
 }
 
 sourceContract('jsonPages', {

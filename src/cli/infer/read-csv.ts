@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parse } from 'csv-parse/sync'
 import { DataError } from '../../errors.ts'
-import type { OneFile } from '../../sources/random-access.ts'
+import type { OneFile } from './origin.ts'
 import { csv } from '../../sources/csv.ts'
 import { parsePage } from '../../sources/parse-page.ts'
 import { createObserver } from './columns.ts'

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { SourceError } from '../../errors.ts'
-import { httpClient } from '../../sources/http.ts'
-import { localPathOf, nameOfFile, openRandomAccess } from '../../sources/random-access.ts'
-import type { OneFile } from '../../sources/random-access.ts'
+import { filesOf } from '../../sources/byte-origin.ts'
+import { openFile } from '../../sources/open-file.ts'
+import { nameOfFile } from './origin.ts'
+import type { OneFile } from './origin.ts'
 
 /** The beginning of what an address or file holds, decompressed. */
 export interface Sample {
@@ -50,20 +51,9 @@ export async function readSample(origin: OneFile, { maxBytes, onBytes }: SampleO
   return { bytes: Buffer.concat(parts), whole: true, compression }
 }
 
-const chunkBytes = 256 * 1024
-
 /** The bytes as they lie there, in order. */
 async function* bytesOf(origin: OneFile): AsyncGenerator<Uint8Array, void, undefined> {
-  if (localPathOf(origin) === undefined) {
-    yield* (await httpClient().fetchStream({ url: origin.url ?? '' })).chunks
-    return
-  }
-  const file = await openRandomAccess(origin, { maxFileBytes: Number.POSITIVE_INFINITY })
-  try {
-    for (let from = 0; from < file.size; from += chunkBytes) yield* await file.read(from, Math.min(file.size, from + chunkBytes))
-  } finally {
-    await file.close()
-  }
+  for (const file of await filesOf(origin)) yield* (await openFile(file, { from: 0 })).chunks
 }
 
 const magics = [
@@ -79,8 +69,12 @@ async function decompressed(
   if (first.done === true) return { chunks: bytes, compression: undefined }
   const beginning = first.value
   async function* all(): AsyncGenerator<Uint8Array, void, undefined> {
-    yield beginning
-    yield* bytes
+    try {
+      yield beginning
+      yield* bytes
+    } finally {
+      await bytes.return()
+    }
   }
   const found = magics.find(({ magic }) => magic.equals(beginning.subarray(0, magic.length)))
   if (found === undefined) return { chunks: all(), compression: undefined }

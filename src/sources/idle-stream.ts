@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { SourceError } from '../errors.ts'
 
 /** Milliseconds of silence after which a stream is given up, as the HTTP client does. */
-const idleTimeoutMs = 30_000
+export const silenceMs = 30_000
 
 export interface IdleStreamOptions {
   readonly name: string
@@ -28,7 +28,7 @@ export async function* idleStream(stream: Readable, { name, signal, explain, clo
   try {
     for (;;) {
       signal?.throwIfAborted()
-      const timer = setTimeout(() => end(silent(name)), idleTimeoutMs)
+      const timer = setTimeout(() => end(silent(name)), silenceMs)
       const next = await chunks.next().finally(() => clearTimeout(timer))
       if (next.done === true) return
       yield next.value
@@ -42,8 +42,9 @@ export async function* idleStream(stream: Readable, { name, signal, explain, clo
   }
 }
 
-function silent(name: string): SourceError {
-  return new SourceError(`${name} went silent for ${String(idleTimeoutMs / 1000)} s`, {
+/** What has said nothing for `silenceMs`. */
+export function silent(name: string): SourceError {
+  return new SourceError(`${name} went silent for ${String(silenceMs / 1000)} s`, {
     code: 'SOURCE_TIMEOUT',
     hint: 'See whether the server is up and reachable from this machine.',
   })

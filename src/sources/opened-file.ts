@@ -36,9 +36,12 @@ export async function closeUnread({ chunks }: OpenFile): Promise<void> {
   await chunks.return()
 }
 
-/** A file that is not the one that an earlier attempt began to read: going on in it would mix the two. */
-export function changedFile(name: string): SourceError {
-  return new SourceError(`${name} has changed since extraction began`, {
+/**
+ * A file that is not the one that was begun to be read, by an earlier attempt or by this one: going on in it would mix the two.
+ * @param how one sees it
+ */
+export function changedFile(name: string, how?: string): SourceError {
+  return new SourceError(`${name} has changed since extraction began${how === undefined ? '' : `: ${how}`}`, {
     code: 'SOURCE_CHANGED',
     hint: 'It is read afresh from its beginning. Write new data under new names, and a file under its name only once it is whole.',
   })

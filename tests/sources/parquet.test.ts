@@ -122,14 +122,19 @@ describe('parquet', () => {
     expect(await failureOf(pagesOf({ url: server.url, maxFileBytes: 100 }))).toMatchObject({ code: 'SOURCE_FILE_TOO_LARGE' })
   })
 
-  test('that changes between two row groups, or before it is gone on with, is refused', async () => {
+  test('of a server that has no range of an empty file, it says that there is nothing', async () => {
+    const server = await startHttpServer((_, response) => response.writeHead(416, { 'content-range': 'bytes */0' }).end())
+    expect(await failureOf(pagesOf({ url: server.url }))).toMatchObject({ code: 'PARQUET_TRUNCATED' })
+  })
+
+  test('that changes between two row groups, or before it is gone on with, is read afresh', async () => {
     let file = { bytes: numbered(), etag: '"1"' }
     const url = await serve(() => file)
     const pages = parquet({ url, columns: ['long'] })
     const { value } = await pages.next()
     file = { ...file, etag: '"2"' }
     const failure = await failureOf(collect(pages))
-    expect(failure).toMatchObject({ code: 'SOURCE_CHANGED', retryable: false })
+    expect(failure).toMatchObject({ code: 'SOURCE_CHANGED', retryable: true })
     expect(await failureOf(pagesOf({ url, position: value?.position }))).toMatchObject({ code: 'SOURCE_CHANGED' })
     expect(await failureOf(pagesOf({ url, position: 7 }))).toMatchObject({ code: 'SOURCE_POSITION' })
   })

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { startHttpServer } from './http-server.ts'
 
 export interface FileServerOptions {
-  /** Breaks off, or says nothing more, after half of the bytes; or knows nobody. */
+  /** Breaks off, or says nothing more, after half of the bytes; or knows nobody. Asked for the end alone, it gives that. */
   readonly fault?: 'cut' | 'stall' | 'refuse'
   /** Whether it knows ranges. Default true. */
   readonly ranges?: boolean
@@ -31,20 +31,20 @@ export async function startFileServer(body: Uint8Array, { fault, ranges: knowsRa
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     ranges.push(request.headers.range)
     if (fault === 'refuse') return void response.writeHead(401).end(`no such user: ${request.headers.authorization ?? ''} ${request.url ?? ''}`)
-    const [, first] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? []
-    const from = knowsRanges && first !== undefined ? Number(first) : 0
+    const asked = knowsRanges ? placeOf(request.headers.range ?? '', body.length) : undefined
+    const { from, to, wanted } = asked ?? { from: 0, to: body.length, wanted: 'rest' }
     if (from >= body.length && body.length > 0) return void response.writeHead(416, { 'content-range': `bytes */${String(body.length)}` }).end()
-    const range =
-      from > 0 || (knowsRanges && first !== undefined) ? { 'content-range': `bytes ${String(from)}-${String(body.length - 1)}/${String(body.length)}` } : {}
-    response.writeHead('content-range' in range ? 206 : 200, { etag, 'content-length': body.length - from, ...range, ...headers })
-    const end = fault === undefined ? body.length : Math.ceil((from + body.length) / 2)
+    const range = asked === undefined ? {} : { 'content-range': `bytes ${String(from)}-${String(to - 1)}/${String(body.length)}` }
+    response.writeHead('content-range' in range ? 206 : 200, { etag, 'content-length': to - from, ...range, ...headers })
+    const middle = { rest: Math.ceil((from + body.length) / 2), part: Math.max(from, Math.ceil(body.length / 2)), end: to }[wanted]
+    const end = fault === undefined ? to : Math.min(to, middle)
     for (let at = from; at < end && !response.destroyed; at += blockBytes) {
       const block = body.subarray(at, Math.min(end, at + blockBytes))
       sent += block.length
       await new Promise<void>((resolve) => response.write(block, () => resolve()))
     }
-    if (fault === 'cut') response.destroy()
-    if (fault === undefined) response.end()
+    if (end === to) response.end()
+    else if (fault === 'cut') response.destroy()
   }
   const server = await startHttpServer((request, response) => {
     open += 1
@@ -52,4 +52,17 @@ export async function startFileServer(body: Uint8Array, { fault, ranges: knowsRa
     return answer(request, response)
   })
   return { url: server.url, open: () => open, sent: () => sent, ranges }
+}
+
+interface Place {
+  readonly from: number
+  readonly to: number
+  /** All from a byte on, up to another, or the last bytes. */
+  readonly wanted: 'rest' | 'part' | 'end'
+}
+
+function placeOf(range: string, size: number): Place | undefined {
+  const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(range) ?? []
+  if (first === '') return last === '' || size === 0 ? undefined : { from: Math.max(0, size - Number(last)), to: size, wanted: 'end' }
+  return { from: Number(first), to: last === '' ? size : Math.min(size, Number(last) + 1), wanted: last === '' ? 'rest' : 'part' }
 }

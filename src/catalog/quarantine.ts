@@ -17,6 +17,9 @@ export const nobodyHas = `(q.redriven_by IS NULL OR EXISTS (SELECT FROM millrace
 export const othersAreIn = `(o.status = 'succeeded' OR (o.each_batch AND o.status IN ('failed', 'canceled') AND EXISTS (SELECT FROM millrace.batch b
   WHERE b.step_id = q.step_id AND b.generation = q.generation AND b.ordinal = q.ordinal AND b.status = 'loaded')))`
 
+/** How what is kept is read again: a line as its page; or bytes that are no UTF-8, kept in base64 beside a text to look at: `{"text", "base64"}`. */
+export type KeptFormat = PageFormat | { readonly kind: 'bytes'; readonly of: PageFormat }
+
 /** A record that does not fit its table. */
 export interface BadRecord {
   /** Where in its batch it came, from 0. */
@@ -28,7 +31,7 @@ export interface BadRecord {
   /** Whether it holds values that JSON has not, as tags. */
   readonly tagged: boolean
   /** Of a line that is no record: how its file is read. */
-  readonly format?: PageFormat
+  readonly format?: KeptFormat
   /** What its page handed to the transform. */
   readonly page: Json | undefined
   readonly issues: readonly { readonly column: string; readonly message: string; readonly value: string }[]
@@ -124,7 +127,7 @@ export interface TakenRecord {
   readonly id: string
   readonly record: string
   readonly tagged: boolean
-  readonly format: PageFormat | null
+  readonly format: KeptFormat | null
   readonly page: Json | null
 }
 

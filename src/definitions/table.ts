@@ -105,6 +105,8 @@ export interface LineContext {
   readonly problem: string
   /** Of CSV: the columns that a row must have, in their order. */
   readonly columns?: readonly string[]
+  /** Of a line that is not UTF-8: its bytes. In the line, U+FFFD stands for what is none. */
+  readonly bytes?: Uint8Array
   /** The page's `extra`. */
   readonly page: Json | undefined
 }
@@ -143,7 +145,7 @@ export interface TableOptions<
   /** One record in, 0 to n rows out. Default: the record is the row. */
   readonly transform?: (record: Record, context: TransformContext<z.output<ConfigSchema>>) => z.input<Columns> | readonly z.input<Columns>[] | null | undefined
   /**
-   * Mends a line of CSV or JSON lines that is no record, because a value is missing or a quote out of place: answers it as it should be, or nothing where it cannot.
+   * Mends a line of CSV or JSON lines, or an element of JSON, that is no record, because a value is missing or a quote out of place: answers it as it should be, or nothing where it cannot.
    * It is asked of every such line, also when it is redriven from quarantine.
    */
   readonly repairLine?: (line: string, context: LineContext) => string | null | undefined

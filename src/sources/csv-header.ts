@@ -2,7 +2,7 @@ import { parse } from 'csv-parse/sync'
 import type { CsvDialect } from '../definitions/page.ts'
 import { SourceError } from '../errors.ts'
 import { parserOptions } from './formats/csv-options.ts'
-import { textOf } from './formats/json.ts'
+import { textOf } from './formats/utf8.ts'
 
 /**
  * The columns that a header line names; undefined where the line is blank or a comment.

@@ -1,8 +1,9 @@
 import type { JsonObject } from '../definitions/json.ts'
 import { SourceError } from '../errors.ts'
 import { bytesAt } from './formats/json-array.ts'
-import { parseJson, textOf } from './formats/json.ts'
+import { parseJson } from './formats/json.ts'
 import { defaultMaxRecordBytes } from './formats/record-too-large.ts'
+import { textOf } from './formats/utf8.ts'
 import type { FetchedPage } from './paging.ts'
 import { redactUrl } from './redact.ts'
 
@@ -12,7 +13,7 @@ import { redactUrl } from './redact.ts'
  */
 export function parentRecords(page: FetchedPage, path: readonly string[]): readonly JsonObject[] {
   const name = `The page ${redactUrl(page.url)}`
-  const parsed = parseJson(page.body, path, name, defaultMaxRecordBytes)
+  const parsed = parseJson(page.body, { path, page: name, maxRecordBytes: defaultMaxRecordBytes }).records
   const text = textOf(bytesAt(page.body, path) ?? Buffer.alloc(0), name)
   const records: readonly unknown[] = /\d{16}/.test(text) ? (JSON.parse(text, exactly) as readonly unknown[]) : parsed
   return records.map((record, index) => {

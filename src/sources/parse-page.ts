@@ -32,7 +32,7 @@ export interface ParsedPage {
 /**
  * Parses a page into its records; of Parquet only `parseBlocks` can.
  * @throws SourceError `PAGE_TRUNCATED`, `PAGE_NOT_JSON` and `PAGE_NOT_UTF8`: the page came broken, and only fetching it again can help.
- * @throws DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY`, `RECORD_NOT_JSON`, `RECORD_TOO_LARGE`, `CSV_FIELD_COUNT`, `CSV_QUOTE`, `COPY_COLUMN_COUNT`.
+ * @throws DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY`, `RECORD_NOT_JSON`, `RECORD_NOT_UTF8`, `RECORD_TOO_LARGE`, `CSV_FIELD_COUNT`, `CSV_QUOTE`, `COPY_COLUMN_COUNT`.
  */
 export function parsePage(page: EncodedPage, options: ParsePageOptions = {}): ParsedPage {
   const name = options.name ?? 'the page'
@@ -41,7 +41,8 @@ export function parsePage(page: EncodedPage, options: ParsePageOptions = {}): Pa
   const { format, body } = page
   const { keepFault } = options
   if (format.kind === 'json') {
-    return { records: parseJson(body, format.path ?? [], name, maxRecordBytes, keepFault), locate: (index) => `record ${String(index)}` }
+    const { records, numberOf } = parseJson(body, { path: format.path ?? [], page: name, maxRecordBytes, firstLine: page.firstLine, keepFault })
+    return { records, locate: (index) => `record ${String(numberOf(index))}` }
   }
   if (format.kind === 'oversized') {
     const fault = faultOfOversized(body, format)

@@ -52,7 +52,13 @@ export function keptLine(
   const place = fault.place ?? `line ${String(firstLine + fault.line)}`
   const issues = [{ column: '(line)', message: storableText(fault.error.message), value: '' }]
   if (problem !== undefined) issues.push({ column: '(repairLine)', message: storableText(problem), value: '' })
-  return { index, place: `${place} of ${page}`, record: JSON.stringify(fault.text), tagged: false, format: fault.format ?? format, page: extra, issues }
+  const of = fault.format ?? format
+  const { text, bytes } = fault
+  const kept =
+    bytes === undefined
+      ? { record: text, format: of }
+      : { record: { text, base64: Buffer.from(bytes).toString('base64') }, format: { kind: 'bytes', of } as const }
+  return { index, place: `${place} of ${page}`, tagged: false, page: extra, issues, record: JSON.stringify(kept.record), format: kept.format }
 }
 
 export function isFrozen(where: string, own: OwnAsset, issues: readonly ColumnIssue[]): DataError {

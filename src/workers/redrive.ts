@@ -1,10 +1,11 @@
 import { takeForRedriving, takenRecords } from '../catalog/quarantine.ts'
-import type { TakenRecord } from '../catalog/quarantine.ts'
+import type { KeptFormat, TakenRecord } from '../catalog/quarantine.ts'
 import type { ClaimedStep } from '../catalog/claims.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import type { TableAssetSpec } from '../definitions/manifest.ts'
-import type { Page } from '../definitions/page.ts'
+import type { Page, RawPage } from '../definitions/page.ts'
 import type { WorkerContext } from './context.ts'
+import { pageOfLine } from './line-page.ts'
 import { untag } from './tagged-json.ts'
 
 const pageRecords = 500
@@ -53,9 +54,14 @@ function pageOf(group: readonly TakenRecord[]): Page {
   const [first] = group
   const extra = first?.page === null || first === undefined ? {} : { extra: first.page }
   if (first !== undefined && first.format !== null) {
-    const lineBreak = first.format.kind === 'csv' && first.format.lineBreak === 'cr' ? '\r' : '\n'
-    return { body: `${String(JSON.parse(first.record))}${lineBreak}`, format: first.format, ...extra }
+    return { ...lineOf(first.record, first.format), ...extra }
   }
   if (first?.tagged === true) return { records: group.map(({ record }) => untag(JSON.parse(record))), ...extra }
   return { body: `[${group.map(({ record }) => record).join(',')}]`, format: { kind: 'json' }, ...extra }
+}
+
+function lineOf(record: string, format: KeptFormat): RawPage {
+  const kept = JSON.parse(record) as unknown
+  if (format.kind !== 'bytes') return pageOfLine(String(kept), format)
+  return pageOfLine(Buffer.from((kept as { readonly base64: string }).base64, 'base64'), format.of)
 }

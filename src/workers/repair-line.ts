@@ -3,6 +3,7 @@ import type { LineContext } from '../definitions/table.ts'
 import type { RecordFault } from '../sources/formats/record-fault.ts'
 import { parsePage } from '../sources/parse-page.ts'
 import type { PageFrame } from './batch-file.ts'
+import { pageOfLine } from './line-page.ts'
 
 type RepairLine = (line: string, context: LineContext) => unknown
 
@@ -14,7 +15,8 @@ export function repairedRecords(repairLine: RepairLine, fault: RecordFault, { fo
   // Of what is too large to be held only the beginning is there.
   if ((fault.format ?? format).kind === 'oversized') return undefined
   const columns = format.kind === 'csv' ? { columns: format.columns } : {}
-  const mended = repairLine(fault.text, { problem: fault.error.message, page: extra, ...columns })
+  const bytes = fault.bytes === undefined ? {} : { bytes: fault.bytes }
+  const mended = repairLine(fault.text, { problem: fault.error.message, page: extra, ...columns, ...bytes })
   if (typeof mended !== 'string') return undefined
   return recordsOf(mended, format)
 }
@@ -22,7 +24,6 @@ export function repairedRecords(repairLine: RepairLine, fault: RecordFault, { fo
 function recordsOf(line: string, format: PageFormat): readonly unknown[] | undefined {
   if (format.kind === 'parquet') return undefined
   let whole = true
-  const lineBreak = format.kind === 'csv' && format.lineBreak === 'cr' ? '\r' : '\n'
-  const { records } = parsePage({ body: Buffer.from(`${line}${lineBreak}`), format }, { keepFault: () => void (whole = false) })
+  const { records } = parsePage(pageOfLine(line, format), { keepFault: () => void (whole = false) })
   return whole ? records : undefined
 }

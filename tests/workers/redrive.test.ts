@@ -174,4 +174,44 @@ describeBackends('redriving', (backend) => {
       { state: 'kept', record: '"2,b"', part: '(line)' },
     ])
   })
+
+  test.for([
+    ['JSON lines', 'jsonl', (rows: readonly string[]) => `${rows.join('\n')}\n`, '{"id":2,"name":"J\xf6rg"}', '{"id":4,"name":nobody}'],
+    ['CSV', 'csv', (rows: readonly string[]) => `${rows.join('\n')}\n`, '2,"J\xf6rg"', '4,nobody,4'],
+    ['an element of JSON', 'json', (rows: readonly string[]) => `{"rows":[${rows.join(',')}]}`, '{"id":2,"name":"J\xf6rg"}', '{"id":4,"name":nobody}'],
+  ] as const)(
+    'takes %s that was no UTF-8, or no record, to the byte as it came, once its bytes are read as what they are',
+    async ([, kind, join, latin1, broken]) => {
+      const key = `again/bytes_${kind}`
+      const others = kind === 'csv' ? ['1,"a"', '3,"b"'] : ['{"id":1,"name":"a"}', '{"id":3,"name":"b"}']
+      const format = kind === 'csv' ? ({ kind, columns: ['id', 'name'] } as const) : kind === 'json' ? ({ kind, path: ['rows'] } as const) : ({ kind } as const)
+      const body = Buffer.from(join([others[0] ?? '', latin1, others[1] ?? '', broken]), 'latin1')
+      let mended = false
+      const repair = (line: string, bytes: Uint8Array | undefined): string =>
+        bytes === undefined ? line.replace(/nobody.*/, kind === 'csv' ? '"nobody"' : '"nobody"}') : new TextDecoder('latin1').decode(bytes)
+      await engine.define([
+        table<typeof Row, { id: unknown; name: string }>({
+          key,
+          columns: Row,
+          quarantine: true,
+          extract: () => [{ body, format, firstLine: 1 }],
+          transform: ({ id, name }) => ({ id: Number(id), name }),
+          repairLine: (line, { bytes }) => (mended ? repair(line, bytes) : null),
+        }),
+      ])
+      expect((await engine.succeed(key)).step.result).toMatchObject({ rows: 2, quarantined: 2 })
+      const kept = await engine.query<{ record: string; message: string }>(
+        `SELECT record, issues->0->>'message' AS message FROM millrace.quarantine WHERE asset = $1 ORDER BY record_index`,
+        [key],
+      )
+      const base64 = Buffer.from(latin1, 'latin1').toString('base64')
+      expect(kept.map(({ record }) => JSON.parse(record) as unknown)).toEqual([{ text: latin1.replace('\xf6', '\uFFFD'), base64 }, broken])
+      expect(kept[0]?.message).toMatch(/^(Line 2|Record 1 \(line 1\)) of page 1 of batch 0 of again\/bytes_\w+ is not UTF-8: wrong at byte \d+ of it$/)
+      // By the code that kept them they are kept once more, as they were.
+      expect((await engine.succeed(key, { redrive: true })).step.result).toMatchObject({ rows: 0, quarantined: 2 })
+      mended = true
+      expect((await engine.succeed(key, { redrive: true })).step.result).toMatchObject({ records: 2, rows: 2 })
+      expect(await rowsOf(`again.bytes_${kind}`)).toEqual(['a', 'Jörg', 'b', 'nobody'].map((name, index) => ({ id: index + 1, name })))
+    },
+  )
 })

@@ -1,11 +1,12 @@
 import { CsvError, parse } from 'csv-parse/sync'
 import type { CsvDialect } from '../../definitions/page.ts'
 import { DataError } from '../../errors.ts'
-import { textOf } from './json.ts'
-import { parseAround, rowStarts } from './csv-around.ts'
+import { NotUtf8Error, parseAround, rowStarts } from './csv-around.ts'
+import type { FileRow } from './csv-around.ts'
 import { parserOptions } from './csv-options.ts'
-import type { KeepFault } from './record-fault.ts'
+import type { KeepFault, RecordFault } from './record-fault.ts'
 import { oversizedFault, recordTooLarge } from './record-too-large.ts'
+import { binaryOf, bytesOfBinary, notUtf8, textOf, textOfBinary, utf8Of } from './utf8.ts'
 
 export interface CsvFormat extends CsvDialect {
   readonly columns: readonly string[]
@@ -23,33 +24,68 @@ export interface CsvRecords {
 /**
  * The records of CSV rows (RFC 4180 but for what the dialect says, without the header line) as objects by column. Blank lines are passed over.
  * `keepFault` takes the rows that are no records; without it the first one is thrown.
- * @throws DataError `CSV_FIELD_COUNT`, `CSV_QUOTE` and `RECORD_TOO_LARGE`, naming the line.
+ * @throws DataError `CSV_FIELD_COUNT`, `CSV_QUOTE` and `RECORD_TOO_LARGE`; SourceError `PAGE_NOT_UTF8`. Each names the line.
  */
 export function parseCsv(body: Uint8Array, format: CsvFormat, firstLine: number, page: string, maxRecordBytes: number, keepFault?: KeepFault): CsvRecords {
-  const text = textOf(body, page)
-  const options = { ...parserOptions(format, text), ...(body.length > maxRecordBytes ? { max_record_size: maxRecordBytes } : {}) }
+  const text = keepFault === undefined ? textOf(body, page, firstLine) : utf8Of(body)
+  const options = {
+    ...parserOptions(format, text ?? Buffer.from(body).toString()),
+    ...(body.length > maxRecordBytes ? { max_record_size: maxRecordBytes } : {}),
+  }
   const parseRows = (rows: string) => parse<CsvRecord>(rows, options)
+  const place: Place = { columns: format.columns, firstLine, page, maxRecordBytes }
+  const around = (rows: string, decode: (row: string) => string): CsvRecords =>
+    parseAround(rows, { format, parseRows, decode, keep: (error, row) => keepFault?.(rowFault(error, row, decode, place)) })
+  // Of a page that is no UTF-8 each row is decoded by itself.
+  if (text === undefined) return around(binaryOf(body), decodeRow)
   try {
     const records = parseRows(text)
     let starts: readonly number[] | undefined
     return { records, lineOf: (index) => (starts ??= rowStarts(text, format, records.length, parseRows))[index] ?? 0 }
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause
-    const explain = (fault: CsvError, line: number): DataError => faultOf(fault, format.columns, firstLine + line, page, maxRecordBytes)
-    if (keepFault === undefined) throw explain(cause, 0)
-    return parseAround(text, format, parseRows, (fault, row) => {
-      if (!(fault instanceof CsvError)) throw fault
-      const error = explain(fault, row.line)
-      keepFault(
-        error.code === 'RECORD_TOO_LARGE' ? oversizedFault({ ...row, error }, maxRecordBytes, `line ${String(firstLine + row.line)}`) : { ...row, error },
-      )
-    })
+    if (keepFault === undefined) throw faultOf(cause, 0, place)
+    return around(text, (row) => row)
   }
 }
 
-function faultOf(cause: CsvError, columns: readonly string[], firstLine: number, page: string, maxRecordBytes: number): DataError {
+/** What messages about a page say. */
+interface Place {
+  readonly columns: readonly string[]
+  readonly firstLine: number
+  readonly page: string
+  readonly maxRecordBytes: number
+}
+
+/** Why a row is no record, and the row. Throws what is no fault of a row. */
+function rowFault(error: unknown, row: FileRow, decode: (row: string) => string, place: Place): RecordFault {
+  const line = `line ${String(place.firstLine + row.line)}`
+  let fault: RecordFault
+  if (error instanceof NotUtf8Error) {
+    const bytes = bytesOfBinary(row.text)
+    const tooLarge = bytes.length > place.maxRecordBytes
+    const said = tooLarge
+      ? recordTooLarge(`the record of ${line} of ${place.page}`, bytes.length, place.maxRecordBytes)
+      : notUtf8(`L${line.slice(1)} of ${place.page}`, bytes)
+    fault = { line: row.line, text: bytes.toString(), bytes, error: said }
+  } else if (error instanceof CsvError) {
+    fault = { line: row.line, text: decode(row.text), error: faultOf(error, row.line, place) }
+  } else {
+    throw error
+  }
+  return fault.error.code === 'RECORD_TOO_LARGE' ? oversizedFault(fault, place.maxRecordBytes, line) : fault
+}
+
+function decodeRow(row: string): string {
+  const text = textOfBinary(row)
+  if (text === undefined) throw new NotUtf8Error()
+  return text
+}
+
+/** @param row the line that the parsed rows begin on, from 0 */
+function faultOf(cause: CsvError, row: number, { columns, firstLine, page, maxRecordBytes }: Place): DataError {
   const number = (name: string): number => (typeof cause[name] === 'number' ? cause[name] : 0)
-  const line = String(firstLine + Math.max(0, number('lines') - 1))
+  const line = String(firstLine + row + Math.max(0, number('lines') - 1))
   if (cause.code === 'CSV_MAX_RECORD_SIZE') return recordTooLarge(`record ${String(number('records'))} of ${page} (line ${line})`, undefined, maxRecordBytes)
   if (cause.code === 'CSV_RECORD_INCONSISTENT_COLUMNS' || cause.code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH') {
     const found = Array.isArray(cause['record']) ? cause['record'].length : number('index')

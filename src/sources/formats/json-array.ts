@@ -37,8 +37,12 @@ export function bytesAt(body: Uint8Array, path: readonly string[]): Uint8Array |
 
 /** Where the array at `path` begins, without parsing the document; undefined where there is none, or the bytes are not JSON. */
 export function arrayAt(body: Uint8Array, path: readonly string[]): number | undefined {
-  const at = findValue(body, path)
-  return at !== undefined && body[at] === 0x5b ? at : undefined
+  try {
+    const at = findValue(body, path)
+    return at !== undefined && body[at] === 0x5b ? at : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether what stands around an array is a JSON document that has this array, and no other, at `path`. Asked once its elements were read. */
@@ -55,7 +59,8 @@ export function surrounds(body: Uint8Array, path: readonly string[], start: numb
   }
 }
 
-function findValue(body: Uint8Array, path: readonly string[]): number | undefined {
+/** The position of the value at `path`. Throws where a name on the way is no JSON. */
+export function findValue(body: Uint8Array, path: readonly string[]): number | undefined {
   let at: number | undefined = skipSpace(body, body[0] === 0xef ? 3 : 0)
   for (const name of path) {
     if (at === undefined) return undefined

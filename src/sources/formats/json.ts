@@ -1,38 +1,44 @@
-import { isAscii, isUtf8 } from 'node:buffer'
 import { DataError, SourceError } from '../../errors.ts'
+import { parseJsonAround } from './json-around.ts'
+import type { JsonRecords } from './json-around.ts'
 import { findJsonFault } from './json-fault.ts'
 import type { KeepFault } from './record-fault.ts'
 import { oversizedFault, recordTooLarge } from './record-too-large.ts'
+import { linesIn, textOf } from './utf8.ts'
 
-/**
- * The text of bytes in UTF-8, without a byte order mark. ASCII, which most pages are, is taken over without decoding (six times as fast).
- * @throws SourceError `PAGE_NOT_UTF8`
- */
-export function textOf(body: Uint8Array, page: string): string {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  if (isAscii(bytes)) return bytes.toString('latin1')
-  if (!isUtf8(bytes)) {
-    throw new SourceError(`${page} is not UTF-8: ${firstBadByte(bytes)}`, {
-      code: 'PAGE_NOT_UTF8',
-      hint: 'Give the `encoding` of a file that has another; else have the source answer in UTF-8, or decode its bytes in extract and yield text.',
-    })
-  }
-  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.toString('utf8', 3) : bytes.toString('utf8')
+/** How the records lie in a document, and what becomes of those that are none. */
+export interface JsonOptions {
+  readonly path: readonly string[]
+  /** How messages name it. */
+  readonly page: string
+  readonly maxRecordBytes: number
+  /** Of the file, where the page is a part of one. */
+  readonly firstLine?: number | undefined
+  /** Takes the elements that are no JSON, no UTF-8 or too large. Without it the first one is thrown. */
+  readonly keepFault?: KeepFault | undefined
 }
 
 /**
- * The records of a JSON document: the array at `path`, or the document itself. `keepFault` takes those that are too large; without it the first is thrown.
- * @throws SourceError `PAGE_TRUNCATED` and `PAGE_NOT_JSON`, which may pass when the page is fetched again; DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY` and `RECORD_TOO_LARGE`.
+ * The records of a JSON document: the array at `path`, or the document itself.
+ * @throws SourceError `PAGE_TRUNCATED`, `PAGE_NOT_JSON` and `PAGE_NOT_UTF8`, which may pass when the page is fetched again; DataError `PAGE_PATH_NOT_FOUND`, `PAGE_NOT_AN_ARRAY` and `RECORD_TOO_LARGE`.
  */
-export function parseJson(body: Uint8Array, path: readonly string[], page: string, maxRecordBytes: number, keepFault?: KeepFault): readonly unknown[] {
-  const document = parseDocument(body, page)
+export function parseJson(body: Uint8Array, options: JsonOptions): JsonRecords {
+  const { path, page, maxRecordBytes, keepFault, firstLine } = options
+  let document: unknown
+  try {
+    document = parseDocument(body, page, firstLine)
+  } catch (error) {
+    const around = keepFault === undefined ? undefined : parseJsonAround(body, { path, page, maxRecordBytes, firstLine, keepFault })
+    if (around === undefined) throw error
+    return around
+  }
   const records = recordsAt(document, path, page)
-  return body.length > maxRecordBytes ? withoutLarge(records, page, maxRecordBytes, keepFault) : records
+  return body.length > maxRecordBytes ? withoutLarge(records, page, maxRecordBytes, keepFault) : { records, numberOf: (index) => index }
 }
 
 /** @throws SourceError as `parseJson` does */
-export function parseDocument(body: Uint8Array, page: string): unknown {
-  const text = textOf(body, page)
+export function parseDocument(body: Uint8Array, page: string, firstLine?: number): unknown {
+  const text = textOf(body, page, firstLine)
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -45,7 +51,8 @@ export function parseDocument(body: Uint8Array, page: string): unknown {
       })
     }
     const position = (fault?.position ?? 0) + (body[0] === 0xef ? 3 : 0)
-    throw new SourceError(`${page} is not JSON: wrong at byte ${String(position)}, near ${near(body, position)}`, {
+    const line = firstLine === undefined ? '' : `, in line ${String(firstLine + linesIn(body.subarray(0, position)))}`
+    throw new SourceError(`${page} is not JSON: wrong at byte ${String(position)}${line}, near ${near(body, position)}`, {
       code: 'PAGE_NOT_JSON',
       hint: 'See what the source sends there; an error page in HTML is common.',
       cause,
@@ -73,17 +80,21 @@ function recordsAt(document: unknown, path: readonly string[], page: string): re
   })
 }
 
-function withoutLarge(records: readonly unknown[], page: string, maxRecordBytes: number, keepFault: KeepFault | undefined): readonly unknown[] {
-  return records.filter((record, index) => {
+function withoutLarge(records: readonly unknown[], page: string, maxRecordBytes: number, keepFault: KeepFault | undefined): JsonRecords {
+  const numbers: number[] = []
+  for (const [number, record] of records.entries()) {
     const text = JSON.stringify(record)
     const bytes = Buffer.byteLength(text)
-    if (bytes <= maxRecordBytes) return true
-    const place = `record ${String(index)}`
+    if (bytes <= maxRecordBytes) {
+      numbers.push(number)
+      continue
+    }
+    const place = `record ${String(number)}`
     const error = recordTooLarge(`${place} of ${page}`, bytes, maxRecordBytes)
     if (keepFault === undefined) throw error
     keepFault({ ...oversizedFault({ line: 0, error, text }, maxRecordBytes, `${place} of ${page}`), place })
-    return false
-  })
+  }
+  return { records: numbers.map((number) => records[number]), numberOf: (index) => numbers[index] ?? index }
 }
 
 /** What a value is, without its contents beyond the names of its fields. */
@@ -97,18 +108,4 @@ function describe(value: unknown): string {
 
 function near(body: Uint8Array, position: number): string {
   return JSON.stringify(Buffer.from(body.subarray(Math.max(0, position - 10), position + 20)).toString('utf8'))
-}
-
-function firstBadByte(bytes: Buffer): string {
-  // Decoding puts U+FFFD for what is wrong; one that stands in the bytes themselves is not.
-  const text = bytes.toString('utf8')
-  let position = 0
-  let from = 0
-  for (let at = text.indexOf('\uFFFD'); at >= 0; at = text.indexOf('\uFFFD', from)) {
-    position += Buffer.byteLength(text.slice(from, at))
-    if (bytes.toString('hex', position, position + 3) !== 'efbfbd') break
-    position += 3
-    from = at + 1
-  }
-  return `wrong at byte ${String(position)}`
 }

@@ -1,8 +1,8 @@
 import { DataError, SourceError } from '../../errors.ts'
-import { textOf } from './json.ts'
 import { findJsonFault } from './json-fault.ts'
-import type { KeepFault } from './record-fault.ts'
+import type { KeepFault, RecordFault } from './record-fault.ts'
 import { oversizedFault, recordTooLarge } from './record-too-large.ts'
+import { binaryOf, bytesOfBinary, notUtf8, textOf, textOfBinary, utf8Of } from './utf8.ts'
 
 export interface JsonlRecords {
   readonly records: readonly unknown[]
@@ -11,18 +11,37 @@ export interface JsonlRecords {
 }
 
 /**
- * The records of JSON lines; blank lines are passed over. `keepFault` takes the lines that are not JSON, or too large; without it the first one is thrown.
- * @throws DataError `RECORD_NOT_JSON` and `RECORD_TOO_LARGE`; SourceError `PAGE_TRUNCATED` where the last line ends in the middle. Each names the line.
+ * The records of JSON lines; blank lines are passed over. `keepFault` takes the lines that are not JSON, not UTF-8 or too large; without it the first one is thrown.
+ * @throws DataError `RECORD_NOT_JSON` and `RECORD_TOO_LARGE`; SourceError `PAGE_NOT_UTF8`, and `PAGE_TRUNCATED` where the last line ends in the middle. Each names the line.
  */
 export function parseJsonl(body: Uint8Array, firstLine: number, page: string, maxRecordBytes: number, keepFault?: KeepFault): JsonlRecords {
-  const lines = textOf(body, page).split('\n')
+  const whole = keepFault === undefined ? textOf(body, page, firstLine) : utf8Of(body)
+  // Of a page that is no UTF-8 each line is decoded by itself.
+  const lines = (whole ?? binaryOf(body)).split('\n')
   const records: unknown[] = []
   const numbers: number[] = []
-  for (const [number, line] of lines.entries()) {
+  const keep = (fault: RecordFault): void => {
+    if (keepFault === undefined) throw fault.error
+    keepFault(fault)
+  }
+  const keepLarge = (fault: Omit<RecordFault, 'error'>, bytes: number): void => {
+    const place = `line ${String(firstLine + fault.line)}`
+    const error = recordTooLarge(`record ${String(records.length)} of ${page} (${place})`, bytes, maxRecordBytes)
+    keep(oversizedFault({ ...fault, error }, maxRecordBytes, place))
+  }
+  for (const [number, raw] of lines.entries()) {
+    const line = whole === undefined ? textOfBinary(raw) : raw
+    const last = number === lines.length - 1
+    if (line === undefined) {
+      const bytes = bytesOfBinary(raw.replace(/\r$/, ''))
+      if (last && findJsonFault(bytes)?.truncated === true) throw cutOff(firstLine + number, page)
+      const fault = { line: number, text: bytes.toString('utf8'), bytes }
+      if (bytes.length > maxRecordBytes) keepLarge(fault, bytes.length)
+      else keep({ ...fault, error: notUtf8(`Line ${String(firstLine + number)} of ${page}`, bytes) })
+      continue
+    }
     if (line.length > maxRecordBytes / 3 && Buffer.byteLength(line) > maxRecordBytes) {
-      const error = recordTooLarge(`record ${String(records.length)} of ${page} (line ${String(firstLine + number)})`, Buffer.byteLength(line), maxRecordBytes)
-      if (keepFault === undefined) throw error
-      keepFault(oversizedFault({ line: number, error, text: line }, maxRecordBytes, `line ${String(firstLine + number)}`))
+      keepLarge({ line: number, text: line }, Buffer.byteLength(line))
       continue
     }
     try {
@@ -30,25 +49,25 @@ export function parseJsonl(body: Uint8Array, firstLine: number, page: string, ma
       numbers.push(number)
     } catch (cause) {
       if (line.trim() === '') continue
-      const fault = faultOf(line, firstLine + number, number === lines.length - 1, page, cause)
+      const fault = findJsonFault(Buffer.from(line))
       // What was cut off comes whole when it is fetched again.
-      if (keepFault === undefined || fault instanceof SourceError) throw fault
-      keepFault({ line: number, error: fault, text: line.replace(/\r$/, '') })
+      if (last && fault?.truncated === true) throw cutOff(firstLine + number, page, cause)
+      keep({ line: number, error: notJson(firstLine + number, page, fault?.position ?? 0, cause), text: line.replace(/\r$/, '') })
     }
   }
   return { records, lineOf: (index) => numbers[index] ?? lines.length - 1 }
 }
 
-function faultOf(line: string, number: number, last: boolean, page: string, cause: unknown): DataError | SourceError {
-  const fault = findJsonFault(Buffer.from(line))
-  if (last && fault?.truncated === true) {
-    return new SourceError(`${page} is cut off: its last line, ${String(number)}, ends in the middle of a record`, {
-      code: 'PAGE_TRUNCATED',
-      hint: 'The source sent less than it should; fetching it again may help.',
-      cause,
-    })
-  }
-  return new DataError(`Line ${String(number)} of ${page} is not JSON: wrong at byte ${String(fault?.position ?? 0)} of the line`, {
+function cutOff(line: number, page: string, cause?: unknown): SourceError {
+  return new SourceError(`${page} is cut off: its last line, ${String(line)}, ends in the middle of a record`, {
+    code: 'PAGE_TRUNCATED',
+    hint: 'The source sent less than it should; fetching it again may help.',
+    cause,
+  })
+}
+
+function notJson(line: number, page: string, position: number, cause?: unknown): DataError {
+  return new DataError(`Line ${String(line)} of ${page} is not JSON: wrong at byte ${String(position)} of the line`, {
     code: 'RECORD_NOT_JSON',
     hint: 'Mend the line at the source.',
     cause,

@@ -8,6 +8,8 @@ export interface RecordFault {
   readonly error: DataError
   /** As it came, without its line break; of one that is too large, its beginning. */
   readonly text: string
+  /** As it came, where that is no UTF-8: `text` has U+FFFD in place of what is none. */
+  readonly bytes?: Uint8Array
   /** How to read `text` again, where not as its page. */
   readonly format?: PageFormat
   /** Where it is, for messages, where lines do not say it: `record 3`. */

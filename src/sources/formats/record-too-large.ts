@@ -25,9 +25,9 @@ function beginningOf(bytes: Uint8Array): string {
 
 /** A record that is too large to be kept whole: its beginning is, under a format that says so when it is read again. */
 export function oversizedFault(fault: RecordFault, limit: number, at: string): RecordFault {
-  const bytes = Buffer.byteLength(fault.text)
-  const format: OversizedFormat = { kind: 'oversized', bytes, limit, at }
-  return { ...fault, text: beginningOf(Buffer.from(fault.text.slice(0, keptBytes))), format }
+  const { bytes, ...rest } = fault
+  const format: OversizedFormat = { kind: 'oversized', bytes: bytes?.length ?? Buffer.byteLength(fault.text), limit, at }
+  return { ...rest, text: beginningOf(Buffer.from(fault.text.slice(0, keptBytes))), format }
 }
 
 /** What an oversized page is: the fault of its one record. */

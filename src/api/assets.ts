@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { nameOf } from '../catalog/destinations.ts'
 import { readCheckResults, readMaterializations, readOpenSteps } from '../catalog/read/assets.ts'
 import { ColumnStatistics } from '../definitions/column-statistics.ts'
 import type { AssetSpec } from '../definitions/manifest.ts'
@@ -13,6 +14,7 @@ export const Asset = z
     location: z.string(),
     kind: z.enum(['table', 'sql']),
     group: z.string().nullable(),
+    destination: z.string().meta({ description: 'The name of the database that its table is in.' }),
     description: z.string().nullable(),
     tags: z.record(z.string(), z.string()),
     deps: z.array(z.string()),
@@ -66,6 +68,7 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
         location: name,
         kind: spec.kind,
         group: spec.group ?? null,
+        destination: nameOf(spec.destination),
         description: spec.description ?? null,
         tags: spec.tags,
         deps: spec.deps,

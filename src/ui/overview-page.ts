@@ -94,6 +94,9 @@ function materializePath(location: string, assets: string): string {
   return `/materialize?${new URLSearchParams({ location, assets }).toString()}`
 }
 
+/** The destination that most assets have, which is not worth a word. */
+const ownDatabase = 'default'
+
 function assetRow(asset: Asset, now: number): Html {
   const last = asset.lastMaterialization
   return html`<tr>
@@ -103,7 +106,11 @@ function assetRow(asset: Asset, now: number): Html {
         ${assetDetails(asset)}
       </details>
     </th>
-    <td data-label="Kind">${asset.kind}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}</td>
+    <td data-label="Kind">
+      ${asset.kind}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}${
+        asset.destination === ownDatabase ? null : html` <span class="quiet">in ${asset.destination}</span>`
+      }
+    </td>
     <td data-label="Last materialized">
       ${
         last === null ? 'never' : last.runId === null ? moment(last.at) : html`<a href="/runs/${last.runId}">${moment(last.at)}</a>`

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
-import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, seedWorker } from '../board/seed.ts'
+import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, seedWorker, shopElsewhere } from '../board/seed.ts'
 import { getJson, startBoard, startQueues } from '../board/start.ts'
 
 const post = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
@@ -218,6 +218,7 @@ describe('assets', () => {
       location: 'shop',
       kind: 'table',
       group: 'retail',
+      destination: 'default',
       deps: [],
       columns: [
         { name: 'product', type: 'text', nullable: false, description: 'Its name' },
@@ -238,6 +239,13 @@ describe('assets', () => {
       running: null,
     })
     expect(((await getJson(`${api}/assets?location=shop&group=retail`)).body as { assets: unknown[] }).assets).toHaveLength(1)
+  })
+
+  test('tell the destination that their tables are in', async ({ database }) => {
+    const { api } = await start(database)
+    await seedLocation(database.pool, 'abroad', shopElsewhere('abroad', 'finance'))
+    const { body } = await getJson(`${api}/assets?location=abroad`)
+    expect((body as { assets: { destination: string }[] }).assets.map(({ destination }) => destination)).toEqual(['finance', 'finance'])
   })
 
   test('follow a new manifest at once', async ({ database }) => {

@@ -1,5 +1,5 @@
 import { createDatabase, describe, expect, test } from '../support/test.ts'
-import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, shopManifest } from './seed.ts'
+import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, shopElsewhere, shopManifest } from './seed.ts'
 import { startBoard, startQueues } from './start.ts'
 
 const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
@@ -49,6 +49,16 @@ describe('the overview', () => {
     const next = /<td data-label="Next"><time datetime="([^"]+)"/.exec(page)?.[1] ?? ''
     expect(Date.parse(next)).toBeGreaterThan(Date.now())
     expect(Date.parse(next) % 3_600_000).toBe(0)
+  })
+
+  test('says which destination the table of an asset is in, unless it is the own database', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'home')
+    await seedLocation(pool, 'abroad', shopElsewhere('abroad', 'finance'))
+    const page = await text(board.url)
+    expect(page).toContain('<span class="quiet">in finance</span>')
+    expect(page).not.toContain('in default')
   })
 
   test('escapes whatever names and messages say', async ({ database }) => {

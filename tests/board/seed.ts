@@ -6,6 +6,7 @@ import { defineLocation } from '../../src/definitions/location.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
 import type { Manifest } from '../../src/definitions/manifest.ts'
 import { notEmpty } from '../../src/definitions/check.ts'
+import { fromEnv } from '../../src/definitions/destination.ts'
 import { schedule } from '../../src/definitions/schedule.ts'
 import { sqlAsset } from '../../src/definitions/sql-asset.ts'
 import { table } from '../../src/definitions/table.ts'
@@ -40,6 +41,13 @@ export function shopManifest(name: string, description = 'What was sold'): Manif
       schedules: [schedule({ name: `${name}_hourly`, cron: '0 * * * *', timeZone: 'Europe/Paris', assets: '*' })],
     }),
   )
+}
+
+/** The same shop, with its tables in another destination. */
+export function shopElsewhere(name: string, destination: string): Manifest {
+  const manifest = shopManifest(name)
+  const spec = { name: destination, url: fromEnv('OTHER_DATABASE_URL') }
+  return { ...manifest, assets: manifest.assets.map((asset) => ({ ...asset, destination: spec })) }
 }
 
 export async function seedLocation(pool: pg.Pool, name: string, manifest = shopManifest(name), notice?: string): Promise<void> {

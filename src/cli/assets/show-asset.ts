@@ -33,7 +33,7 @@ export function describeAsset({ location, spec, last, checks }: AssetView, downs
     ['Kind', spec.kind === 'table' ? `table asset, ${spec.table.disposition}` : `SQL asset, ${spec.store.kind}`],
     ['Location', location],
     ...(spec.group === undefined ? [] : [['Group', spec.group] satisfies [string, string]]),
-    ['Table', tableOf(spec)],
+    ['Table', `${tableOf(spec)}${spec.destination === undefined ? '' : `, in ${spec.destination.name}`}`],
     ['Upstream', spec.deps.join(', ') || 'none'],
     ['Downstream', downstream.join(', ') || 'none'],
     [

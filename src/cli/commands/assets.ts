@@ -1,4 +1,5 @@
 import { Command } from '@commander-js/extra-typings'
+import { nameOf } from '../../catalog/destinations.ts'
 import { readCheckResults, readMaterializations } from '../../catalog/read/assets.ts'
 import type { CheckResultRead, MaterializationRead } from '../../catalog/read/assets.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
@@ -96,6 +97,7 @@ function summaryOf(asset: AssetView) {
     kind: spec.kind,
     group: spec.group ?? null,
     table: tableOf(spec),
+    destination: nameOf(spec.destination),
     materializedAt: last?.materializedAt ?? null,
     runId: last?.runId ?? null,
     rows: rowsOf(last),

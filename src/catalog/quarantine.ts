@@ -98,7 +98,7 @@ export async function countQuarantined(database: Database, stepId: string, gener
 
 /** Marks kept records as discarded, or discarded ones as kept again. Answers how many. */
 export async function moveQuarantine(database: Database, filter: QuarantineFilter, to: QuarantineFilter['state']): Promise<number> {
-  const { rowCount } = await database.query(`UPDATE millrace.quarantine q SET state = $5 WHERE ${quarantineMatches} AND ${nobodyHas}`, [
+  const { rowCount } = await database.query(`UPDATE millrace.quarantine q SET state = $7 WHERE ${quarantineMatches} AND ${nobodyHas}`, [
     ...quarantineValues(filter),
     to,
   ])

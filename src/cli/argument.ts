@@ -8,6 +8,16 @@ export function wholeNumber(value: string): number {
   return Number(value)
 }
 
+const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
+
+/** Parses a span of time (`90m`, `12h`, `30d`, `2w`) into seconds. */
+export function span(value: string): number {
+  const [, number = '', unit = ''] = /^(\d{1,6})([smhdw])$/.exec(value) ?? []
+  const seconds = Number(number) * (unitSeconds[unit] ?? 0)
+  if (seconds === 0) throw new InvalidArgumentError('It is no span of time, such as 12h, 30d or 2w.')
+  return seconds
+}
+
 /** A moment as the terminal shows it: `2026-11-21 10:00:00 UTC`. */
 export function moment(iso: string): string {
   return `${iso.slice(0, 19).replace('T', ' ')} UTC`

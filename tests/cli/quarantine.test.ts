@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { countQuarantined, keepBadRecords } from '../../src/catalog/quarantine.ts'
 import type { BadRecord } from '../../src/catalog/quarantine.ts'
+import { confirm } from '../../src/cli/confirm.ts'
 import { describe, expect, spawnMillrace, test } from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
 import { insertLocation, insertRun } from './catalog-rows.ts'
@@ -92,9 +94,55 @@ export default defineLocation({ name: 'mended', assets: [rows] })
     expect(lines.map((line) => (JSON.parse(line) as { record: unknown }).record)).toEqual(['b', { id: 'x\0' }])
     expect((await call('list', 'shop/other')).stdout).toBe('There are no such records in quarantine.\n')
     expect((await call('list', '--run', 'ffff')).stderr).toContain('There is no run ffff.')
-    expect((await call('discard', 'shop/orders')).stdout).toBe('2 records of shop/orders discarded.\n')
+    expect(await call('discard', 'shop/orders')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('Discard 2 records of shop/orders?') })
+    expect((await call('discard', 'shop/orders', '--yes')).stdout).toBe('2 records of shop/orders discarded.\n')
     expect((await call('export', 'shop/orders')).stdout).toBe('')
     expect((await call('export', 'shop/orders', '--discarded')).stdout.trimEnd().split('\n')).toHaveLength(2)
     expect((await call('discard', 'shop/orders', '--undo', '--run', '3333')).stdout).toBe('2 records of shop/orders kept again.\n')
+  })
+
+  test('discards by age and by reason, of one asset or of all, and nothing that is not said', async ({ database }) => {
+    const call = async (...args: string[]) => {
+      const process = spawnMillrace(['quarantine', ...args], { DATABASE_URL: database.url })
+      const { code } = await process.exited
+      return { code, stdout: process.stdout(), stderr: process.stderr() }
+    }
+    const discarded = async () =>
+      (
+        await database.pool.query<{ i: string }>(
+          `SELECT record_index AS i FROM millrace.quarantine WHERE asset = 'shop/orders' AND state = 'discarded' ORDER BY id`,
+        )
+      ).rows.map(({ i }) => Number(i))
+    await database.pool.query(`UPDATE millrace.quarantine SET at = clock_timestamp() - interval '40 days' WHERE asset = 'shop/orders' AND record_index = 1`)
+    await database.pool.query(
+      `UPDATE millrace.quarantine SET issues = '[{"column":"id","message":"x","value":""},{"column":"(line)","message":"Line 3 is not UTF-8","value":"100% wrong"}]' WHERE asset = 'shop/orders' AND record_index = 7`,
+    )
+    expect(await call('discard', '--yes')).toMatchObject({ code: 2, stderr: expect.stringContaining('It is not said which records') })
+    expect(await call('discard', '--older-than', 'soon')).toMatchObject({ code: 2, stderr: expect.stringContaining('no span of time') })
+    expect((await call('discard', '--older-than', '41d', '--yes')).stdout).toBe('0 records discarded.\n')
+    expect((await call('discard', '--reason', '100% wrong', '--yes')).stdout).toBe('0 records discarded.\n')
+    expect((await call('list', '--older-than', '39d', '--json')).stdout).toContain('"b"')
+    expect((await call('discard', 'shop/orders', '--older-than', '39d', '--yes')).stdout).toBe('1 record of shop/orders discarded.\n')
+    expect(await discarded()).toEqual([1])
+    expect((await call('export', '--reason', '(LINE): line 3 is not utf')).stdout).toContain('"x\\u0000"')
+    expect((await call('discard', '--reason', 'not utf-8', '--yes')).stdout).toBe('1 record discarded.\n')
+    expect(await discarded()).toEqual([1, 7])
+    expect((await call('discard', '--undo', '--reason', 'UTF-8')).stdout).toBe('1 record kept again.\n')
+  })
+})
+
+describe('asking back', () => {
+  const answered = async (answer: string | undefined) => {
+    const input = Object.assign(new PassThrough(), { isTTY: true })
+    const output = new PassThrough()
+    const answering = confirm('Discard 2 records?', { input, output })
+    input.end(answer)
+    return { said: await answering, asked: String(output.read()) }
+  }
+
+  test('takes a yes for a yes, and all else for a no', async () => {
+    expect(await answered('y\n')).toEqual({ said: true, asked: 'Discard 2 records? [y/N] ' })
+    expect(await answered('YES\n')).toMatchObject({ said: true })
+    for (const no of ['\n', 'n\n', 'yesterday\n', undefined]) expect(await answered(no)).toMatchObject({ said: false })
   })
 })

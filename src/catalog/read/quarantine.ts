@@ -26,16 +26,32 @@ export interface QuarantineFilter {
   readonly location?: string | undefined
   readonly runId?: string | undefined
   readonly state: QuarantineRead['state']
+  /** Kept since before this moment, ISO. */
+  readonly before?: string | undefined
+  /** A part of what is wrong with it, `column: message`, in any case. */
+  readonly reason?: string | undefined
 }
 
-/** Conditions on `millrace.quarantine`, whose parameters are the first four. */
-export const quarantineMatches = `($1::text IS NULL OR asset = $1) AND ($2::text IS NULL OR location = $2) AND ($3::uuid IS NULL OR run_id = $3) AND state = $4`
-export const quarantineValues = ({ asset, location, runId, state }: QuarantineFilter): readonly (string | null)[] => [
+/** Conditions on `millrace.quarantine`, whose parameters are the first six. */
+export const quarantineMatches = `($1::text IS NULL OR asset = $1) AND ($2::text IS NULL OR location = $2) AND ($3::uuid IS NULL OR run_id = $3) AND state = $4
+  AND ($5::timestamptz IS NULL OR at < $5)
+  AND ($6::text IS NULL OR EXISTS (SELECT FROM jsonb_array_elements(issues) AS one
+    WHERE position(lower($6) IN lower(concat(one->>'column', ': ', one->>'message'))) > 0))`
+export const quarantineValues = ({ asset, location, runId, state, before, reason }: QuarantineFilter): readonly (string | null)[] => [
   asset ?? null,
   location ?? null,
   runId ?? null,
   state,
+  before ?? null,
+  reason ?? null,
 ]
+
+/** The moment so many seconds ago, by the database's clock. */
+export async function momentAgo(db: Queryable, seconds: number): Promise<string> {
+  const [row] = await readRows(db, z.object({ moment: time }), `SELECT clock_timestamp() - make_interval(secs => $1) AS moment`, [seconds])
+  if (row === undefined) throw new TypeError('a SELECT without a table has one row')
+  return row.moment
+}
 
 /** Records in quarantine after one of them, the oldest first. */
 export function readQuarantine(db: Queryable, filter: QuarantineFilter, after: string, limit: number): Promise<QuarantineRead[]> {
@@ -43,7 +59,7 @@ export function readQuarantine(db: Queryable, filter: QuarantineFilter, after: s
     db,
     QuarantineRow,
     `SELECT id::text AS id, at, location, asset, run_id AS "runId", state, place, issues, page, record
-     FROM millrace.quarantine WHERE ${quarantineMatches} AND id > $5::bigint ORDER BY quarantine.id LIMIT $6`,
+     FROM millrace.quarantine WHERE ${quarantineMatches} AND id > $7::bigint ORDER BY quarantine.id LIMIT $8`,
     [...quarantineValues(filter), after, limit],
   )
 }

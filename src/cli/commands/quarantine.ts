@@ -1,9 +1,11 @@
 import { Command } from '@commander-js/extra-typings'
 import { moveQuarantine } from '../../catalog/quarantine.ts'
-import { quarantineLine, readQuarantine, sizeOfQuarantine } from '../../catalog/read/quarantine.ts'
+import { momentAgo, quarantineLine, readQuarantine, sizeOfQuarantine } from '../../catalog/read/quarantine.ts'
 import type { QuarantineFilter, QuarantineRead } from '../../catalog/read/quarantine.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
-import { harmless, moment, parseConfig, wholeNumber } from '../argument.ts'
+import { ConfigError } from '../../errors.ts'
+import { harmless, moment, parseConfig, span, wholeNumber } from '../argument.ts'
+import { confirm } from '../confirm.ts'
 import { readEnvironment } from '../environment.ts'
 import { runOnce } from '../run-once.ts'
 import { findRun } from '../runs/find-run.ts'
@@ -16,7 +18,8 @@ Examples:
   millrace quarantine list retail/operational_data
   millrace quarantine export --run 3f2a > bad.jsonl
   millrace quarantine redrive retail/operational_data
-  millrace quarantine discard retail/operational_data --run 3f2a`
+  millrace quarantine discard retail/operational_data --run 3f2a
+  millrace quarantine discard --older-than 30d --reason 'not UTF-8'`
 
 const pageSize = 500
 
@@ -34,11 +37,24 @@ interface Which {
   readonly location?: string | undefined
   readonly run?: string | undefined
   readonly discarded?: true | undefined
+  /** In seconds. */
+  readonly olderThan?: number | undefined
+  readonly reason?: string | undefined
 }
 
-async function filterOf(client: Queryable, asset: string | undefined, { location, run, discarded }: Which): Promise<QuarantineFilter> {
-  return { asset, location, runId: run === undefined ? undefined : await findRun(client, run), state: discarded === true ? 'discarded' : 'kept' }
+async function filterOf(client: Queryable, asset: string | undefined, { location, run, discarded, olderThan, reason }: Which): Promise<QuarantineFilter> {
+  return {
+    asset,
+    location,
+    runId: run === undefined ? undefined : await findRun(client, run),
+    state: discarded === true ? 'discarded' : 'kept',
+    before: olderThan === undefined ? undefined : await momentAgo(client, olderThan),
+    reason,
+  }
 }
+
+const olderThanOption = ['--older-than <span>', 'only those kept for longer: 12h, 30d, 2w', span] as const
+const reasonOption = ['--reason <text>', 'only those of which this is a part of what is wrong'] as const
 
 function listCommand() {
   return new Command('list')
@@ -46,6 +62,8 @@ function listCommand() {
     .argument('[asset]', 'only those of this asset')
     .option('--location <name>', 'only those of this code location')
     .option('--run <id>', 'only those of this run')
+    .option(...olderThanOption)
+    .option(...reasonOption)
     .option('--discarded', 'those that were discarded instead')
     .option('--limit <records>', 'how many', wholeNumber, 50)
     .option('--json', 'print an array of objects')
@@ -81,6 +99,8 @@ function exportCommand() {
     .argument('[asset]', 'only those of this asset')
     .option('--location <name>', 'only those of this code location')
     .option('--run <id>', 'only those of this run')
+    .option(...olderThanOption)
+    .option(...reasonOption)
     .option('--discarded', 'those that were discarded instead')
     .action(async (asset, which) => {
       await withCatalog(readEnvironment().config, 'quarantine', async (client) => {
@@ -113,16 +133,36 @@ function redriveCommand() {
 
 function discardCommand() {
   return new Command('discard')
-    .description('Give up an asset’s records in quarantine. They stay readable, and --undo keeps them again.')
-    .argument('<asset>', 'its key')
+    .description('Give up records in quarantine: an asset’s, or those of an age or a reason. They stay readable, and --undo keeps them again.')
+    .argument('[asset]', 'its key; all assets’ where an age, a reason, a run or a location is given')
     .option('--location <name>', 'only those of this code location')
     .option('--run <id>', 'only those of this run')
+    .option(...olderThanOption)
+    .option(...reasonOption)
     .option('--undo', 'keep again what was discarded')
-    .action(async (asset, { undo, ...which }) => {
+    .option('-y, --yes', 'do not ask back')
+    .action(async (asset, { undo, yes, ...which }) => {
+      if (asset === undefined && Object.keys(which).length === 0) throw nothingNamed()
       await withCatalog(readEnvironment().config, 'quarantine', async (client) => {
         const filter = await filterOf(client, asset, { ...which, ...(undo === true ? { discarded: true as const } : {}) })
+        const of = asset === undefined ? '' : ` of ${asset}`
+        if (yes !== true && undo !== true) {
+          const found = await sizeOfQuarantine(client, filter)
+          if (found > 0 && !(await confirm(`Discard ${records(found)}${of}?`))) return process.stdout.write('Nothing was discarded.\n')
+        }
         const moved = await moveQuarantine(client, filter, undo === true ? 'kept' : 'discarded')
-        process.stdout.write(`${String(moved)} ${moved === 1 ? 'record' : 'records'} of ${asset} ${undo === true ? 'kept again' : 'discarded'}.\n`)
+        return process.stdout.write(`${records(moved)}${of} ${undo === true ? 'kept again' : 'discarded'}.\n`)
       })
     })
+}
+
+function records(number: number): string {
+  return `${String(number)} ${number === 1 ? 'record' : 'records'}`
+}
+
+function nothingNamed(): ConfigError {
+  return new ConfigError('It is not said which records are to be discarded.', {
+    code: 'NOTHING_NAMED',
+    hint: 'Name an asset, or say --older-than, --reason, --run or --location.',
+  })
 }

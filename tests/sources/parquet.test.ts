@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readdir, writeFile } from 'node:fs/promises'
+import { open, readdir, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { JsonObject } from '../../src/definitions/json.ts'
 import type { RawPage } from '../../src/definitions/page.ts'
 import { parseBlocks } from '../../src/sources/parse-blocks.ts'
 import { parquet } from '../../src/sources/parquet.ts'
@@ -87,6 +88,72 @@ describe('parquet', () => {
       { tags: [], place: { since: null, price: null } },
       { tags: null, place: null },
     ])
+  })
+
+  test.for([
+    ['by their converted types', (element: JsonObject) => element],
+    [
+      'by their logical types alone',
+      ({ converted_type: kind, ...element }: JsonObject) =>
+        kind === 'LIST' || kind === 'MAP' ? { ...element, logical_type: { type: kind } } : kind === undefined ? element : { ...element, converted_type: kind },
+    ],
+    [
+      'by the name that older writers give maps',
+      (element: JsonObject) => (element['converted_type'] === 'MAP' ? { ...element, converted_type: 'MAP_KEY_VALUE' } : element),
+    ],
+  ] as const)('knows lists of structs, and maps, %s', async ([, written]) => {
+    const date = { type: 'INT32', converted_type: 'DATE', repetition_type: 'OPTIONAL' } as const
+    const bytes = parquetFile({
+      schema: [
+        { name: 'root', num_children: 2 },
+        { name: 'spans', repetition_type: 'OPTIONAL', converted_type: 'LIST', num_children: 1 },
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        { name: 'element', repetition_type: 'OPTIONAL', num_children: 2 },
+        { name: 'begin', ...date },
+        { name: 'end', ...date },
+        { name: 'since', repetition_type: 'OPTIONAL', converted_type: 'MAP', num_children: 1 },
+        { name: 'key_value', repetition_type: 'REPEATED', num_children: 2 },
+        { name: 'key', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+        { name: 'value', ...date },
+      ],
+      columnData: [
+        { name: 'spans', data: [[{ begin: 0, end: null }, null], null] },
+        { name: 'since', data: [{ a: 1, b: null }, null] },
+      ],
+      statistics: false,
+    })
+    const path = join(await temporaryFolder(), 'nested.parquet')
+    await writeFile(path, bytes)
+    const pages = (await pagesOf({ path })).map((page): RawPage => {
+      if (page.format.kind !== 'parquet') throw new Error('it is no Parquet')
+      return { ...page, format: { ...page.format, schema: page.format.schema.map(written) } }
+    })
+    expect(await recordsOf(pages)).toEqual([
+      { spans: [{ begin: '1970-01-01', end: null }, null], since: { a: '1970-01-02', b: null } },
+      { spans: null, since: null },
+    ])
+  })
+
+  test('of no rows has no pages, and a footer of an unlikely size is not read', async () => {
+    const path = join(await temporaryFolder(), 'odd.parquet')
+    await writeFile(path, parquetFile({ columnData: [{ name: 'id', data: [], type: 'INT32' }] }))
+    expect(await pagesOf({ path })).toEqual([])
+    const end = Buffer.from('\0\0\0\0PAR1')
+    end.writeUInt32LE(65 * 2 ** 20)
+    await writeFile(path, end)
+    await truncate(path, 66 * 2 ** 20)
+    const handle = await open(path, 'r+')
+    await handle.write(end, 0, 8, 66 * 2 ** 20 - 8)
+    await handle.close()
+    expect(await failureOf(pagesOf({ path }))).toMatchObject({ code: 'PARQUET_DAMAGED', message: expect.stringContaining('has a footer of 68157440 bytes') })
+  })
+
+  test('columns that lie together are fetched together', async () => {
+    const asked: string[] = []
+    const url = await serve(() => ({ bytes: numbered() }), asked)
+    await pagesOf({ url })
+    // One for the end of the file, and one for each row group.
+    expect(asked.length).toBeLessThanOrEqual(4)
   })
 
   test('fetches by ranges only the columns asked for, a page for each row group, and goes on after any of them', async () => {

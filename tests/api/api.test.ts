@@ -32,8 +32,33 @@ describe('quarantine', () => {
       issues: [{ column: 'id' }],
       record: { id: 'x' },
     })
+    expect(response.headers.get('content-disposition')).toBe('attachment; filename="quarantine.jsonl"')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    const { id: last } = JSON.parse(lines[127] ?? '') as { id: string }
+    expect(await (await fetch(`${api}/quarantine?run=${runId}&after=${last}`)).text()).toBe(`${lines.slice(128).join('\n')}\n`)
     expect(await (await fetch(`${api}/quarantine?asset=kept%2Fothers`)).text()).toBe('')
+    expect(await (await fetch(`${api}/quarantine?asset=kept%2Frows&location=elsewhere`)).text()).toBe('')
+    expect((await (await fetch(`${api}/quarantine?location=kept&after=${last}`)).text()).trimEnd().split('\n')).toHaveLength(2)
     expect(await getJson(`${api}/quarantine?state=lost`)).toMatchObject({ status: 400, body: { code: 'REQUEST_INVALID', errors: [{ path: 'query.state' }] } })
+  })
+})
+
+describe('quarantine, page by page,', () => {
+  test('gives each record once, in the order in which they came, also where the last page is a full one', async ({ database }) => {
+    const { api } = await start(database)
+    await seedLocation(database.pool, 'full')
+    const runId = await seedRun(database.pool, { location: 'full', status: 'succeeded' })
+    const step = await seedStep(database.pool, { runId, location: 'full', asset: 'full/rows', status: 'succeeded' })
+    const ids: string[] = []
+    // Those that came later are older by their clock.
+    for (let index = 0; index < 200; index += 1) ids.push(await seedQuarantine(database.pool, step, { index, daysAgo: index }))
+    const text = await (await fetch(`${api}/quarantine?run=${runId}`)).text()
+    expect(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { id: string }).id),
+    ).toEqual(ids)
   })
 })
 

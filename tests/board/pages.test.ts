@@ -193,6 +193,30 @@ describe('the quarantine page', () => {
     expect((await fetch(`${board.url}/quarantine?run=nothing`)).status).toBe(400)
   })
 
+  test('leads from any of its pages to the first one of another state, and shows the beginning of a long record', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'long')
+    const runId = await seedRun(pool, { location: 'long', status: 'succeeded' })
+    const step = await seedStep(pool, { runId, location: 'long', asset: 'long/sales', status: 'succeeded' })
+    const first = await seedQuarantine(pool, step, { index: 0, state: 'discarded' })
+    await seedQuarantine(pool, step, { index: 1, state: 'discarded', record: JSON.stringify('y'.repeat(3000)) })
+    await seedQuarantine(pool, step, { index: 2, state: 'discarded', place: 'the third', record: JSON.stringify('z'.repeat(1998)) })
+    const page = await text(`${board.url}/quarantine?asset=long%2Fsales&state=discarded&after=${first}`)
+    expect(page).toContain('<b>discarded</b>')
+    expect(page).not.toContain('<b>kept</b>')
+    expect(page).toContain('<a href="/quarantine?asset=long%2Fsales">kept</a>')
+    expect(page).toContain('<a href="/quarantine?asset=long%2Fsales&amp;state=redriven">redriven</a>')
+    expect(page).toContain(`${'y'.repeat(1999)}…</pre>`)
+    expect(page).not.toContain('y'.repeat(2000))
+    expect(page).toContain(`${'z'.repeat(1998)}&quot;</pre>`)
+    expect(page).toContain('<span class="quiet">it is &quot;x&quot;</span>')
+    await pool.query(`UPDATE millrace.quarantine SET issues = '[{"column":"(line)","message":"no JSON","value":""}]' WHERE id = $1`, [first])
+    const whole = await text(`${board.url}/quarantine?location=long&state=discarded`)
+    expect(whole).toMatch(/<b>\(line\)<\/b>: no JSON<\/li>/)
+    expect(whole).toContain('/api/v1/quarantine?location=long&amp;state=discarded" download')
+  })
+
   test('is linked from the step of its run', async ({ database }) => {
     const { pool } = database
     const board = await startBoard({ pool, queues: startQueues(database) })

@@ -36,8 +36,8 @@ export async function appendToTarget(client: pg.ClientBase, request: AppendReque
 }
 
 /** Whether the load may become the table as it is: the first of a table, and mostly the largest, need not be written twice. */
-async function canBecomeTarget(client: pg.ClientBase, { table, staging }: AppendRequest): Promise<boolean> {
-  if (table.snapshot !== undefined || !(await holdsNothing(client, table))) return false
+async function canBecomeTarget(client: pg.ClientBase, { table, staging, rows }: AppendRequest): Promise<boolean> {
+  if (rows === 0 || table.snapshot !== undefined || !(await holdsNothing(client, table))) return false
   if ((await referencingKeys(client, table)).length > 0 || (await reasonsAgainstSwap(client, table, staging)).length > 0) return false
   return table.primaryKey.length === 0 || !(await hasKeysTwice(client, table, quoteTable(staging)))
 }

@@ -9,6 +9,10 @@ export interface FromBytes {
    * False where that is not plainly such a value; the sink is then as it was, nothing is said of the value, and it is to be read and given to `write`.
    */
   readonly write: (sink: Sink, bytes: Buffer, start: number, end: number) => boolean
+  /** How many bytes most such values have, where no byte of one can end a JSON string: then its end need not be looked for. */
+  readonly sizes?: readonly number[]
+  /** Of text: writes the cell of what stands from `start` up to the first byte that a JSON string cannot hold as it is, and answers where that is. */
+  readonly writePlain?: (sink: Sink, bytes: Buffer, start: number) => number
 }
 
 /** Writes one type's values, never null, as binary COPY cells: a length and the bytes. */

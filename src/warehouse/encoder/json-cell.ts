@@ -29,10 +29,21 @@ function parsed({ write }: Pick<Cell, 'write'>): JsonCell {
 }
 
 /** A value whose bytes can be written as they are, else -1: the sink is then as it was. */
-function plainValue({ token, write }: FromBytes): JsonCell {
+function plainValue({ token, write, writePlain, sizes = [] }: FromBytes): JsonCell {
+  if (writePlain !== undefined) {
+    return (sink, bytes, at) => {
+      if (bytes[at] !== quote) return -1
+      const start = sink.at
+      const end = writePlain(sink, bytes, at + 1)
+      if (bytes[end] === quote) return end + 1
+      sink.at = start
+      return -1
+    }
+  }
   if (token === 'string') {
     return (sink, bytes, at) => {
       if (bytes[at] !== quote) return -1
+      for (const size of sizes) if (bytes[at + 1 + size] === quote && write(sink, bytes, at + 1, at + 1 + size)) return at + size + 2
       const end = endOfPlain(bytes, at + 1)
       return bytes[end] === quote && write(sink, bytes, at + 1, end) ? end + 1 : -1
     }

@@ -1,12 +1,12 @@
 import type { Cell } from './cell.ts'
 import { jsonCell } from './json-cell.ts'
-import { endOfValue, skipBlanks } from './json-scan.ts'
+import { endOfValue, isBlank, skipBlanks } from './json-scan.ts'
 import type { Sink } from './sink.ts'
 
 /** A name that records have. */
 interface Field {
   readonly name: string
-  /** With its quotes. */
+  /** With its quotes and the colon. */
   readonly bytes: Buffer
   /** Of the table; -1 where it has none of it. */
   readonly column: number
@@ -40,6 +40,8 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
   const known = new Map<string, Field>()
   const starts = new Int32Array(count)
   const ends = new Int32Array(count)
+  // Whether a value of the last record stood before its turn: then there are starts to forget.
+  let passedOver = true
   let unknown: string[] = []
   let record = 0
 
@@ -58,8 +60,9 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
   function write(sink: Sink, bytes: Buffer, from: number): number {
     if (bytes[from] !== 0x7b) return -1
     record++
-    starts.fill(-1)
     if (unknown.length > 0) unknown = []
+    if (passedOver) starts.fill(-1)
+    passedOver = false
     let written = 0
     let expected = 0
     let at = skipBlanks(bytes, from + 1)
@@ -70,9 +73,14 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
       if (field === undefined || field.record === record) return -1
       field.record = record
       expected = index + 1
-      at = skipBlanks(bytes, at + field.bytes.length)
-      if (bytes[at] !== 0x3a) return -1
-      at = skipBlanks(bytes, at + 1)
+      at += field.bytes.length
+      // A blank may stand before the colon.
+      if (bytes[at - 1] !== 0x3a) {
+        at = skipBlanks(bytes, at - 1)
+        if (bytes[at] !== 0x3a) return -1
+        at++
+      }
+      at = skipBlanks(bytes, at)
       const { column } = field
       if (column === written) {
         at = reads[column]?.(sink, bytes, at) ?? -1
@@ -83,6 +91,7 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
         const end = endOfValue(bytes, at)
         if (end < 0) return -1
         if (column >= 0) {
+          passedOver = true
           starts[column] = at
           ends[column] = end
         } else if (!keepsUnknown || !isJson(bytes, at, end)) return -1
@@ -113,7 +122,7 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
         if (field !== undefined) {
           place = fields.indexOf(field) + 1
         } else if (fields.length < mostFields) {
-          const met: Field = { name, bytes: Buffer.from(JSON.stringify(name)), column: columnOf.get(name) ?? -1, record: 0 }
+          const met: Field = { name, bytes: Buffer.from(`${JSON.stringify(name)}:`), column: columnOf.get(name) ?? -1, record: 0 }
           known.set(name, met)
           fields.splice(place, 0, met)
           place++
@@ -126,8 +135,10 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
 function isNamed(field: Field | undefined, bytes: Buffer, at: number): boolean {
   if (field === undefined) return false
   const name = field.bytes
-  for (let index = 0; index < name.length; index++) if (bytes[at + index] !== name[index]) return false
-  return true
+  const last = name.length - 1
+  for (let index = 0; index < last; index++) if (bytes[at + index] !== name[index]) return false
+  // The colon, or what may stand before it.
+  return bytes[at + last] === 0x3a || isBlank(bytes[at + last])
 }
 
 function isJson(bytes: Buffer, start: number, end: number): boolean {

@@ -2,25 +2,27 @@ const quote = 0x22
 const backslash = 0x5c
 
 // What a JSON string may hold as it is: all but control characters, quotes and backslashes.
-const plain = new Uint8Array(256).fill(1, 0x20)
-plain[quote] = 0
-plain[backslash] = 0
+export const plainBytes = new Uint8Array(256).fill(1, 0x20)
+plainBytes[quote] = 0
+plainBytes[backslash] = 0
 
 // What a number or a word is made of.
 const scalar = new Uint8Array(256)
 for (const byte of Buffer.from('0123456789+-.eEaflnrstu')) scalar[byte] = 1
 
+export const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+
 /** The position of the first byte from `at` that is no white space. */
 export function skipBlanks(bytes: Buffer, at: number): number {
   let next = at
-  for (let byte = bytes[next]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = bytes[next]) next++
+  while (isBlank(bytes[next])) next++
   return next
 }
 
 /** The position of the first byte from `at` that a string cannot hold as it is: its closing quote, an escape, or what is no JSON. */
 export function endOfPlain(bytes: Buffer, at: number): number {
   let next = at
-  while (plain[bytes[next] ?? 0] === 1) next++
+  while (plainBytes[bytes[next] ?? 0] === 1) next++
   return next
 }
 

@@ -32,6 +32,8 @@ function writeMoment(sink: Sink): void {
 
 const momentBytes: FromBytes = {
   token: 'string',
+  // With milliseconds, as most programs write it, and with seconds.
+  sizes: [24, 20],
   write(sink, bytes, start, end) {
     if (!readMomentBytes(bytes, start, end)) return false
     writeMoment(sink)

@@ -1,6 +1,7 @@
 import { modifiersOf } from '../../definitions/postgres-type.ts'
 import { shown } from './cell-writer.ts'
 import type { CellWriter, FromBytes } from './cell-writer.ts'
+import { endOfPlain, plainBytes } from './json-scan.ts'
 import { putInt32, reserve } from './sink.ts'
 import type { Sink } from './sink.ts'
 
@@ -53,12 +54,32 @@ function copyText(sink: Sink, bytes: Buffer, start: number, end: number): boolea
   return true
 }
 
+/** The same up to the first byte that a JSON string cannot hold as it is: looking and copying at once. */
+function copyPlain(sink: Sink, bytes: Buffer, start: number): number {
+  reserve(sink, 4 + shortText)
+  const target = sink.bytes
+  const first = sink.at + 4
+  let length = 0
+  for (; length < shortText; length++) {
+    const byte = bytes[start + length] ?? 0
+    if (plainBytes[byte] === 0) {
+      putInt32(target, sink.at, length)
+      sink.at = first + length
+      return start + length
+    }
+    target[first + length] = byte
+  }
+  const end = endOfPlain(bytes, start + length)
+  copyText(sink, bytes, start, end)
+  return end
+}
+
 /** `text`, and the types whose binary form is text's. */
 export const text: CellWriter = {
   write: (sink, value) => typeof value === 'string' && writeText(sink, value),
   refusal: textRefusal,
   text: String,
-  fromBytes: { token: 'string', write: copyText },
+  fromBytes: { token: 'string', write: copyText, writePlain: copyPlain },
 }
 
 /** `character varying(n)`: Postgres counts characters, not bytes, and would fail the whole COPY. */

@@ -54,7 +54,7 @@ export function uuid(rule: UuidRule): CellWriter {
     },
     refusal: (value) => `is not a uuid: ${shown(value)}`,
     text: String,
-    fromBytes: { token: 'string', write: (sink, bytes, start, end) => end - start === 36 && copyUuid(rule, sink, bytes, start) },
+    fromBytes: { token: 'string', sizes: [36], write: (sink, bytes, start, end) => end - start === 36 && copyUuid(rule, sink, bytes, start) },
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Cell } from './cell.ts'
 import { jsonCell } from './json-cell.ts'
-import { endOfValue, isBlank, skipBlanks } from './json-scan.ts'
+import { endOfValue, skipBlanks } from './json-scan.ts'
 import type { Sink } from './sink.ts'
 
 /** A name that records have. */
@@ -135,10 +135,10 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
 function isNamed(field: Field | undefined, bytes: Buffer, at: number): boolean {
   if (field === undefined) return false
   const name = field.bytes
+  // But for the colon, before which a blank may stand.
   const last = name.length - 1
   for (let index = 0; index < last; index++) if (bytes[at + index] !== name[index]) return false
-  // The colon, or what may stand before it.
-  return bytes[at + last] === 0x3a || isBlank(bytes[at + last])
+  return true
 }
 
 function isJson(bytes: Buffer, start: number, end: number): boolean {

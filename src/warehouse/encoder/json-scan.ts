@@ -10,7 +10,7 @@ plainBytes[backslash] = 0
 const scalar = new Uint8Array(256)
 for (const byte of Buffer.from('0123456789+-.eEaflnrstu')) scalar[byte] = 1
 
-export const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
 /** The position of the first byte from `at` that is no white space. */
 export function skipBlanks(bytes: Buffer, at: number): number {

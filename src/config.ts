@@ -34,7 +34,7 @@ const Environment = z.object({
   MILLRACE_DEMO: flag,
   MILLRACE_CODE_VERSION: z.string().min(1).optional(),
   MILLRACE_DRAIN_SECONDS: whole(20, 0),
-  MILLRACE_BATCH_BYTES: whole(12 * 1024 * 1024, 1024),
+  MILLRACE_BATCH_BYTES: whole(10 * 1024 * 1024, 1024),
   MILLRACE_WINDOW: whole(8, 1),
   MILLRACE_MAX_RECORD_BYTES: whole(16 * 1024 * 1024, 1024),
   MILLRACE_LEASE_SECONDS: whole(8, 1),

@@ -31,9 +31,13 @@ export function parseJsonAround(body: Uint8Array, options: JsonAroundOptions): J
   const records: unknown[] = []
   const numbers: number[] = []
   const { page, firstLine, maxRecordBytes, keepFault } = options
+  // Counted on from element to element: each from the beginning would take the square of the page.
+  let line = 0
+  let counted = 0
   for (const [number, { from, to }] of array.elements.entries()) {
     const bytes = Buffer.from(body.subarray(from, to))
-    const line = linesIn(body.subarray(0, from))
+    line += linesIn(body.subarray(counted, from))
+    counted = from
     const place = `record ${String(number)}${firstLine === undefined ? '' : ` (line ${String(firstLine + line)})`}`
     const which = `${place.replace('r', 'R')} of ${page}`
     const text = utf8Of(bytes)

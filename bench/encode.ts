@@ -1,23 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import * as z from 'zod'
 import { columnsOf } from '../src/definitions/columns.ts'
 import { compileEncoder } from '../src/warehouse/encoder/compile-encoder.ts'
-
-// The record of the end-to-end bench: uuid, text, text[], bool, 3 × timestamptz, text, text, nullable text[], text, bigint.
-const Device = z.object({
-  id: z.uuid(),
-  hostname: z.string(),
-  addresses: z.array(z.string()),
-  authorized: z.boolean(),
-  createdAt: z.iso.datetime(),
-  lastSeen: z.iso.datetime(),
-  expiresAt: z.iso.datetime(),
-  os: z.string(),
-  clientVersion: z.string(),
-  tags: z.array(z.string()).nullable(),
-  user: z.string(),
-  updates: z.int(),
-})
+import { Device } from './device.ts'
 
 const pages = 20
 const rowsPerPage = 5000

@@ -46,6 +46,13 @@ const moment = fc
     fc.constantFrom('', '.5', '.123', '.123456', '.1234567'),
   )
   .map(([at, fraction]) => `${at.toISOString().slice(0, 19)}${fraction}Z`)
+/** Decimals of any length, with and without sign, point and zeros at their ends; some too long for the column. */
+const amount = fc.oneof(
+  fc.integer().map((one) => String(one / 1000)),
+  fc.stringMatching(/^-?\d{1,15}(?:\.\d{1,7})?$/),
+  fc.stringMatching(/^-?0{1,6}(?:\.0{0,5}[0-9]?)?$/),
+  fc.constantFrom('+1', '.5', '5.', '1e3', '99999999999999.999999', '-10000.0001', '100000000', '0.00001', '-0', '-', '.', '', '1.2.3'),
+)
 const good = {
   id: fc.uuid(),
   text,
@@ -59,7 +66,7 @@ const good = {
     fc.double({ noNaN: true, noDefaultInfinity: true }),
     fc.integer().map((one) => one / 1000),
   ),
-  amount: fc.integer().map((one) => String(one / 1000)),
+  amount,
   moment,
   day: moment.map((one) => one.slice(0, 10)),
   clock: moment.map((one) => one.slice(11, 19)),

@@ -19,6 +19,24 @@ export interface RecordCutterOptions extends RecordHolderOptions {
   readonly isHeader?: (record: Buffer) => boolean
 }
 
+const carriageReturn = 0x0d
+// With more quotes than one in so many bytes the search for each costs more than it spares.
+const bytesPerQuote = 48
+
+/** Whether quotes stand around values and doubled within them, and are nothing else. */
+function isPlain({ escape, comment, trim, lineBreak }: CsvDialect): boolean {
+  return escape === undefined && comment === undefined && trim !== true && lineBreak !== 'cr'
+}
+
+/** The index behind the quote that closes what the one at `from` opens, or the end of the chunk. */
+function endOfQuoted(chunk: Uint8Array, from: number, quote: number): number {
+  for (let at = from + 1; ; at += 2) {
+    at = chunk.indexOf(quote, at)
+    if (at < 0) return chunk.length
+    if (chunk[at + 1] !== quote) return at + 1
+  }
+}
+
 /**
  * Cuts a stream of rows between records, so that no page ends within one: rows of CSV, or lines, where the dialect has no quotes. Holds one page
  * and one record beyond it.
@@ -26,11 +44,15 @@ export interface RecordCutterOptions extends RecordHolderOptions {
 export function recordCutter(options: RecordCutterOptions): RecordCutter {
   const scanner = csvScanner(options.dialect)
   const { table, classOf, lineEnd, quote } = scanner
+  const plainQuotes = quote !== undefined && isPlain(options.dialect)
+  const delimiter = (options.dialect.delimiter ?? ',').charCodeAt(0)
   const holder = recordHolder(options)
   let state = scanStart
   let quoteLine = 1
   let linesToSkip = options.skipLines ?? 0
   let { isHeader } = options
+  /** Whether quotes stood so close together that looking for the next one takes longer than looking at every byte. */
+  let isDense = false
 
   function endRecord(at: number): void {
     if (isHeader === undefined) holder.endRecord(at)
@@ -47,6 +69,50 @@ export function recordCutter(options: RecordCutterOptions): RecordCutter {
       state = scanStart
     }
     scanBytes(chunk, begun)
+  }
+
+  /** Where quotes are few, the bytes between them and line ends need not be looked at: a sixth of the time. From the beginning of a record. */
+  function scanSparse(chunk: Uint8Array, from: number, quoteByte: number): void {
+    let begun = from
+    let at = from
+    let linesWithin = 0
+    let quotesLeft = chunk.length / bytesPerQuote
+    let quoteAt = chunk.indexOf(quoteByte, at)
+    for (let lineAt = chunk.indexOf(lineEnd, at); lineAt >= 0;) {
+      if (quoteAt < 0 || lineAt < quoteAt) {
+        holder.line += linesWithin + 1
+        linesWithin = 0
+        begun = at = lineAt + 1
+        endRecord(begun)
+        lineAt = chunk.indexOf(lineEnd, at)
+        continue
+      }
+      isDense = --quotesLeft < 0
+      if (isDense) break
+      let behind = quoteAt + 1
+      // Elsewhere a quote is a character like others.
+      if (quoteAt === begun || chunk[quoteAt - 1] === delimiter) {
+        behind = endOfQuoted(chunk, quoteAt, quoteByte)
+        // A quote behind a lone CR would go on with the value.
+        if (chunk[behind] === carriageReturn && chunk[behind + 1] !== lineEnd) break
+        for (; lineAt >= 0 && lineAt < behind; lineAt = chunk.indexOf(lineEnd, lineAt + 1)) linesWithin += 1
+      }
+      at = behind
+      quoteAt = chunk.indexOf(quoteByte, at)
+    }
+    scanBytes(chunk, begun)
+  }
+
+  /** Up to the end of the record that an earlier chunk began: where that is. */
+  function scanBegun(chunk: Uint8Array, from: number): number {
+    let at = from
+    while (at < chunk.length && state !== scanStart) {
+      const lineAt = chunk.indexOf(lineEnd, at)
+      const end = lineAt < 0 ? chunk.length : lineAt + 1
+      scanBytes(chunk.subarray(0, end), at)
+      at = end
+    }
+    return at
   }
 
   function scanBytes(chunk: Uint8Array, from: number): void {
@@ -85,6 +151,7 @@ export function recordCutter(options: RecordCutterOptions): RecordCutter {
       holder.begin(chunk)
       const from = linesToSkip > 0 ? skipLines(chunk) : 0
       if (quote === undefined || (!mayBeQuoted(state) && !chunk.includes(quote, from))) scanPlain(chunk, from)
+      else if (plainQuotes && !isDense) scanSparse(chunk, scanBegun(chunk, from), quote)
       else scanBytes(chunk, from)
       holder.finish()
     },

@@ -67,6 +67,8 @@ export function fieldScanner(bytes: Buffer, format: CsvFormat): FieldScanner | u
     return nullText !== undefined && end - start === nullText.length && bytes.compare(nullText, 0, nullText.length, start, end) === 0
   }
 
+  const { length } = bytes
+
   function scan(from: number): number {
     let at = from
     breaks = 0
@@ -82,7 +84,7 @@ export function fieldScanner(bytes: Buffer, format: CsvFormat): FieldScanner | u
         if (bytes[at] === carriageReturn && bytes[at + 1] === lineFeed) at++
       } else {
         const start = at
-        while (stops[bytes[at] ?? lineFeed] === 0) at++
+        while (at < length && stops[bytes[at] ?? 0] === 0) at++
         end = bytes[at] === lineFeed && at > start && bytes[at - 1] === carriageReturn ? at - 1 : at
         starts[index] = start
         ends[index] = end

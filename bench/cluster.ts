@@ -28,7 +28,7 @@ export interface Cluster {
   start(name: string, args: readonly string[]): void
   /** Ends one as an operator would, and waits until it is gone. */
   stop(name: string): Promise<void>
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export interface ClusterOptions {
@@ -40,6 +40,8 @@ export interface ClusterOptions {
   /** Settings for those processes, beside the usual ones. */
   readonly env?: Readonly<Record<string, string>>
 }
+
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 async function freePort(): Promise<number> {
   const server = createServer()
@@ -57,8 +59,27 @@ export async function startCluster({ backend, rows, roles, env: more = {} }: Clu
     durable: true,
     settings: { shared_buffers: '512MB', max_wal_size: '8GB', checkpoint_timeout: '30min' },
   })
-  await migrate({ databaseUrl: postgres.url, queuesInPostgres: backend === 'postgres' })
   const processes = new Map<string, ChildProcess>()
+  const pool = new pg.Pool({ connectionString: postgres.url, max: 4 })
+  pool.on('error', () => undefined)
+  const shutDown = async (): Promise<void> => {
+    for (const signal of endings) process.removeListener(signal, interrupted)
+    const redis = processes.get('redis')
+    // Workers take leave of their queues.
+    await Promise.all([...processes.values()].filter((child) => child !== redis).map(endProcess))
+    if (redis !== undefined) await endProcess(redis)
+    await pool.end()
+    await postgres.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= shutDown())
+  // Whoever has seen enough leaves nothing running, and no gigabytes of tables.
+  const interrupted = (signal: NodeJS.Signals): void => {
+    void close().finally(() => process.kill(process.pid, signal))
+  }
+  for (const signal of endings) process.once(signal, interrupted)
+  await migrate({ databaseUrl: postgres.url, queuesInPostgres: backend === 'postgres' })
   const redisPort = backend === 'redis' ? await freePort() : undefined
   if (redisPort !== undefined) {
     const redis = spawn(
@@ -88,9 +109,10 @@ export async function startCluster({ backend, rows, roles, env: more = {} }: Clu
     processes.set(name, spawn(bin, [...args], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
   }
   for (const [name, args] of Object.entries(roles)) start(name, args)
-  const pool = new pg.Pool({ connectionString: postgres.url, max: 4 })
-  pool.on('error', () => undefined)
-  await untilReady(pool, `http://127.0.0.1:${String(boardPort)}`)
+  await untilReady(pool, `http://127.0.0.1:${String(boardPort)}`).catch(async (error: unknown) => {
+    await close()
+    throw error
+  })
   return {
     folder,
     postgres,
@@ -104,12 +126,7 @@ export async function startCluster({ backend, rows, roles, env: more = {} }: Clu
       processes.delete(name)
       if (child !== undefined) await endProcess(child)
     },
-    async close() {
-      await Promise.all([...processes.values()].map(endProcess))
-      await pool.end()
-      await postgres.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
+    close,
   }
 }
 

@@ -6,8 +6,9 @@ import { large } from './large.ts'
 import { merge } from './merge.ts'
 import type { DataPart } from './part.ts'
 import { readers } from './readers.ts'
+import { statistics } from './statistics.ts'
 import { tablePart } from './table.ts'
 import { workers } from './workers.ts'
 
 /** Every part of `npm run bench -- data`, in the order it is measured. */
-export const parts: readonly DataPart[] = [jsonPart, csvPart, tablePart, merge, badRows, workers, floors, readers, large]
+export const parts: readonly DataPart[] = [jsonPart, csvPart, tablePart, merge, badRows, statistics, workers, floors, readers, large]

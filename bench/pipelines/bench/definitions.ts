@@ -2,7 +2,7 @@ import { defineLocation } from 'millrace'
 import { waitingDevice } from './columns.ts'
 import { crowd } from './crowd.ts'
 import { loaded } from './loaded.ts'
-import { ordersOfFile, ordersOfTable } from './orders.ts'
+import { ordersOfFile, ordersOfTable, unwatchedOrders } from './orders.ts'
 
 export default defineLocation({
   name: 'bench',
@@ -13,8 +13,10 @@ export default defineLocation({
     loaded('merged', { disposition: 'merge' }),
     loaded('tolerant', { disposition: 'replace' }, { quarantine: true }),
     loaded('waiting', { disposition: 'replace' }, { quarantine: true, columns: waitingDevice }),
+    loaded('unwatched', { disposition: 'replace' }, { statistics: false }),
     crowd,
     ordersOfFile,
+    unwatchedOrders,
     ordersOfTable,
   ],
 })

@@ -11,10 +11,11 @@ const config = z.object({ rows: z.int().positive(), feed: z.string().default('de
 interface LoadedOptions {
   readonly columns?: z.ZodObject
   readonly quarantine?: true
+  readonly statistics?: false
 }
 
 /** A table of the bench's own location, `bench.<name>`, loaded from the source that serves JSON pages. */
-export function loaded(name: string, write: WriteOptions, { columns = device, quarantine }: LoadedOptions = {}): TableAsset {
+export function loaded(name: string, write: WriteOptions, { columns = device, quarantine, statistics }: LoadedOptions = {}): TableAsset {
   return table({
     key: `bench/${name}`,
     columns,
@@ -24,6 +25,7 @@ export function loaded(name: string, write: WriteOptions, { columns = device, qu
     // Its index is a part of what a merge costs.
     primaryKey: write.disposition === 'merge' ? ['id'] : [],
     ...(quarantine === undefined ? {} : { quarantine }),
+    ...(statistics === undefined ? {} : { statistics }),
     extract: ({ config: { rows, feed }, signal, position }) =>
       jsonPages({ url: `${base}/${feed}?rows=${String(rows)}`, paging: { kind: 'number', parameter: 'page', first: 0 }, signal, position }),
   })

@@ -1,4 +1,5 @@
 import { decimal, fromText, table } from 'millrace'
+import type { ExtractContext } from 'millrace'
 import { csv, postgres } from 'millrace/sources'
 import * as z from 'zod'
 
@@ -19,16 +20,18 @@ const FileOrder = z.object({ id: z.int(), ...columns })
 // Asks for no more than the types of the source's table, so that its tuples go from COPY to COPY unparsed.
 const TableOrder = z.object({ id: z.bigint(), ...columns })
 
-/** 12 typed columns of a CSV file. */
-export const ordersOfFile = table({
-  key: 'bench/orders_of_file',
+const ofFile = {
   columns: FileOrder,
   config: z.object({ path: z.string() }),
   resumable: true,
-  write: { disposition: 'replace' },
-  extract: ({ config: { path }, signal, position }) => csv({ path, columns: Object.keys(FileOrder.shape), signal, position }),
+  write: { disposition: 'replace' as const },
+  extract: ({ config: { path }, signal, position }: ExtractContext<{ path: string }>) => csv({ path, columns: Object.keys(FileOrder.shape), signal, position }),
   transform: fromText(FileOrder),
-})
+}
+
+/** 12 typed columns of a CSV file. */
+export const ordersOfFile = table({ ...ofFile, key: 'bench/orders_of_file' })
+export const unwatchedOrders = table({ ...ofFile, key: 'bench/unwatched_orders', statistics: false })
 
 function origin(database: string): string {
   const url = new URL(process.env['DATABASE_URL'] ?? 'postgres://localhost')

@@ -16,6 +16,8 @@ function varint(number: number): number[] {
 interface PageParts {
   /** Default: a data page. */
   readonly type?: 'index'
+  /** Default: as they are. */
+  readonly encoding?: 'dictionary'
   readonly count?: number
   /** What the header says of its sizes, where that is not so. */
   readonly packed?: number
@@ -23,9 +25,10 @@ interface PageParts {
 }
 
 /** A page of values that lie one after the other. */
-function pageOf(values: Buffer, { type, count = 1, packed = values.length, plain = values.length }: PageParts = {}): Buffer {
+function pageOf(values: Buffer, { type, encoding, count = 1, packed = values.length, plain = values.length }: PageParts = {}): Buffer {
   const sizes = [0x15, ...varint(type === 'index' ? 1 : 0), 0x15, ...varint(plain), 0x15, ...varint(packed)]
-  const data = type === 'index' ? [] : [0x2c, 0x15, ...varint(count), 0x15, 0, 0x15, ...varint(3), 0x15, ...varint(3), 0]
+  const data =
+    type === 'index' ? [] : [0x2c, 0x15, ...varint(count), 0x15, ...varint(encoding === 'dictionary' ? 8 : 0), 0x15, ...varint(3), 0x15, ...varint(3), 0]
   return Buffer.concat([Buffer.from([...sizes, ...data, 0]), values])
 }
 
@@ -91,6 +94,11 @@ describe('a column of Parquet', () => {
   test('of many pages, of which some have nothing and some are no data, is read to its end', async () => {
     const pages = [pageOf(int32(1, 2), { count: 2 }), pageOf(int32(), { count: 0 }), pageOf(int32(9, 9), { type: 'index' }), pageOf(int32(3))]
     expect(await column({ type: 'INT32' }, pages, 3)).toEqual([1, 2, 3])
+  })
+
+  test('is read past pages that are a header alone, whatever their encoding would begin with', async () => {
+    const empty = pageOf(Buffer.alloc(0), { count: 0, encoding: 'dictionary' })
+    expect(await column({ type: 'INT32' }, [empty, pageOf(int32(1)), empty, pageOf(int32(2))], 2)).toEqual([1, 2])
   })
 
   test('named __proto__ is a column like any other', async () => {

@@ -62,16 +62,20 @@ function* flatPages(decoder: ReturnType<typeof decoderOf>, bytes: Uint8Array, ro
   for (let read = 0; read < rows && reader.offset < bytes.length;) {
     const header = parquetHeader(reader)
     checkPage(header, bytes.length - reader.offset)
-    if (header.type === 'DATA_PAGE' || header.type === 'DATA_PAGE_V2') {
-      const { data } = readPage(reader, header, decoder, dictionary, undefined, 0)
-      if (data === undefined || (header.data_page_header ?? header.data_page_header_v2)?.num_values === 0) continue
+    const isData = header.type === 'DATA_PAGE' || header.type === 'DATA_PAGE_V2'
+    // A page without values need not have so much as the first byte of its encoding; an index is of no use here.
+    const isEmpty = (header.data_page_header ?? header.data_page_header_v2)?.num_values === 0
+    if (isEmpty || !(isData || header.type === 'DICTIONARY_PAGE')) {
+      reader.offset += header.compressed_page_size
+      continue
+    }
+    const { data } = readPage(reader, header, decoder, dictionary, undefined, 0)
+    if (data === undefined) continue
+    if (isData) {
       read += data.length
       yield data
-    } else if (header.type === 'DICTIONARY_PAGE') {
-      const { data } = readPage(reader, header, decoder, dictionary, undefined, 0)
-      if (data !== undefined) dictionary = convert(data, decoder)
     } else {
-      reader.offset += header.compressed_page_size
+      dictionary = convert(data, decoder)
     }
   }
 }

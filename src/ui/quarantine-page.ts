@@ -12,7 +12,7 @@ export function quarantinePageView({ query, records, size, next }: QuarantinePag
   return page({
     title: 'Quarantine',
     body: html`<h1>Quarantine</h1>
-      <p>${chosen(query)}: ${count(size)}. <a href="/api/v1/quarantine?${parameters(query)}" download>Download as JSON lines</a></p>
+      <p>${chosen(query)}: ${count(size)}. <a href="/api/v1/quarantine?${parameters({ ...query, after: '0' })}" download>Download as JSON lines</a></p>
       <p>
         ${(['kept', 'discarded', 'redriven'] as const).map((state) =>
           state === query.state ? html`<b>${state}</b> ` : html`<a href="/quarantine?${parameters({ ...query, state, after: '0' })}">${state}</a> `,

@@ -40,6 +40,32 @@ describe('quarantine', () => {
     expect(await (await fetch(`${api}/quarantine?asset=kept%2Frows&location=elsewhere`)).text()).toBe('')
     expect((await (await fetch(`${api}/quarantine?location=kept&after=${last}`)).text()).trimEnd().split('\n')).toHaveLength(2)
     expect(await getJson(`${api}/quarantine?state=lost`)).toMatchObject({ status: 400, body: { code: 'REQUEST_INVALID', errors: [{ path: 'query.state' }] } })
+    for (const after of ['-1', 'x', '1e3', '9'.repeat(19)]) {
+      expect(await getJson(`${api}/quarantine?after=${after}`), after).toMatchObject({ status: 400, body: { errors: [{ path: 'query.after' }] } })
+    }
+  })
+
+  test('breaks off where the database does, so that nobody takes a part for the whole', async ({ database }) => {
+    const { api } = await start(database)
+    const { pool } = database
+    await seedLocation(pool, 'broken')
+    const runId = await seedRun(pool, { location: 'broken', status: 'succeeded' })
+    const step = await seedStep(pool, { runId, location: 'broken', asset: 'broken/rows', status: 'succeeded' })
+    // More than the sockets between hold, so that the later ones are asked for when the first were read.
+    const record = JSON.stringify('x'.repeat(100_000))
+    await Promise.all(Array.from({ length: 350 }, (_, index) => seedQuarantine(pool, step, { index, record })))
+    const reader = (await fetch(`${api}/quarantine?run=${runId}`)).body?.getReader()
+    expect((await reader?.read())?.done).toBe(false)
+    await pool.query('ALTER TABLE millrace.quarantine RENAME TO away')
+    try {
+      const rest = async () => {
+        while ((await reader?.read())?.done === false);
+      }
+      await expect(rest()).rejects.toThrow('terminated')
+    } finally {
+      await pool.query('ALTER TABLE millrace.away RENAME TO quarantine')
+    }
+    expect((await (await fetch(`${api}/quarantine?run=${runId}`)).text()).trimEnd().split('\n')).toHaveLength(350)
   })
 })
 

@@ -175,7 +175,9 @@ describe('the quarantine page', () => {
     await pool.query(`UPDATE millrace.batch SET quarantined = 52 WHERE step_id = $1`, [step])
     const address = `/quarantine?asset=sick%2Fsales&run=${runId}`
     const page = await text(`${board.url}${address}`)
-    expect(page).toContain('Records kept of <b>sick/sales</b>')
+    expect(page).toContain(`Records kept of <b>sick/sales</b>, found by the run <a href="/runs/${runId}"><code>${runId.slice(0, 8)}</code></a>`)
+    expect(page).toContain(`record 0 of page 1 <a class="quiet" href="/runs/${runId}">run ${runId.slice(0, 8)}</a>`)
+    expect(page).toMatch(/<td data-label="Since">\s*<time datetime="\d{4}-/)
     expect(page).toContain(': 51.')
     expect(page).toContain('record 49 of page 1')
     expect(page).not.toContain('record 50 of page 1')
@@ -215,6 +217,27 @@ describe('the quarantine page', () => {
     const whole = await text(`${board.url}/quarantine?location=long&state=discarded`)
     expect(whole).toMatch(/<b>\(line\)<\/b>: no JSON<\/li>/)
     expect(whole).toContain('/api/v1/quarantine?location=long&amp;state=discarded" download')
+  })
+
+  test('keeps what was chosen on its later pages, and downloads all of it from there too', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'paged')
+    const runId = await seedRun(pool, { location: 'paged', status: 'succeeded' })
+    const step = await seedStep(pool, { runId, location: 'paged', asset: 'paged/sales', status: 'succeeded' })
+    for (let index = 0; index < 50; index += 1) await seedQuarantine(pool, step, { index, state: 'discarded', place: `the place ${String(index)}` })
+    const address = `${board.url}/quarantine?location=paged&state=discarded`
+    const full = await text(address)
+    expect(full).toContain('Records discarded in paged: 50.')
+    // A page that is just full has none after it.
+    expect(full).not.toContain('rel="next"')
+    await seedQuarantine(pool, step, { index: 50, state: 'discarded', place: 'the last place' })
+    const next = /href="([^"]+)" rel="next"/.exec(await text(address))?.[1]?.replaceAll('&amp;', '&') ?? ''
+    const second = await text(`${board.url}${next}`)
+    expect(second).toContain('Records discarded in paged: 51.')
+    expect(second).toContain('the last place')
+    expect(second).not.toContain('the place 49')
+    expect(second).toContain('<a href="/api/v1/quarantine?location=paged&amp;state=discarded" download>')
   })
 
   test('is linked from the step of its run', async ({ database }) => {

@@ -18,9 +18,9 @@ export function stepStatistics({ id, asset, stages, columns }: Step): Html | nul
 }
 
 function stageTable(asset: string, stages: Step['stages']): Html {
-  return html`<table>
-    <caption class="unseen">
-      Stages of ${asset}
+  return html`<table class="inner">
+    <caption>
+      Stages<span class="unseen"> of ${asset}</span>
     </caption>
     <thead>
       <tr>
@@ -40,7 +40,7 @@ function stageTable(asset: string, stages: Step['stages']): Html {
             <td data-label="Batches" class="number">${count(one.batches)}</td>
             <td data-label="Rows" class="number">${count(one.rows)}</td>
             <td data-label="Bytes" class="number">${bytes(one.bytes)}</td>
-            <td data-label="Worked" class="number">${one.seconds.toFixed(one.seconds < 10 ? 2 : 0)} s</td>
+            <td data-label="Worked" class="number">${time(one.seconds)}</td>
             <td data-label="Rows/s" class="number">${one.rowsPerSecond === null ? '–' : count(one.rowsPerSecond)}</td>
           </tr>`,
       )}
@@ -51,9 +51,9 @@ function stageTable(asset: string, stages: Step['stages']): Html {
 type Column = Step['columns'][number]
 
 function columnTable(asset: string, columns: readonly Column[]): Html {
-  return html`<table>
-    <caption class="unseen">
-      Columns of ${asset}
+  return html`<table class="inner">
+    <caption>
+      Columns<span class="unseen"> of ${asset}</span>
     </caption>
     <thead>
       <tr>
@@ -71,28 +71,37 @@ function columnTable(asset: string, columns: readonly Column[]): Html {
             <th scope="row">${one.column}</th>
             <td data-label="NULL" class="number">${share(one)}</td>
             <td data-label="Distinct, about" class="number">${one.distinct === undefined ? '–' : count(one.distinct)}</td>
-            <td data-label="Least">${extreme(one, 'min')}</td>
-            <td data-label="Greatest">${extreme(one, 'max')}</td>
+            <td data-label="Least" class="extreme">${extreme(one, 'min')}</td>
+            <td data-label="Greatest" class="extreme">${extreme(one, 'max')}</td>
           </tr>`,
       )}
     </tbody>
   </table>`
 }
 
-/** `12.5 %`. A few of many are not none. */
-function share({ nulls, nullShare }: Column): string {
-  if (nulls === 0) return '0 %'
-  return nullShare < 0.0005 ? '< 0.1 %' : `${String(Math.round(nullShare * 1000) / 10)} %`
+/** `0.04 s`, `1,234 s`: times of several workers, added up. */
+function time(seconds: number): string {
+  return `${seconds < 10 ? seconds.toFixed(2) : count(Math.round(seconds))}\u00A0s`
 }
 
+/** `12.5 %`. A few of many are not none, and all but a few are not all. */
+function share({ nulls, nullShare, distinct = 0 }: Column): string {
+  if (nulls === 0) return '0\u00A0%'
+  if (nullShare < 0.0005) return '<\u00A00.1\u00A0%'
+  if (nullShare >= 0.9995 && (nullShare < 1 || distinct > 0)) return '>\u00A099.9\u00A0%'
+  return `${String(Math.round(nullShare * 1000) / 10)}\u00A0%`
+}
+
+/** Text without a character would be nothing to see. */
 function extreme(column: Column, which: 'min' | 'max'): Html | string {
   const value = column[which]
-  return value === undefined ? '–' : html`<code>${String(value)}${column.cut?.includes(which) === true ? '…' : ''}</code>`
+  if (value === undefined) return '–'
+  return value === '' ? html`<span class="quiet">empty text</span>` : html`<code>${String(value)}${column.cut?.includes(which) === true ? '…' : ''}</code>`
 }
 
 /** A column's statistics in a phrase. */
 export function columnPhrase(one: Column): Html {
-  return html` <span class="quiet"
+  return html` <span class="quiet known"
     >${share(one)}
     NULL${one.distinct === undefined ? null : html`, about ${count(one.distinct)} distinct`}${
       one.min === undefined || one.max === undefined ? null : html`, from ${extreme(one, 'min')} to ${extreme(one, 'max')}`

@@ -6,11 +6,15 @@ const statistics = {
   stages: [
     { stage: 'extract', batches: 2, rows: 80, bytes: 4096, seconds: 1.5, rowsPerSecond: 53 },
     { stage: 'transform', batches: 2, rows: 80, bytes: 2048, seconds: 0.25, rowsPerSecond: 320 },
-    { stage: 'load', batches: 2, rows: 80, bytes: 2048, seconds: 0, rowsPerSecond: null },
+    { stage: 'load', batches: 2, rows: 80, bytes: 2048, seconds: 1234.5, rowsPerSecond: null },
   ],
   columns: [
     { column: 'product', nulls: 10, nullShare: 0.125, distinct: 70, min: '<b>apple</b>', max: 'z'.repeat(64), cut: ['max'] },
     { column: 'amount', nulls: 0, nullShare: 0, distinct: 1234, min: -4, max: 99 },
+    { column: 'seldom', nulls: 79_999, nullShare: 0.999988, distinct: 1, min: '', max: '' },
+    { column: 'hardly', nulls: 9_999_999, nullShare: 1, distinct: 1 },
+    { column: 'never', nulls: 80_000, nullShare: 1, distinct: 0 },
+    { column: 'gap', nulls: 1, nullShare: 0.0000125, distinct: 7 },
   ],
 }
 const text = async (url: string) => (await (await fetch(url)).text()).replaceAll(/\s+/g, ' ')
@@ -52,12 +56,17 @@ test('a run and an asset show what is known of their columns', async ({ database
   await pool.query(`INSERT INTO millrace.asset VALUES ('known', 'known/sales', $1, now(), $2)`, [runId, JSON.stringify({ rows: 80, statistics })])
   expect(await steps(board.url, runId)).toMatchObject([statistics, { stages: [], columns: [] }])
   const page = await text(`${board.url}/runs/${runId}`)
-  for (const part of ['12.5 %', '&lt;b&gt;apple&lt;/b&gt;', `<code>${'z'.repeat(64)}…</code>`, '1,234', '<code>-4</code>', '320', '4.0 KiB'])
+  for (const part of ['12.5 %', '&lt;b&gt;apple&lt;/b&gt;', `<code>${'z'.repeat(64)}…</code>`, '1,234', '<code>-4</code>', '320', '4.0 KiB', '1,235 s'])
     expect(page).toContain(part)
+  const nulls = (column: string) => new RegExp(`<th scope="row">${column}</th> <td data-label="NULL" class="number">([^<]+)<`).exec(page)?.[1]
+  expect(['product', 'amount', 'seldom', 'hardly', 'never', 'gap'].map(nulls)).toEqual(['12.5 %', '0 %', '&gt; 99.9 %', '&gt; 99.9 %', '100 %', '&lt; 0.1 %'])
+  expect(page).toContain('<td data-label="Least" class="extreme"><span class="quiet">empty text</span></td>')
   expect(page).not.toContain('<b>apple')
   const { assets } = (await (await fetch(`${board.url}/api/v1/assets?location=known`)).json()) as { assets: { columns: { statistics: unknown }[] }[] }
-  expect(assets[0]?.columns.map((column) => column.statistics)).toStrictEqual(statistics.columns)
-  expect(await text(board.url)).toMatch(/bigint, never null <span class="quiet" ?>0 % NULL, about 1,234 distinct, from <code>-4<\/code> to <code>99<\/code>/)
+  expect(assets[0]?.columns.map((column) => column.statistics)).toStrictEqual(statistics.columns.slice(0, 2))
+  expect(await text(board.url)).toMatch(
+    /bigint, never null <span class="quiet known" ?>0 % NULL, about 1,234 distinct, from <code>-4<\/code> to <code>99<\/code>/,
+  )
 })
 
 test('an asset of which nothing is known, or that an older version materialized, shows none', async ({ database }) => {

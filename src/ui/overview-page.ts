@@ -100,58 +100,63 @@ const ownDatabase = 'default'
 function assetRow(asset: Asset, now: number): Html {
   const last = asset.lastMaterialization
   return html`<tr>
-    <th scope="row">
-      <details id="asset-${asset.location}-${asset.key}">
-        <summary>${asset.key}</summary>
-        ${assetDetails(asset)}
-      </details>
-    </th>
-    <td data-label="Kind">
-      ${asset.kind}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}${
-        asset.destination === ownDatabase ? null : html` <span class="quiet">in ${asset.destination}</span>`
-      }
-    </td>
-    <td data-label="Last materialized">
-      ${
-        last === null ? 'never' : last.runId === null ? moment(last.at) : html`<a href="/runs/${last.runId}">${moment(last.at)}</a>`
-      }${last === null ? null : html` <span class="quiet">${duration(last.at, null, now)} ago</span>`}${
-        asset.running === null ? null : html` <a href="/runs/${asset.running.runId}">${status(asset.running.status)}</a>`
-      }
-    </td>
-    <td data-label="Rows" class="number">${last?.rows === undefined || last.rows === null ? '–' : count(last.rows)}</td>
-    <td data-label="Checks">
-      ${
-        asset.checks.length === 0
-          ? '–'
-          : html`<ul class="plain">
-              ${asset.checks.map((check) => html`<li>${status(check.last === null ? 'not run' : check.last.passed ? 'passed' : 'failed')} ${check.name}${check.last === null || check.last.passed ? null : html`: ${check.last.message}`}</li>`)}
-            </ul>`
-      }
-    </td>
-    <td>
-      <a class="button" href="${materializePath(asset.location, asset.key)}" data-key="one ${asset.location} ${asset.key}"
-        >Materialize<span class="unseen"> ${asset.key}</span></a
-      >
-    </td>
-  </tr>`
+      <th scope="row">${asset.key}</th>
+      <td data-label="Kind">
+        ${asset.kind}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}${
+          asset.destination === ownDatabase ? null : html` <span class="quiet">in ${asset.destination}</span>`
+        }
+      </td>
+      <td data-label="Last materialized">
+        ${
+          last === null ? 'never' : last.runId === null ? moment(last.at) : html`<a href="/runs/${last.runId}">${moment(last.at)}</a>`
+        }${last === null ? null : html` <span class="quiet">${duration(last.at, null, now)} ago</span>`}${
+          asset.running === null ? null : html` <a href="/runs/${asset.running.runId}">${status(asset.running.status)}</a>`
+        }
+      </td>
+      <td data-label="Rows" class="number">${last?.rows === undefined || last.rows === null ? '–' : count(last.rows)}</td>
+      <td data-label="Checks">
+        ${
+          asset.checks.length === 0
+            ? '–'
+            : html`<ul class="plain">
+                ${asset.checks.map((check) => html`<li>${status(check.last === null ? 'not run' : check.last.passed ? 'passed' : 'failed')} ${check.name}${check.last === null || check.last.passed ? null : html`: ${check.last.message}`}</li>`)}
+              </ul>`
+        }
+      </td>
+      <td>
+        <a class="button" href="${materializePath(asset.location, asset.key)}" data-key="one ${asset.location} ${asset.key}"
+          >Materialize<span class="unseen"> ${asset.key}</span></a
+        >
+      </td>
+    </tr>
+    ${assetDetails(asset)}`
 }
 
-function assetDetails(asset: Asset): Html {
-  return html`${asset.description === null ? null : html`<p>${asset.description}</p>`}
-  ${asset.deps.length === 0 ? null : html`<p>Made from ${asset.deps.join(', ')}</p>`}
-  ${
-    asset.columns.length === 0
-      ? null
-      : html`<dl>
-          ${asset.columns.map(
-            (column) =>
-              html`<dt>${column.name}</dt>
-                <dd>
-                  ${column.type}${column.nullable ? '' : ', never null'}${column.description === null ? null : html` – ${column.description}`}${column.statistics === null ? null : columnPhrase(column.statistics)}
-                </dd>`,
-          )}
-        </dl>`
-  }`
+/** What an asset is, folded up; nothing where nothing is known but its name. */
+function assetDetails(asset: Asset): Html | null {
+  if (asset.description === null && asset.deps.length === 0 && asset.columns.length === 0) return null
+  return html`<tr class="wide">
+    <td colspan="6">
+      <details id="asset-${asset.location}-${asset.key}">
+        <summary>Details<span class="unseen"> of ${asset.key}</span></summary>
+        ${asset.description === null ? null : html`<p>${asset.description}</p>`}
+        ${asset.deps.length === 0 ? null : html`<p>Made from ${asset.deps.join(', ')}</p>`}
+        ${
+          asset.columns.length === 0
+            ? null
+            : html`<dl>
+                ${asset.columns.map(
+                  (column) =>
+                    html`<dt>${column.name}</dt>
+                      <dd>
+                        ${column.type}${column.nullable ? '' : ', never null'}${column.description === null ? null : html` – ${column.description}`}${column.statistics === null ? null : columnPhrase(column.statistics)}
+                      </dd>`,
+                )}
+              </dl>`
+        }
+      </details>
+    </td>
+  </tr>`
 }
 
 function runTable(runs: readonly Run[], now: number): Html {

@@ -52,7 +52,6 @@ function recordTable(records: QuarantinePage['records']): Html {
         <th scope="col">Where</th>
         <th scope="col">What is wrong</th>
         <th scope="col">Since</th>
-        <th scope="col">Record</th>
       </tr>
     </thead>
     <tbody>
@@ -64,21 +63,23 @@ function recordTable(records: QuarantinePage['records']): Html {
 function recordRow(one: QuarantinePage['records'][number]): Html {
   const { record } = one
   return html`<tr>
-    <th scope="row">${one.place} <a class="quiet" href="/runs/${one.runId}">run ${one.runId.slice(0, 8)}</a></th>
-    <td data-label="What is wrong">
-      <ul class="plain">
-        ${one.issues.map(
-          (issue) =>
-            html`<li><b>${issue.column}</b>: ${issue.message}${issue.value === '' ? null : html` <span class="quiet">it is ${issue.value}</span>`}</li>`,
-        )}
-      </ul>
-    </td>
-    <td data-label="Since">${moment(one.at)}</td>
-    <td data-label="Record">
-      <details>
-        <summary>Show</summary>
-        <pre>${record.slice(0, longestRecord).toWellFormed()}${record.length > longestRecord ? '…' : ''}</pre>
-      </details>
-    </td>
-  </tr>`
+      <th scope="row">${one.place} <a class="quiet" href="/runs/${one.runId}">run ${one.runId.slice(0, 8)}</a></th>
+      <td data-label="What is wrong">
+        <ul class="plain">
+          ${one.issues.map(
+            (issue) =>
+              html`<li><b>${issue.column}</b>: ${issue.message}${issue.value === '' ? null : html` <span class="quiet">it is ${issue.value}</span>`}</li>`,
+          )}
+        </ul>
+      </td>
+      <td data-label="Since" class="moment">${moment(one.at)}</td>
+    </tr>
+    <tr class="wide">
+      <td colspan="3">
+        <details>
+          <summary>Record<span class="unseen">: ${one.place}</span></summary>
+          <pre>${record.slice(0, longestRecord).toWellFormed()}${record.length > longestRecord ? '…' : ''}</pre>
+        </details>
+      </td>
+    </tr>`
 }

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, waitFor } from '../support/test.ts'
-import { seedBatches, seedLocation, seedRun, seedStep, seedWorker } from './seed.ts'
+import type { Manifest } from '../../src/definitions/manifest.ts'
+import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, seedWorker, shopManifest } from './seed.ts'
 import { startBoard, startQueues } from './start.ts'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -92,18 +93,34 @@ describe.skipIf(!found)('in a browser', () => {
     await page.context().close()
   })
 
-  test('fits 360 px, light and dark, without scrolling sideways', async ({ database }) => {
+  test('fits screens of any width, light and dark, without scrolling sideways, whatever is unfolded', async ({ database }) => {
     const { pool } = database
-    await seedLocation(pool, 'narrow', undefined, 'A simulator stands in.')
+    const name = `a_${'very_'.repeat(9)}long_name`
+    const manifest = JSON.stringify(shopManifest('narrow')).replaceAll('"product"', JSON.stringify(name))
+    await seedLocation(pool, 'narrow', JSON.parse(manifest) as Manifest, 'A simulator stands in.')
     const runId = await seedRun(pool, { location: 'narrow', status: 'failed' })
-    const error = { name: 'DataError', code: 'X', message: `A message with one very long word: ${'x'.repeat(200)}`, stack: 'at a\n  at b' }
-    const stepId = await seedStep(pool, { runId, location: 'narrow', asset: 'narrow/sales', status: 'failed', error })
+    const error = { name: 'DataError', code: 'X', message: `A message with one very long word: ${'x'.repeat(200)}`, stack: `at ${'a'.repeat(200)}\n  at b` }
+    const columns = [{ column: name, nulls: 1, nullShare: 0.5, distinct: 1234, min: 'a '.repeat(32), max: 'z'.repeat(64), cut: ['max'] }]
+    const stages = [{ stage: 'extract', batches: 1234, rows: 1e9, bytes: 1e12, seconds: 1e5, rowsPerSecond: 1e6 }]
+    const result = { rows: 1, statistics: { columns, stages } }
+    const stepId = await seedStep(pool, { runId, location: 'narrow', asset: 'narrow/sales', status: 'failed', error, result })
     await seedBatches(pool, stepId, ['loaded', 'recorded'])
+    await pool.query(`INSERT INTO millrace.asset VALUES ('narrow', 'narrow/sales', $1, now(), $2)`, [runId, JSON.stringify(result)])
+    await seedQuarantine(pool, stepId, { record: JSON.stringify({ id: 'x'.repeat(500) }), message: `is ${'long '.repeat(50)}` })
     const board = await startBoard({ pool, queues: startQueues(database) })
     for (const colorScheme of ['light', 'dark'] as const) {
-      for (const path of ['/', `/runs/${runId}`, '/materialize?location=narrow&assets=*']) {
-        const { page, wrong } = await open(`${board.url}${path}`, { colorScheme, viewport: { width: 360, height: 740 } })
-        expect(await page.evaluate<number>('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(360)
+      for (const path of ['/', `/runs/${runId}`, '/materialize?location=narrow&assets=*', `/quarantine?run=${runId}`]) {
+        const { page, wrong } = await open(`${board.url}${path}`, { colorScheme })
+        await page.evaluate(`document.querySelectorAll('details').forEach((one) => { one.open = true })`)
+        for (const width of colorScheme === 'light' ? [360, 962, 1280] : [360]) {
+          await page.setViewportSize({ width, height: 740 })
+          expect(await page.evaluate<number>('document.documentElement.scrollWidth'), `${path} at ${String(width)}`).toBeLessThanOrEqual(width)
+          // What is told beside a long name is no column of single letters.
+          const narrowest = await page.evaluate<number>(
+            `Math.min(...[...document.querySelectorAll('dl:not(.facts) dd, td:not(.number), th[scope=row]')].map((one) => one.clientWidth))`,
+          )
+          expect(narrowest, `${path} at ${String(width)}`).toBeGreaterThan(30)
+        }
         expect(wrong).toEqual([])
         await page.context().close()
       }

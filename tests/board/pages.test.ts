@@ -177,7 +177,7 @@ describe('the quarantine page', () => {
     const page = await text(`${board.url}${address}`)
     expect(page).toContain(`Records kept of <b>sick/sales</b>, found by the run <a href="/runs/${runId}"><code>${runId.slice(0, 8)}</code></a>`)
     expect(page).toContain(`record 0 of page 1 <a class="quiet" href="/runs/${runId}">run ${runId.slice(0, 8)}</a>`)
-    expect(page).toMatch(/<td data-label="Since">\s*<time datetime="\d{4}-/)
+    expect(page).toMatch(/<td data-label="Since" class="moment">\s*<time datetime="\d{4}-/)
     expect(page).toContain(': 51.')
     expect(page).toContain('record 49 of page 1')
     expect(page).not.toContain('record 50 of page 1')

@@ -2,7 +2,9 @@ import type pg from 'pg'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import { DataError } from '../errors.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
-import { comparable, hasKeysTwice, keyOf, refuseDifferent } from './keys.ts'
+import { hasKeysTwice, keyOf, refuseDifferent } from './keys.ts'
+import { firstToSayWhat, mergeSql, upsertSql } from './merge-sql.ts'
+import type { MergeSource } from './merge-sql.ts'
 import { replaceTarget } from './replace.ts'
 import type { ReplaceRequest } from './replace.ts'
 
@@ -23,6 +25,9 @@ export interface MergeCounts {
   readonly unchanged: number
 }
 
+// With the server's own, usually 4 MB, the join of a hundred thousand rows goes to disk.
+const workMemory = '32MB'
+
 /**
  * Merges staging into the target by primary key, inside the caller's transaction: only rows that differ are written. Of several
  * records with one key the newest counts; without `newestBy` they must be alike.
@@ -31,6 +36,7 @@ export interface MergeCounts {
 export async function mergeIntoTarget(client: pg.ClientBase, request: MergeRequest): Promise<MergeCounts & { readonly how?: string }> {
   const { asset, table, fullRefresh = false } = request
   const source = quoteTable(request.staging)
+  await client.query(`SELECT set_config('work_mem', $1, true) WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes($1)`, [workMemory])
   const twice = await hasKeysTwice(client, table, source)
   if (twice && table.merge?.newestBy === undefined) await refuseDifferent(client, asset, table, source)
   // Into an empty table there is nothing to merge with: the load becomes the table, and its index is built at once.
@@ -38,11 +44,31 @@ export async function mergeIntoTarget(client: pg.ClientBase, request: MergeReque
     return { inserted: request.rows, updated: 0, deleted: 0, unchanged: 0, how: await replaceTarget(client, request) }
   }
   if (fullRefresh) await client.query(`DELETE FROM ${quoteTable(table)}`)
-  const { rows } = await client.query<CountsRow>(
-    mergeSql(table, await isPartitioned(client, table), twice ? `MATERIALIZED (${newestSql(table, source)})` : `NOT MATERIALIZED (TABLE ${source})`),
-  )
+  const counts = await writeRows(client, {
+    table,
+    rows: twice ? `MATERIALIZED (${newestSql(table, source)})` : `NOT MATERIALIZED (TABLE ${source})`,
+    count: twice ? '(SELECT count(*) FROM source)' : `${String(request.rows)}::bigint`,
+  })
   await client.query(`DROP TABLE ${source}`)
-  return countsOf(rows[0])
+  return countsOf(counts)
+}
+
+async function writeRows(client: pg.ClientBase, source: MergeSource): Promise<CountsRow | undefined> {
+  const { partitioned, version } = await askTarget(client, source.table)
+  if (version >= firstToSayWhat) {
+    await client.query('SAVEPOINT before_merge')
+    try {
+      const { rows } = await client.query<CountsRow>(mergeSql(source))
+      await client.query('RELEASE SAVEPOINT before_merge')
+      return rows[0]
+    } catch (error) {
+      // Somebody inserted one of the keys meanwhile, which the other statement sees to.
+      if (!(error instanceof Error && 'code' in error && error.code === '23505')) throw error
+      await client.query('ROLLBACK TO SAVEPOINT before_merge')
+    }
+  }
+  const { rows } = await client.query<CountsRow>(upsertSql(source, partitioned))
+  return rows[0]
 }
 
 /** Counts as Postgres answers them, in bigint. */
@@ -106,34 +132,10 @@ function newestSql(table: TableSpec, source: string): string {
   return `SELECT DISTINCT ON (${key.join(', ')}) * FROM ${source} ORDER BY ${order.join(', ')}`
 }
 
-async function isPartitioned(client: pg.ClientBase, table: TableSpec): Promise<boolean> {
-  const { rows } = await client.query<{ partitioned: boolean }>(`SELECT relkind = 'p' AS partitioned FROM pg_class WHERE oid = $1::regclass`, [
-    quoteTable(table),
-  ])
-  return rows[0]?.partitioned ?? false
-}
-
-/** @param source how the CTE of the rows begins: they are read three times, and must be the same ones each time */
-function mergeSql(table: TableSpec, partitioned: boolean, source: string): string {
-  const target = quoteTable(table)
-  const key = keyOf(table)
-  const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
-  const { newestBy, deletedBy } = table.merge ?? {}
-  const same = key.map((name) => `t.${name} = s.${name}`).join(' AND ')
-  const newest = newestBy === undefined ? undefined : quoteIdentifier(newestBy)
-  const notOlder = newest === undefined ? '' : ` AND (t.${newest} IS NULL OR s.${newest} >= t.${newest})`
-  const others = table.columns.filter((column) => !table.primaryKey.includes(column.name))
-  const differs = others.map((column) => `${comparable(column, 't.')} IS DISTINCT FROM ${comparable(column, 's.')}`).join(' OR ')
-  const sets = others.map(({ name }) => `${quoteIdentifier(name)} = excluded.${quoteIdentifier(name)}`).join(', ')
-  const action = others.length === 0 ? 'NOTHING' : `UPDATE SET ${sets}`
-  // Joined first: a row that ON CONFLICT leaves alone is locked all the same, which writes it.
-  const standing = `EXISTS (SELECT FROM ${target} t WHERE ${same}${others.length === 0 ? '' : ` AND ((${differs})${notOlder}) IS NOT TRUE`})`
-  const gone = deletedBy === undefined ? 'false' : `coalesce(s.${quoteIdentifier(deletedBy)}, false)`
-  // The rows of a partitioned table have no xmax to go by: its key, as it was before, says whether one is new.
-  const fresh = partitioned ? `NOT EXISTS (SELECT FROM ${target} o WHERE ${key.map((name) => `o.${name} = t.${name}`).join(' AND ')})` : 't.xmax = 0'
-  return `WITH source AS ${source},
-     gone AS (DELETE FROM ${target} t USING source s WHERE ${gone} AND ${same}${notOlder} RETURNING 1),
-     written AS (INSERT INTO ${target} AS t (${names}) SELECT ${names} FROM source s WHERE NOT ${gone} AND NOT ${standing} ON CONFLICT (${key.join(', ')}) DO ${action} RETURNING ${fresh} AS fresh),
-     counts AS (SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) FILTER (WHERE NOT fresh) AS updated, (SELECT count(*) FROM gone) AS deleted FROM written)
-   SELECT inserted, updated, deleted, (SELECT count(*) FROM source) - inserted - updated - deleted AS unchanged FROM counts`
+async function askTarget(client: pg.ClientBase, table: TableSpec): Promise<{ readonly partitioned: boolean; readonly version: number }> {
+  const { rows } = await client.query<{ partitioned: boolean; version: number }>(
+    `SELECT relkind = 'p' AS partitioned, current_setting('server_version_num')::int AS version FROM pg_class WHERE oid = $1::regclass`,
+    [quoteTable(table)],
+  )
+  return rows[0] ?? { partitioned: false, version: 0 }
 }

@@ -18,9 +18,11 @@ export const firstToSayWhat = 170_000
 function conditionsOf({ columns, primaryKey, merge: { newestBy, deletedBy } = {} }: TableSpec) {
   const others = columns.filter((column) => !primaryKey.includes(column.name))
   const newest = newestBy === undefined ? undefined : quoteIdentifier(newestBy)
+  const notOlder = (record: string) => (newest === undefined ? '' : ` AND (t.${newest} IS NULL OR ${record}.${newest} >= t.${newest})`)
   return {
     same: primaryKey.map((name) => `t.${quoteIdentifier(name)} = s.${quoteIdentifier(name)}`).join(' AND '),
-    notOlder: newest === undefined ? '' : ` AND (t.${newest} IS NULL OR s.${newest} >= t.${newest})`,
+    notOlder: notOlder('s'),
+    stillNotOlder: notOlder('excluded'),
     differs: others.map((column) => `${comparable(column, 't.')} IS DISTINCT FROM ${comparable(column, 's.')}`).join(' OR '),
     gone: deletedBy === undefined ? 'false' : `coalesce(s.${quoteIdentifier(deletedBy)}, false)`,
     names: columns.map((column) => quoteIdentifier(column.name)),
@@ -58,8 +60,9 @@ export function upsertSql(source: MergeSource, partitioned: boolean): string {
   const { table, rows } = source
   const target = quoteTable(table)
   const key = keyOf(table)
-  const { same, notOlder, differs, gone, names, others } = conditionsOf(table)
-  const action = others.length === 0 ? 'NOTHING' : `UPDATE SET ${others.map((name) => `${name} = excluded.${name}`).join(', ')}`
+  const { same, notOlder, stillNotOlder, differs, gone, names, others } = conditionsOf(table)
+  // A row may have become newer meanwhile.
+  const action = others.length === 0 ? 'NOTHING' : `UPDATE SET ${others.map((name) => `${name} = excluded.${name}`).join(', ')} WHERE true${stillNotOlder}`
   // Joined first: a row that ON CONFLICT leaves alone is locked all the same, which writes it.
   const standing = `EXISTS (SELECT FROM ${target} t WHERE ${same}${others.length === 0 ? '' : ` AND ((${differs})${notOlder}) IS NOT TRUE`})`
   // The rows of a partitioned table have no xmax to go by: its key, as it was before, says whether one is new.

@@ -1,5 +1,7 @@
 import type { ColumnSpec } from '../../definitions/column-spec.ts'
 import { baseTypeOf } from '../../definitions/postgres-type.ts'
+import { putInt16, putInt32, putInt64, reserve } from '../encoder/sink.ts'
+import type { Sink } from '../encoder/sink.ts'
 import { kindOf } from './value-kind.ts'
 import type { ValueKind } from './value-kind.ts'
 
@@ -11,56 +13,95 @@ export function textKindOf(column: Pick<ColumnSpec, 'type' | 'array'>): ValueKin
   return kind === 'counted' || read.includes(baseTypeOf(column.type)) ? kind : 'opaque'
 }
 
+const [tab, newline, backslash] = [0x09, 0x0a, 0x5c]
+
 /**
- * Lines of text COPY as tuples of the binary one, so that one way of looking at values does for both. Only tables with a column that nobody but
- * Postgres can write in binary are loaded by text, so this may take its time.
+ * Lines of text COPY as tuples of the binary one, so that one way of looking at values does for both. Of a value that is only counted nothing is kept.
+ * @param lines whole ones, as our encoder writes them
  */
 export function tuplesOfText(lines: Uint8Array, kinds: readonly ValueKind[]): Buffer {
   const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength)
-  const parts: Buffer[] = []
+  const columns = kinds.length
+  const tuples: Sink = { bytes: Buffer.allocUnsafe(bytes.length + 1024), at: 0 }
   for (let at = 0; at < bytes.length;) {
-    const end = bytes.indexOf('\n', at)
-    parts.push(sized(2, (two) => two.writeInt16BE(kinds.length)))
-    for (const kind of kinds) {
-      const tab = bytes.indexOf('\t', at)
-      const stop = tab < 0 || tab > end ? end : tab
-      const text = bytes.toString('utf8', at, stop)
-      const value = text === '\\N' ? undefined : valueOf(kind, text)
-      parts.push(sized(4, (four) => four.writeInt32BE(value?.length ?? -1)))
-      if (value !== undefined) parts.push(value)
-      at = stop + 1
+    reserve(tuples, 2)
+    putInt16(tuples.bytes, tuples.at, columns)
+    tuples.at += 2
+    for (let column = 0; column < columns; column += 1) {
+      let escaped = false
+      let end = at
+      for (let byte = bytes[end]; byte !== tab && byte !== newline; byte = bytes[(end += 1)]) if (byte === backslash) escaped = true
+      writeValue(tuples, kinds[column] ?? 'counted', { bytes, start: at, end, escaped })
+      at = end + 1
     }
   }
-  return Buffer.concat(parts)
+  return tuples.bytes.subarray(0, tuples.at)
 }
 
-function sized(length: number, write: (bytes: Buffer) => unknown): Buffer {
-  const bytes = Buffer.allocUnsafe(length)
-  write(bytes)
-  return bytes
+interface TextValue {
+  readonly bytes: Buffer
+  readonly start: number
+  readonly end: number
+  readonly escaped: boolean
 }
 
-const escapes: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', b: '\b', f: '\f', v: '\v' }
+function writeValue(tuples: Sink, kind: ValueKind, value: TextValue): void {
+  const { bytes, start, end, escaped } = value
+  reserve(tuples, 12 + end - start)
+  const length = escaped && end - start === 2 && bytes[start + 1] === 0x4e ? -1 : putValue(tuples.bytes, tuples.at + 4, kind, value)
+  putInt32(tuples.bytes, tuples.at, length)
+  tuples.at += 4 + Math.max(length, 0)
+}
 
-function valueOf(kind: ValueKind, text: string): Buffer {
+/** How many bytes a value of its kind has. */
+function putValue(target: Buffer, at: number, kind: ValueKind, { bytes, start, end, escaped }: TextValue): number {
   switch (kind) {
+    case 'counted':
+      return 0
     case 'int2':
-      return sized(2, (bytes) => bytes.writeInt16BE(Number(text)))
+      return target.writeInt16BE(Number(bytes.toString('latin1', start, end)), at) - at
     case 'int4':
-      return sized(4, (bytes) => bytes.writeInt32BE(Number(text)))
-    case 'int8':
-      return sized(8, (bytes) => bytes.writeBigInt64BE(BigInt(text)))
+      return target.writeInt32BE(Number(bytes.toString('latin1', start, end)), at) - at
+    case 'int8': {
+      // So many digits are exact.
+      const digits = bytes.toString('latin1', start, end)
+      if (digits.length > 15) return target.writeBigInt64BE(BigInt(digits), at) - at
+      putInt64(target, at, Number(digits))
+      return 8
+    }
     case 'float4':
-      return sized(4, (bytes) => bytes.writeFloatBE(Number(text)))
+      return target.writeFloatBE(Number(bytes.toString('latin1', start, end)), at) - at
     case 'float8':
-      return sized(8, (bytes) => bytes.writeDoubleBE(Number(text)))
+      return target.writeDoubleBE(Number(bytes.toString('latin1', start, end)), at) - at
     case 'boolean':
-      return Buffer.from([text === 't' ? 1 : 0])
+      target[at] = bytes[start] === 0x74 ? 1 : 0
+      return 1
     case 'text':
     case 'opaque':
-    case 'counted':
     case 'numeric':
       break
   }
-  return Buffer.from(text.includes('\\') ? text.replaceAll(/\\(.)/gs, (_, one: string) => escapes[one] ?? one) : text)
+  return escaped ? putUnescaped(target, at, bytes, start, end) : putBytes(target, at, bytes, start, end)
+}
+
+function putBytes(target: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
+  // A call into the engine is worth it from here on.
+  if (end - start > 96) return bytes.copy(target, at, start, end)
+  for (let index = start; index < end; index += 1) target[at + index - start] = bytes[index] ?? 0
+  return end - start
+}
+
+const escapes = new Uint8Array(128).map((_, code) => code)
+for (const [letter, character] of Object.entries({ t: '\t', n: '\n', r: '\r', b: '\b', f: '\f', v: '\v' })) {
+  escapes[letter.charCodeAt(0)] = character.charCodeAt(0)
+}
+
+function putUnescaped(target: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
+  let length = 0
+  for (let index = start; index < end; index += 1) {
+    const byte = bytes[index] ?? 0
+    target[at + length] = byte === backslash ? (escapes[bytes[(index += 1)] ?? 0] ?? 0) : byte
+    length += 1
+  }
+  return length
 }

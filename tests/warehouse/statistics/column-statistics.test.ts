@@ -206,6 +206,35 @@ describe('a stream', () => {
     expect(found['tags']).toStrictEqual({ column: 'tags', nulls: 0, nullShare: 0 })
   })
 
+  test('of text COPY says of numbers, booleans and text what one of binary COPY does', () => {
+    const columns = {
+      big: z.bigint(),
+      small: z.int().meta({ postgres: 'smallint' }),
+      integer: z.int32(),
+      whole: z.int(),
+      real: z.number().meta({ postgres: 'real' }),
+      ratio: z.number().nullable(),
+      ok: z.boolean(),
+      text: z.string().nullable(),
+    }
+    const texts = ['', '\\', '\\N', '\\\\N', 'a\tb', '\b\f\v\r\n', 'ä😀'.repeat(40), `${'x'.repeat(200)}\t`, 'N', null]
+    const rows = texts.map((text, index) => ({
+      big: BigInt(index) * 2n ** 59n - 2n ** 62n,
+      small: index * 3 - 7,
+      integer: index * -400_000_000 + 2_000_000_000,
+      whole: index * 900_000_000_000_000 - 4_000_000_000_000_000,
+      real: index / 8,
+      ratio: index === 4 ? null : index / 7 - 0.5,
+      ok: index > 4,
+      text,
+    }))
+    const odd = { span: z.string().meta({ postgres: 'interval' }).optional() }
+    const { span, ...found } = statisticsOf(z.object({ ...columns, ...odd }), [rows], 64)
+    expect(streamOf(z.object({ ...columns, ...odd }), rows).format).toBe('text')
+    expect(found).toStrictEqual(statisticsOf(z.object(columns), [rows]))
+    expect(span).toStrictEqual({ column: 'span', nulls: 10, nullShare: 1, distinct: 0 })
+  })
+
   test('leaves out the columns that are not to be looked at', () => {
     const { columns, stream } = streamOf(Mixed, mixed(0, 10))
     const statistics = columnStatistics(

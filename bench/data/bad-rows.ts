@@ -2,9 +2,11 @@ import { join } from 'node:path'
 import type { Cluster } from '../cluster.ts'
 import { faultyColumn, isBad } from '../feeds.ts'
 import { launchAndWait } from '../launch-run.ts'
+import { median } from '../median.ts'
 import { timePsqlCopy, writeCopyText } from '../psql-copy.ts'
 import { oneEach } from '../roles.ts'
 import { cpuBetween, cpuOf, ownCpu } from './cpu.ts'
+import type { Cpu } from './cpu.ts'
 import { inTurn, secondsOf } from './in-turn.ts'
 import type { DataPart } from './part.ts'
 import { mustBe, mustHaveSameRows, numberOfDevice } from './same-rows.ts'
@@ -50,16 +52,25 @@ const loads = {
 
 type LoadName = keyof typeof loads
 
+const lines: readonly (readonly [title: string, name: LoadName, clean: LoadName])[] = [
+  ['clean', 'clean', 'clean'],
+  ['1 % that the schema refuses', 'faulty', 'clean'],
+  ['clean, with an interval: text COPY', 'cleanText', 'cleanText'],
+  ['1 % that only Postgres refuses', 'refused', 'cleanText'],
+]
+
+const server = (taken: Cpu): number => taken['postgres'] ?? 0
+
 /** What records that do not fit cost: by the schema's word, and where only Postgres can tell. */
 export const badRows: DataPart = {
   name: 'bad-rows',
   about: '500,000 records over HTTP, 1 % of them into quarantine, beside the same load with none that is bad',
-  async measure({ tries, backend, rows = 500_000 }, say) {
+  async measure({ tries, backend, only, rows = 500_000 }, say) {
     await withCluster({ backend, rows, roles: oneEach }, async (cluster) => {
       const file = join(cluster.folder, 'rows.txt')
       await writeCopyText(file, rows)
       timePsqlCopy(cluster.postgres.url, file)
-      const cpu = new Map<string, string>()
+      const cpu = new Map<LoadName, Cpu[]>()
       const run = (name: LoadName) => async (): Promise<number> => {
         const { asset, feed, columnOf, expected }: Load = loads[name]
         const target = asset.replace('/', '.')
@@ -68,20 +79,25 @@ export const badRows: DataPart = {
         const before = cpuOf(cluster)
         const { seconds, runId } = await launchAndWait(cluster, asset, rows, { rows, feed })
         const taken = cpuBetween(before, cpuOf(cluster))
-        cpu.set(name, `${ownCpu(taken).toFixed(1)} + ${(taken['postgres'] ?? 0).toFixed(1)}`)
+        cpu.set(name, [...(cpu.get(name) ?? []), taken])
         mustBe(`what ${feed} left in quarantine`, await issuesOf(cluster, runId), expectedIssues(rows, columnOf))
         await mustHaveSameRows(cluster, `TABLE ${target}`, expected)
         return seconds
       }
-      const times = await inTurn(tries, { clean: run('clean'), faulty: run('faulty'), cleanText: run('cleanText'), refused: run('refused') })
-      const line = (title: string, name: LoadName, clean: LoadName): string =>
-        `| ${title} | ${secondsOf(times[name])} | ${String(Math.round(rows / times[name].median))} | ${(times[name].median / times[clean].median).toFixed(2)} | ${cpu.get(name) ?? ''} |`
-      say(`| ${String(rows)} records | s, median of ${String(tries)} (span) | rows/s | ratio, it / clean | CPU s of the last, ours + server |`)
-      say('| --- | --- | --- | --- | --- |')
-      say(line('clean', 'clean', 'clean'))
-      say(line('1 % that the schema refuses', 'faulty', 'clean'))
-      say(line('clean, with an interval: text COPY', 'cleanText', 'cleanText'))
-      say(line('1 % that only Postgres refuses', 'refused', 'cleanText'))
+      const asked = lines.filter(([title]) => only.length === 0 || only.some((text) => title.includes(text)))
+      const names = [...new Set(asked.flatMap(([, name, clean]) => [clean, name]))]
+      const shown = lines.filter(([, name]) => names.includes(name))
+      const times = await inTurn(tries, Object.fromEntries(names.map((name) => [name, run(name)])) as Record<LoadName, () => Promise<number>>)
+      // The first round is not counted here either.
+      const spent = (name: LoadName, part: (taken: Cpu) => number): number => median((cpu.get(name) ?? []).slice(1).map(part))
+      const all = (taken: Cpu): number => ownCpu(taken) + server(taken)
+      say(`| ${String(rows)} records | s, median of ${String(tries)} (span) | rows/s | ratio, it / clean | CPU s, ours + server (transform) | CPU ratio |`)
+      say('| --- | --- | --- | --- | --- | --- |')
+      for (const [title, name, clean] of shown) {
+        const took = `${secondsOf(times[name])} | ${String(Math.round(rows / times[name].median))} | ${(times[name].median / times[clean].median).toFixed(2)}`
+        const used = `${spent(name, ownCpu).toFixed(2)} + ${spent(name, server).toFixed(2)} (${spent(name, ({ transform = 0 }) => transform).toFixed(2)})`
+        say(`| ${title} | ${took} | ${used} | ${(spent(name, all) / spent(clean, all)).toFixed(2)} |`)
+      }
       const bad = Object.values(expectedIssues(rows, faultyColumn)).reduce((sum, n) => sum + n, 0)
       say(`of each bad load ${String(bad)} records are in quarantine, by column, and ${String(rows - bad)} rows in the table, by checksum`)
     })

@@ -156,6 +156,7 @@ describe('a page of JSON', () => {
 
   test.each([
     ['a second array of the same name', (rows: string) => `{"data":{"items":${rows}},"data":{"items":[1]}}`],
+    ['a second array of the same name, which is empty', (rows: string) => `{"data":{"items":${rows}},"data":{"items":[]}}`],
     ['no end', (rows: string) => `{"data":{"items":${rows}}`],
     ['something behind it', (rows: string) => `{"data":{"items":${rows}}} x`],
     ['a beginning that is no JSON', (rows: string) => `{"next":tru,"data":{"items":${rows}}}`],

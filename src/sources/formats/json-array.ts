@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Json } from '../../definitions/json.ts'
 import { isSpace, skipSpace, skipString } from './json-fault.ts'
 
@@ -45,15 +46,18 @@ export function arrayAt(body: Uint8Array, path: readonly string[]): number | und
   }
 }
 
+/** Stands for an array that was read; in no document. */
+const placeholder = randomUUID()
+
 /** Whether what stands around an array is a JSON document that has this array, and no other, at `path`. Asked once its elements were read. */
 export function surrounds(body: Uint8Array, path: readonly string[], start: number, end: number): boolean {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   const from = bytes[0] === 0xef ? 3 : 0
   try {
-    const document: unknown = JSON.parse(`${bytes.toString('utf8', from, start)}[]${bytes.toString('utf8', end)}`)
+    const document: unknown = JSON.parse(`${bytes.toString('utf8', from, start)}["${placeholder}"]${bytes.toString('utf8', end)}`)
     const found = path.reduce((value, name) => (value as Readonly<Record<string, unknown>>)[name], document)
     // Of two of the same name the later one counts, and may not be the one that was read.
-    return Array.isArray(found) && found.length === 0
+    return Array.isArray(found) && found.length === 1 && found[0] === placeholder
   } catch {
     return false
   }

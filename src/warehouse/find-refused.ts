@@ -1,22 +1,12 @@
 import pg from 'pg'
-import * as z from 'zod'
 import { storableText } from '../errors.ts'
 import { copy } from './copy.ts'
-import type { LoadBatchRequest } from './load-batch.ts'
+import { rowsOf } from './encoded-rows.ts'
+import { findUnreadable } from './find-unreadable.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
+import type { LoadBatchRequest } from './load-batch.ts'
+import type { Refusal } from './refusal.ts'
 import { stagingTable } from './staging.ts'
-
-/** A row that Postgres does not take. */
-export const Refusal = z.object({
-  /** In its stream, from 0. */
-  row: z.int(),
-  /** `(row)` where Postgres does not say. */
-  column: z.string(),
-  message: z.string(),
-  /** The value as Postgres quotes it. */
-  value: z.string(),
-})
-export type Refusal = z.output<typeof Refusal>
 
 /** What is about the server, the connection or the transaction, though a COPY was under way. */
 const ofTheServer = /^(08|25|40|53|55|57|58|XX)/
@@ -33,10 +23,17 @@ const probe = 'millrace_probe'
 
 /**
  * All the rows of a stream that Postgres does not take: types that only it can read (`interval`, an extension's, a domain) are checked
- * nowhere before. Tries them on a table like theirs, which goes with its transaction; each row is read about twice.
+ * nowhere before.
  * @throws what COPY throws where that is not about a row
  */
 export async function findRefused(client: pg.ClientBase, request: LoadBatchRequest): Promise<Refusal[]> {
+  const unreadable = await findUnreadable(client, request)
+  // Where no value is, it is something else of the rows.
+  return unreadable === undefined || unreadable.length === 0 ? tryAll(client, request) : unreadable
+}
+
+/** Tries the rows on a table like theirs, which goes with its transaction; each row is read about twice. */
+async function tryAll(client: pg.ClientBase, request: LoadBatchRequest): Promise<Refusal[]> {
   const into = quoteTable(request.direct?.table ?? stagingTable(request.stepId, request.generation))
   const rows = rowsOf(request)
   const refused: Refusal[] = []
@@ -82,43 +79,4 @@ async function tryRows(client: pg.ClientBase, { columns, format }: LoadBatchRequ
       value: known === undefined ? '' : JSON.stringify(value.slice(0, 200).toWellFormed()),
     }
   }
-}
-
-interface EncodedRows {
-  readonly count: number
-  /** A stream of some of them. */
-  bytes(from: number, to: number): Uint8Array
-}
-
-const signature = 19
-
-function rowsOf({ bytes, format, rows }: LoadBatchRequest): EncodedRows {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const ends = format === 'text' ? textEnds(view, rows) : binaryEnds(view, rows)
-  const head = format === 'text' ? 0 : signature
-  return {
-    count: rows,
-    bytes(from, to) {
-      const some = view.subarray(from === 0 ? head : ends[from - 1], ends[to - 1])
-      return format === 'text' ? some : Buffer.concat([view.subarray(0, signature), some, Buffer.from([0xff, 0xff])])
-    },
-  }
-}
-
-/** The encoder escapes line ends, so that each one is a row's. */
-function textEnds(view: Buffer, rows: number): number[] {
-  const ends: number[] = []
-  for (let at = view.indexOf(10); at >= 0 && ends.length < rows; at = view.indexOf(10, at + 1)) ends.push(at + 1)
-  return ends
-}
-
-function binaryEnds(view: Buffer, rows: number): number[] {
-  const ends: number[] = []
-  for (let at = signature; ends.length < rows;) {
-    const cells = view.readInt16BE(at)
-    at += 2
-    for (let cell = 0; cell < cells; cell += 1) at += 4 + Math.max(0, view.readInt32BE(at))
-    ends.push(at)
-  }
-  return ends
 }

@@ -1,5 +1,5 @@
 import type { ColumnIssue, RowEncoder, RowMark } from '../warehouse/encoder/row-encoder.ts'
-import type { Refusal } from '../warehouse/find-refused.ts'
+import type { Refusal } from '../warehouse/refusal.ts'
 
 /** Takes back the rows that a record just added where Postgres refused one of them, and says why. Undefined where it refused none at all. */
 export function refusalsOf(refused: readonly Refusal[]): ((encoder: RowEncoder, before: RowMark) => ColumnIssue[] | null) | undefined {

@@ -108,13 +108,13 @@ export async function nextInOrder(database: Database, batchId: string): Promise<
   return rows[0] === undefined ? undefined : { batchId: rows[0].id, enqueued: rows[0].enqueued }
 }
 
-/** Sends a batch back to transform: its encoded bytes were lost, or Postgres refused some of its rows, which are written down beside its raw bytes. */
-export async function takeBackToRecorded(database: Database, batchId: string, claim: number, refused?: readonly unknown[]): Promise<BatchPointer | undefined> {
+/** Sends a batch back to transform: its encoded bytes were lost, or Postgres refused some of its rows. @param found about those, written down beside its raw bytes */
+export async function takeBackToRecorded(database: Database, batchId: string, claim: number, found?: object): Promise<BatchPointer | undefined> {
   const { rows } = await database.query<{ enqueued: number }>(
     `UPDATE millrace.batch SET status = 'recorded', claimed_by = NULL, encoded = NULL, statistics = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp(),
         raw = raw || coalesce($3::jsonb, '{}')
      WHERE id = $1 AND claim = $2 AND status = 'encoded' RETURNING enqueued`,
-    [batchId, claim, refused === undefined ? null : JSON.stringify({ refused })],
+    [batchId, claim, found === undefined ? null : JSON.stringify(found)],
   )
   return rows[0] === undefined ? undefined : { batchId, enqueued: rows[0].enqueued }
 }

@@ -48,10 +48,12 @@ export interface BadBatch {
   readonly ordinal: number
   readonly claim: number
   readonly records: readonly BadRecord[]
+  /** Of those that are kept already, what stays: by where in the batch they came. */
+  readonly staying?: readonly number[]
 }
 
 /**
- * Keeps a batch's bad records, instead of those that an attempt before kept of it. Answers how many its step has in this generation;
+ * Keeps a batch's bad records, instead of those that an attempt before kept of it, but for those that stay. Answers how many its step has in this generation;
  * undefined when the claim is no longer the current one.
  */
 export async function keepBadRecords(pool: pg.Pool, batch: BadBatch): Promise<number | undefined> {
@@ -62,7 +64,11 @@ export async function keepBadRecords(pool: pg.Pool, batch: BadBatch): Promise<nu
     ])
     if (rowCount === 0) return undefined
     const where = [batch.stepId, batch.generation]
-    await client.query(`DELETE FROM millrace.quarantine WHERE step_id = $1 AND generation = $2 AND ordinal = $3`, [...where, batch.ordinal])
+    await client.query(`DELETE FROM millrace.quarantine WHERE step_id = $1 AND generation = $2 AND ordinal = $3 AND record_index <> ALL ($4::bigint[])`, [
+      ...where,
+      batch.ordinal,
+      batch.staying ?? [],
+    ])
     await client.query(
       `INSERT INTO millrace.quarantine (step_id, generation, ordinal, run_id, location, asset, version, record_index, place, record, tagged, format, page, issues)
        SELECT $1, $2, $3, $4, $5, $6, $7, * FROM unnest($8::bigint[], $9::text[], $10::text[], $11::boolean[], $12::jsonb[], $13::jsonb[], $14::jsonb[])`,
@@ -87,11 +93,17 @@ export async function keepBadRecords(pool: pg.Pool, batch: BadBatch): Promise<nu
   })
 }
 
-/** The records of a step's generation so far, and how many of them are in quarantine. */
-export async function countQuarantined(database: Database, stepId: string, generation: number): Promise<{ records: number; quarantined: number }> {
+/** The records of a step's generation so far, and how many of them are in quarantine. @param besides a batch that is not counted: it is encoded once more */
+export async function countQuarantined(
+  database: Database,
+  stepId: string,
+  generation: number,
+  besides?: string,
+): Promise<{ records: number; quarantined: number }> {
   const { rows } = await database.query<{ records: number; quarantined: number }>(
-    `SELECT coalesce(sum(records), 0)::float8 AS records, coalesce(sum(quarantined), 0)::float8 AS quarantined FROM millrace.batch WHERE step_id = $1 AND generation = $2`,
-    [stepId, generation],
+    `SELECT coalesce(sum(records), 0)::float8 AS records, coalesce(sum(quarantined), 0)::float8 AS quarantined FROM millrace.batch
+     WHERE step_id = $1 AND generation = $2 AND id IS DISTINCT FROM $3`,
+    [stepId, generation, besides ?? null],
   )
   return rows[0] ?? { records: 0, quarantined: 0 }
 }

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BadRecord } from '../catalog/quarantine.ts'
 import type { ClaimedBatch } from '../catalog/claims.ts'
 import type { TransformContext } from '../definitions/table.ts'
@@ -23,10 +22,8 @@ import { parseConfig } from './parse-config.ts'
 import { refusalsOf } from './refusals.ts'
 import { repairedRecords } from './repair-line.ts'
 import { UnwritableRecord, untag } from './tagged-json.ts'
+import { turnsOf } from './turns.ts'
 import type { OwnAsset } from './versions.ts'
-
-/** Other work gets its turn after this many milliseconds: a lock is renewed every few seconds, a person waits for tens of milliseconds. */
-const sliceMs = 15
 
 // Beyond this an encoder's buffer is handed on and a new one begun; a batch whose transform makes few rows of each record stays far below.
 const largestSink = 16 << 20
@@ -70,7 +67,7 @@ export async function encodeRecords(raw: Buffer, encoding: Encoding): Promise<vo
   const { claimed, own } = encoding
   const config = parseConfig(own.asset, claimed.config)
   const refusals = refusalsOf(encoding.refused)
-  const turn = turnsOf(encoding)
+  const turn = turnsOf(encoding.signal)
   let pageNumber = 0
   for (const frame of readFrames(raw)) {
     pageNumber += 1
@@ -193,17 +190,6 @@ async function encodeCsv(
 /** Relieves an encoder that holds much. */
 function handOn({ encoder, chunks }: Encoding): void {
   if (encoder.bufferedBytes > largestSink) chunks.push(encoder.take())
-}
-
-/** Waits for other work's turn when this one's is over. */
-function turnsOf({ signal }: Encoding): () => Promise<void> | undefined {
-  let sliceEnd = performance.now() + sliceMs
-  const give = async (): Promise<void> => {
-    await nextTurn()
-    signal.throwIfAborted()
-    sliceEnd = performance.now() + sliceMs
-  }
-  return () => (performance.now() > sliceEnd ? give() : undefined)
 }
 
 interface Origin {

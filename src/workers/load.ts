@@ -1,4 +1,3 @@
-import * as z from 'zod'
 import { markLoaded, nextInOrder, takeBackToRecorded } from '../catalog/batches.ts'
 import { claimBatch } from '../catalog/claims.ts'
 import type { ClaimedBatch } from '../catalog/claims.ts'
@@ -14,17 +13,15 @@ import { findRefused, isRefusal } from '../warehouse/find-refused.ts'
 import { loadBatch } from '../warehouse/load-batch.ts'
 import type { DirectLoad, LoadBatchRequest, LoadOutcome } from '../warehouse/load-batch.ts'
 import type { WorkerContext } from './context.ts'
+import { EncodedReference, RawReference, Reference } from './batch-references.ts'
 import { workOnDestination } from './destination.ts'
 import type { Ask } from './destination-pool.ts'
 import { beginAtMovedCursor, publish } from './publish.ts'
 import { dropSpooled } from './spooling.ts'
 import { tableSpecOf } from './table-spec.ts'
-import { Reference } from './transform.ts'
 
 /** Postgres' code for it. */
 const uniqueViolation = '23505'
-
-const EncodedReference = Reference.extend({ format: z.enum(['binary', 'text']) })
 
 /** Copies a batch into its staging table; the last one of a step publishes it. */
 export async function load(context: WorkerContext, payload: Payload<'load'>): Promise<void> {
@@ -100,7 +97,7 @@ function requestOf(claimed: ClaimedBatch, { table }: TableAssetSpec, format: Loa
 /** Has a batch transformed again without the rows that Postgres refused: whoever has its records can name the place, and keep or refuse them. */
 async function takeOutRefused(context: WorkerContext, claimed: ClaimedBatch, ask: Ask, table: TableAssetSpec, cause: Error): Promise<void> {
   const reference = EncodedReference.parse(claimed.encoded)
-  const before = z.object({ refused: z.array(z.unknown()).optional() }).parse(claimed.raw).refused
+  const before = RawReference.parse(claimed.raw).refused
   // Read anew: the buffer before may still be on its way to the database.
   const request = requestOf(claimed, table, reference.format, await context.spool.read(reference))
   const refused = before === undefined ? await ask((client) => findRefused(client, request)) : []
@@ -113,7 +110,9 @@ async function takeOutRefused(context: WorkerContext, claimed: ClaimedBatch, ask
     })
   }
   context.logger.debug({ asset: claimed.asset, batch: claimed.ordinal, rows: refused.length }, 'rows that Postgres refused are taken out')
-  const pointer = await takeBackToRecorded(context.pool, claimed.batchId, claimed.claim, refused)
+  const { records, rows } = request
+  const encoded = reference.oneByOne === undefined ? {} : { encoded: { ...reference, records, rows } }
+  const pointer = await takeBackToRecorded(context.pool, claimed.batchId, claimed.claim, { refused, ...encoded })
   if (pointer !== undefined) await context.queues.enqueue(claimed.location, 'transform', pointer)
 }
 

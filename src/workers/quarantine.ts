@@ -9,28 +9,35 @@ import type { WorkerContext } from './context.ts'
 /** A share is judged while a step goes on once so many records were read: of fewer it says little. */
 const firstSample = 1000
 
+/** Of one batch. */
+export interface Found {
+  readonly bad: readonly BadRecord[]
+  /** Those that are in quarantine already, by where in the batch they came. */
+  readonly staying: readonly number[]
+  /** How many records it has in all. */
+  readonly records: number
+}
+
 /**
  * Keeps a batch's bad records.
- * @param records of the batch in all
  * @throws DataError `TOO_MANY_BAD_RECORDS` when its step has more of them than its asset allows
  */
 export async function quarantine(
   context: WorkerContext,
   claimed: ClaimedBatch,
   contract: QuarantineContract | undefined,
-  bad: readonly BadRecord[],
-  records: number,
+  { bad, staying, records }: Found,
 ): Promise<void> {
   if (contract === undefined) return
   // Where there are none, an attempt before, of other code, may have kept some.
   if (bad.length === 0 && claimed.claim === 1) return
-  const total = await keepBadRecords(context.pool, { ...claimed, records: bad })
+  const total = await keepBadRecords(context.pool, { ...claimed, records: bad, staying })
   if (total === undefined) throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
   const { atMost, atMostPercent } = contract
   if (atMost !== undefined && total > atMost) throw tooMany(claimed.asset, `${String(total)} so far`, `at most ${String(atMost)}`, bad)
   if (atMostPercent === undefined || bad.length === 0) return
-  const before = await countQuarantined(context.pool, claimed.stepId, claimed.generation)
-  const [share, of] = [before.quarantined + bad.length, before.records + records]
+  const before = await countQuarantined(context.pool, claimed.stepId, claimed.generation, claimed.batchId)
+  const [share, of] = [before.quarantined + staying.length + bad.length, before.records + records]
   if (of >= firstSample && share * 100 > of * atMostPercent) {
     throw tooMany(claimed.asset, `${String(share)} of the first ${String(of)}`, `at most ${String(atMostPercent)} %`, bad)
   }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import * as z from 'zod'
 import { markEncoded } from '../catalog/batches.ts'
 import type { BadRecord } from '../catalog/quarantine.ts'
 import { claimBatch } from '../catalog/claims.ts'
@@ -12,8 +11,12 @@ import type { Payload } from '../queues/jobs.ts'
 import type { SpoolReference } from '../spool/spool.ts'
 import { SpoolLostError } from '../spool/spool-lost-error.ts'
 import { limitTable } from '../warehouse/column-limits.ts'
-import { Refusal } from '../warehouse/refusal.ts'
+import type { Refusal } from '../warehouse/refusal.ts'
+import type { RowNotes } from '../warehouse/row-notes.ts'
+import { RawReference } from './batch-references.ts'
+import type { RefusedReference } from './batch-references.ts'
 import type { WorkerContext } from './context.ts'
+import { cutRefused, oneByOneOf } from './cut-refused.ts'
 import { encodeRecords } from './encode-records.ts'
 import { borrowEncoder, returnEncoder } from './encoders.ts'
 import { quarantine } from './quarantine.ts'
@@ -24,12 +27,6 @@ import type { Patience } from './spooling.ts'
 import { judgeVersion } from './versions.ts'
 import type { OwnAsset } from './versions.ts'
 import { doWork, giveBack } from './work.ts'
-
-/** Of what the spool answered when it stored bytes. */
-export const Reference = z.object({ name: z.string(), bytes: z.number(), crc: z.number() })
-
-/** A batch's raw bytes; with what Postgres would not take of its rows, where it was loaded once already. */
-const RawReference = Reference.extend({ refused: z.array(Refusal).default([]) })
 
 /** Turns a batch's raw bytes into a COPY stream: parse, the user's function, validation, encoding. */
 export async function transform(context: WorkerContext, payload: Payload<'transform'>): Promise<void> {
@@ -58,60 +55,111 @@ async function startAfresh(context: WorkerContext, claimed: ClaimedBatch, reason
   if (due !== undefined) await enqueueStep(context.queues, due)
 }
 
+/** A batch's rows as COPY takes them, and what was found on the way. */
+interface Encoded {
+  readonly chunks: readonly Uint8Array[]
+  readonly format: 'binary' | 'text'
+  readonly counts: { readonly records: number; readonly filtered: number }
+  readonly rows: number
+  readonly notes: RowNotes | undefined
+  readonly bad: readonly BadRecord[]
+  /** Bad records that are in quarantine since the batch was encoded before. */
+  readonly staying: readonly number[]
+  /** Lets the buffers be used for others. Once nobody reads the chunks any more. */
+  readonly release: () => void
+}
+
 async function encodeBatch(context: WorkerContext, claimed: ClaimedBatch, own: OwnAsset, signal: AbortSignal): Promise<void> {
   const began = performance.now()
-  const limits = limitsOf(claimed)
-  const encoder = borrowEncoder(own, limits)
-  const counts = { records: 0, filtered: 0 }
-  const chunks: Uint8Array[] = []
-  const bad: BadRecord[] = []
   const contract = claimed.redrive ? {} : own.spec.quarantine
-  const { refused, ...reference } = RawReference.parse(claimed.raw)
+  const reference = RawReference.parse(claimed.raw)
+  const { encoded: before, refused = [] } = reference
   const buffer = context.buffers.take(reference.bytes)
+  let done: Encoded
   try {
     const raw = await context.spool.read(reference, buffer)
-    await encodeRecords(raw, {
-      context,
-      claimed,
-      own,
-      limited: limits.length > 0,
-      encoder,
-      counts,
-      tolerant: contract !== undefined,
-      bad,
-      refused,
-      signal,
-      chunks,
-    })
+    const cut = contract === undefined || before === undefined ? undefined : await takeOutRefused(context, claimed, own, { signal, raw, refused, before })
+    done = cut ?? (await encodeRaw(context, claimed, own, { signal, raw, refused, tolerant: contract !== undefined }))
   } finally {
     context.buffers.give(buffer)
   }
-  await quarantine(context, claimed, contract, bad, counts.records)
-  const { rows } = encoder
-  const notes = encoder.notes()
-  chunks.push(encoder.finish())
-  const statistics = await describeBatch(context, claimed, { table: limitTable(own.spec.table, limits), format: encoder.format, chunks, rows })
+  const { chunks, format, counts, rows, notes, bad, staying } = done
+  await quarantine(context, claimed, contract, { bad, staying, records: counts.records })
+  const table = limitTable(own.spec.table, limitsOf(claimed))
+  const statistics = await describeBatch(context, claimed, { table, format, chunks, rows })
   faultPoint('transform.middle')
-  const encoded = await store(context, claimed, { signal, timeoutMs: own.asset.timeoutMs }, chunks, encoder.format)
-  // Only now: its last bytes lie in its own buffer. One that threw is dropped with its half a stream.
-  returnEncoder(own, encoder, limits)
+  const stored = await store(context, claimed, { signal, timeoutMs: own.asset.timeoutMs }, chunks, format)
+  done.release()
   faultPoint('transform.spooled')
+  const oneByOne = contract === undefined || staying.length > 0 ? undefined : oneByOneOf(own, bad, notes)
   const pointer = await markEncoded(context.pool, {
     batchId: claimed.batchId,
     claim: claimed.claim,
-    encoded: notes === undefined ? encoded : { ...encoded, notes },
+    encoded: { ...stored, ...(notes === undefined ? {} : { notes }), ...(oneByOne === undefined ? {} : { oneByOne }) },
     ...counts,
     rows,
-    quarantined: bad.length,
+    quarantined: staying.length + bad.length,
     transformMs: Math.round(performance.now() - began),
     statistics,
   })
   if (pointer === undefined) {
-    dropSpooled(context, encoded.name)
+    dropSpooled(context, stored.name)
     throw new FencedError(`batch ${String(claimed.ordinal)} of the step ${claimed.stepId}`)
   }
+  if (before !== undefined) dropSpooled(context, before.name)
   faultPoint('transform.encoded')
   await context.queues.enqueue(claimed.location, 'load', pointer)
+}
+
+interface Raw {
+  readonly signal: AbortSignal
+  readonly raw: Buffer
+  readonly refused: readonly Refusal[]
+}
+
+async function encodeRaw(
+  context: WorkerContext,
+  claimed: ClaimedBatch,
+  own: OwnAsset,
+  { signal, raw, refused, tolerant }: Raw & { tolerant: boolean },
+): Promise<Encoded> {
+  const limits = limitsOf(claimed)
+  const encoder = borrowEncoder(own, limits)
+  const { format } = encoder
+  const counts = { records: 0, filtered: 0 }
+  const chunks: Uint8Array[] = []
+  const bad: BadRecord[] = []
+  await encodeRecords(raw, { context, claimed, own, limited: limits.length > 0, encoder, counts, tolerant, bad, refused, signal, chunks })
+  const { rows } = encoder
+  const notes = encoder.notes()
+  chunks.push(encoder.finish())
+  // Its last bytes lie in its own buffer. One that threw is dropped with its half a stream.
+  return { chunks, format, counts, rows, notes, bad, staying: [], release: () => returnEncoder(own, encoder, limits) }
+}
+
+/** What was encoded before, without the rows that Postgres refused; undefined where the batch is to be encoded again. */
+async function takeOutRefused(
+  context: WorkerContext,
+  claimed: ClaimedBatch,
+  own: OwnAsset,
+  { signal, raw, refused, before }: Raw & { before: RefusedReference },
+): Promise<Encoded | undefined> {
+  const buffer = context.buffers.take(before.bytes)
+  const release = (): void => context.buffers.give(buffer)
+  try {
+    const stream = await context.spool.read(before, buffer)
+    const { maxRecordBytes } = context.limits
+    const cut = await cutRefused({ claimed, own, signal, maxRecordBytes, raw, stream, encoded: before, refused })
+    if (cut !== undefined) {
+      const counts = { records: before.records, filtered: 0 }
+      return { chunks: [cut.stream], format: before.format, counts, rows: cut.rows, notes: undefined, bad: cut.bad, staying: before.oneByOne.bad, release }
+    }
+  } catch (error) {
+    // The sweep took it, or it was lost with its machine: it was not durable.
+    if (!(error instanceof SpoolLostError)) throw error
+  }
+  release()
+  return undefined
 }
 
 async function store(

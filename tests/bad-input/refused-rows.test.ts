@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import * as z from 'zod'
 import { table } from '../../src/definitions/table.ts'
 import type { TableOptions } from '../../src/definitions/table.ts'
@@ -34,6 +35,69 @@ describe('rows that Postgres refuses', () => {
     expect(await engine.value(`SELECT sum(extract(epoch FROM wait))::int FROM refused.kept`)).toBe(
       soon(3000, 50).reduce((sum, wait, index) => (wait === 'soon' ? sum : sum + index), 0),
     )
+  })
+
+  test('are taken out of what was encoded, and no other row is encoded again', async () => {
+    let checked = 0
+    const columns = Wait.extend({ id: z.int32().refine(() => (checked += 1) > 0) })
+    const records = soon(200, 50).map((wait, id) => ({ id: id % 60 === 3 ? 'none' : id, wait }))
+    const pages = [records.slice(0, 100), records.slice(100)]
+    await engine.define([table<typeof columns, unknown>({ key: 'refused/cut', columns, quarantine: true, extract: () => pages })])
+    const run = await engine.succeed('refused/cut')
+    expect(run.step.result).toMatchObject({ records: 200, rows: 192, quarantined: 8 })
+    expect(checked).toBe(196)
+    const kept = await engine.query<{ place: string; column: string }>(
+      `SELECT place, issues #>> '{0,column}' AS column FROM millrace.quarantine WHERE run_id = $1 ORDER BY ordinal, record_index`,
+      [run.id],
+    )
+    const of = (number: number, page: number, column: string) => ({
+      place: `record ${String(number)} of page ${String(page)} of batch 0 of refused/cut`,
+      column,
+    })
+    const found = [of(3, 1, 'id'), of(5, 1, 'wait'), of(55, 1, 'wait'), of(63, 1, 'id'), of(5, 2, 'wait'), of(23, 2, 'id'), of(55, 2, 'wait'), of(83, 2, 'id')]
+    expect(kept).toEqual(found)
+    expect(await engine.value('SELECT sum(id)::int FROM refused.cut')).toBe(19_900 - 3 - 5 - 55 - 63 - 105 - 123 - 155 - 183)
+    expect((await readdir(engine.spoolFolder, { recursive: true })).filter((name) => name.endsWith('.copy'))).toEqual([])
+  })
+
+  test('are encoded again where what was encoded is lost meanwhile', async () => {
+    await define('refused/lost', soon(100, 50), { quarantine: true })
+    await engine.query(`CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      NEW.raw := jsonb_set(NEW.raw, '{encoded,name}', to_jsonb(replace(NEW.raw #>> '{encoded,name}', '.copy', '-gone.copy'))); RETURN NEW; END $$;
+      CREATE TRIGGER lose BEFORE UPDATE ON millrace.batch FOR EACH ROW WHEN (NEW.raw ? 'encoded' AND NOT OLD.raw ? 'encoded') EXECUTE FUNCTION lose()`)
+    const run = await engine.succeed('refused/lost').finally(async () => void (await engine.query('DROP FUNCTION lose CASCADE')))
+    expect(run.step.result).toMatchObject({ records: 100, rows: 98, quarantined: 2 })
+  })
+
+  test('are found where only trying them tells: a domain that refuses NULL', async () => {
+    await engine.query(`CREATE DOMAIN public.brief AS text CHECK (VALUE IS NOT NULL AND length(VALUE) < 4)`)
+    const columns = z.object({ id: z.int32(), brief: z.string().nullable().meta({ postgres: 'public.brief' }), wait: Wait.shape.wait })
+    const values = ['abc', null, 'abcd', '', 'x', null]
+    const records = values.map((brief, id) => ({ id, brief, wait: id === 4 ? 'soon' : '1 s' }))
+    await engine.define([table<typeof columns, unknown>({ key: 'refused/domain', columns, quarantine: true, extract: () => [records] })])
+    const run = await engine.succeed('refused/domain')
+    expect(run.step.result).toMatchObject({ records: 6, rows: 2, quarantined: 4 })
+    expect((await engine.query<{ id: number }>('SELECT id FROM refused.domain ORDER BY id')).map((row) => row.id)).toEqual([0, 3])
+  })
+
+  test('name each of their columns that Postgres cannot read', async () => {
+    const columns = Wait.extend({ waits: z.array(z.string()).meta({ postgres: 'interval[]' }), point: z.string().nullable().meta({ postgres: 'point' }) })
+    const records = [
+      { id: 0, wait: '1 s', waits: ['2 s', 'P1D'], point: '(1,2)' },
+      { id: 1, wait: 'so\ton', waits: ['2 s', 'later\n'], point: null },
+      { id: 2, wait: '1 s', waits: [], point: '\\N' },
+    ]
+    await engine.define([table<typeof columns, unknown>({ key: 'refused/each', columns, quarantine: true, extract: () => [records] })])
+    const run = await engine.succeed('refused/each')
+    expect(run.step.result).toMatchObject({ rows: 1, quarantined: 2 })
+    const kept = await engine.query<{ issues: unknown }>('SELECT issues FROM millrace.quarantine WHERE run_id = $1 ORDER BY record_index', [run.id])
+    expect(kept.map((row) => row.issues)).toEqual([
+      [
+        { column: 'wait', message: 'invalid input syntax for type interval: "so\ton"', value: '"so\\ton"' },
+        { column: 'waits', message: 'invalid input syntax for type interval: "later\n"', value: expect.stringContaining('later') },
+      ],
+      [{ column: 'point', message: 'invalid input syntax for type point: "\\N"', value: '"\\\\N"' }],
+    ])
   })
 
   test('without a quarantine fail the step, which names the first', async () => {

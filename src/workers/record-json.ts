@@ -3,17 +3,20 @@
  * a number too large for a double, and 0 of -0.
  */
 export function recordJson(record: unknown): string {
-  let exact = true
   try {
-    const written = JSON.stringify(record, (_key, value: unknown) => {
-      if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) exact = false
-      return value
-    })
-    if (exact) return written
+    if (isExact(record)) return JSON.stringify(record)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
   }
   return writeByHand(record)
+}
+
+/** Whether `JSON.stringify` writes all that a value holds. Throws a RangeError where it nests too deep. */
+function isExact(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0)
+  if (typeof value !== 'object' || value === null) return true
+  for (const one of Object.values(value)) if (!isExact(one)) return false
+  return true
 }
 
 function scalarJson(value: unknown): string {

@@ -65,8 +65,12 @@ describe('rows that Postgres refuses', () => {
     await engine.query(`CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       NEW.raw := jsonb_set(NEW.raw, '{encoded,name}', to_jsonb(replace(NEW.raw #>> '{encoded,name}', '.copy', '-gone.copy'))); RETURN NEW; END $$;
       CREATE TRIGGER lose BEFORE UPDATE ON millrace.batch FOR EACH ROW WHEN (NEW.raw ? 'encoded' AND NOT OLD.raw ? 'encoded') EXECUTE FUNCTION lose()`)
-    const run = await engine.succeed('refused/lost').finally(async () => void (await engine.query('DROP FUNCTION lose CASCADE')))
-    expect(run.step.result).toMatchObject({ records: 100, rows: 98, quarantined: 2 })
+    try {
+      const run = await engine.succeed('refused/lost')
+      expect(run.step.result).toMatchObject({ records: 100, rows: 98, quarantined: 2 })
+    } finally {
+      await engine.query('DROP FUNCTION lose CASCADE')
+    }
   })
 
   test('are found where only trying them tells: a domain that refuses NULL', async () => {

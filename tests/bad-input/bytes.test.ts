@@ -55,4 +55,5 @@ test('a record that is kept reads as the same record', () => {
   const deep = JSON.parse(`${'{"a":['.repeat(20_000)}-0${']}'.repeat(20_000)}`) as unknown
   expect(recordJson(deep)).toBe(`${'{"a":['.repeat(20_000)}-0${']}'.repeat(20_000)}`)
   expect(recordJson({ a: [Infinity, -Infinity, -0, 0], b: 'x' })).toBe('{"a":[1e400,-1e400,-0,0],"b":"x"}')
+  expect(recordJson({ a: [-0] })).toBe('{"a":[-0]}')
 })

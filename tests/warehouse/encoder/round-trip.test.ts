@@ -74,7 +74,7 @@ const samples: Readonly<Record<string, { readonly schema: z.ZodType; readonly va
     schema: z.string().meta({ postgres: 'numeric' }),
     values: ['0', '1.50', '-1e-20', '123456789012345678901234567890.0000000001', '1e10', '0.00001230', '100000000', '.5', '5.'],
   },
-  texts: { schema: z.array(z.string()), values: [[], nastyText, ['']] },
+  texts: { schema: z.array(z.string()), values: [[], nastyText, [''], ['say "so"', '{"}', 'a,b'], ['back\\slash'], ['tab\t']] },
   nullableTexts: { schema: z.array(z.string().nullable()).nullable(), values: [null, [null, 'NULL', 'null'], []] },
   ints: { schema: z.array(z.int32()), values: [[], [1, -1]] },
   times: { schema: z.array(z.iso.datetime()), values: [['2023-02-28T12:34:56Z', '1600-02-29T00:00:00Z']] },

@@ -126,7 +126,7 @@ async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<vo
 async function encodeBytes(encoding: Encoding, page: Page, turn: () => Promise<void> | undefined): Promise<boolean> {
   const { encoder, counts, bad } = encoding
   const { frame, refusals } = page
-  if (!encoder.readsJson || frame.tagged || refusals !== undefined || !isUtf8(frame.body)) return false
+  if (!encoder.readsBytes || frame.tagged || refusals !== undefined || !isUtf8(frame.body)) return false
   handOn(encoding)
   const before = { encoder: encoder.mark(), records: counts.records, bad: bad.length }
   if (await (frame.format.kind === 'csv' ? encodeCsv(encoding, page, frame.format, turn) : encodeJson(encoding, page, turn))) return true

@@ -261,7 +261,7 @@ function createRowEncoder({ kind, format, writer, guard, bytesCells }: RowEncode
       guard.commit()
       return null
     },
-    readsJson: jsonRow !== undefined,
+    readsBytes: jsonRow !== undefined,
     encodeJson(bytes, at) {
       if (jsonRow === undefined) return -1
       begin()

@@ -31,8 +31,8 @@ export interface RowEncoder {
   encode(row: unknown): readonly ColumnIssue[] | null
   /** The same for the rows of one record: all of them or none. */
   encodeAll(rows: readonly unknown[]): readonly ColumnIssue[] | null
-  /** Whether `encodeJson` is of use. */
-  readonly readsJson: boolean
+  /** Whether rows can be encoded from their bytes: whether `encodeJson` and `textRow` are of use. */
+  readonly readsBytes: boolean
   /**
    * Checks and adds the record whose JSON begins at `at` of UTF-8, from its bytes: where it ends. -1 where that does not go, and nothing is written: it is to be parsed
    * and given to `encode`, which says what is wrong with it, and to `meet`.

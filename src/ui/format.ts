@@ -7,7 +7,7 @@ export function count(value: number): string {
   return whole.format(value)
 }
 
-/** `12.4 MiB`. No line ends between a number and its unit. */
+/** `12.4 MiB` */
 export function bytes(value: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
   let rest = value
@@ -16,18 +16,18 @@ export function bytes(value: number): string {
     rest /= 1024
     unit += 1
   }
-  return `${unit === 0 ? String(rest) : rest.toFixed(1)}\u00A0${units[unit] ?? ''}`
+  return `${unit === 0 ? String(rest) : rest.toFixed(1)} ${units[unit] ?? ''}`
 }
 
 /** How long something took, or takes so far: `820 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(from: string | null, to: string | null, now: number): string {
   if (from === null) return ''
   const ms = Math.max(0, (to === null ? now : Date.parse(to)) - Date.parse(from))
-  if (ms < 1000) return `${String(ms)}\u00A0ms`
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)}\u00A0s`
+  if (ms < 1000) return `${String(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
   const seconds = Math.floor(ms / 1000)
-  if (seconds < 3600) return `${String(Math.floor(seconds / 60))}\u00A0min ${String(seconds % 60)}\u00A0s`
-  return `${String(Math.floor(seconds / 3600))}\u00A0h ${String(Math.floor((seconds % 3600) / 60))}\u00A0min`
+  if (seconds < 3600) return `${String(Math.floor(seconds / 60))} min ${String(seconds % 60)} s`
+  return `${String(Math.floor(seconds / 3600))} h ${String(Math.floor((seconds % 3600) / 60))} min`
 }
 
 /** A moment; the browser turns it into its own time zone. */

@@ -137,7 +137,7 @@ describe('runs', () => {
     const runId = await seedRun(pool, {
       location: 'shown',
       assets: ['shown/a', 'shown/b', 'shown/c', 'shown/d', 'shown/e'],
-      config: { url: 'postgres://me:hunter2@db/x', api_key: 'abc' },
+      config: { url: 'postgres://me:hunter2@db/x', api_key: 'open sesame' },
     })
     const loading = await seedStep(pool, { runId, location: 'shown', asset: 'shown/a', status: 'loading' })
     await seedBatches(pool, loading, ['loaded', 'loaded', 'encoded', 'recorded'])
@@ -171,7 +171,7 @@ describe('runs', () => {
     expect(step('shown/d')).toMatchObject({ waitsFor: { reason: 'queue', queues: ['shown.extract'] } })
     expect(step('shown/e')).toMatchObject({ rows: 80, waitsFor: null })
     expect(run.progress.rows).toBe(100)
-    expect(JSON.stringify(body)).not.toMatch(/hunter2|abc/)
+    expect(JSON.stringify(body)).not.toMatch(/hunter2|sesame/)
     await pool.query(`UPDATE millrace.process SET problem = 'another spool is mounted' WHERE versions ? 'shown'`)
     const troubled = (await getJson(`${api}/runs/${runId}`)).body as typeof run
     expect(troubled.steps.find((one) => one.asset === 'shown/d')).toMatchObject({ waitsFor: { message: expect.stringContaining('another spool is mounted') } })

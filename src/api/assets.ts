@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import { selectInLocations } from '../definitions/selection/select-in-locations.ts'
+import { asRequestError, SelectionError } from '../definitions/selection/selection-error.ts'
 import { nameOf } from '../catalog/destinations.ts'
 import { readCheckResults, readMaterializations, readOpenSteps } from '../catalog/read/assets.ts'
 import { ColumnStatistics } from '../definitions/column-statistics.ts'
@@ -113,17 +115,35 @@ const listAssetsRoute = route({
   path: '/assets',
   operation: 'listAssets',
   summary: 'Every asset, with what it was last',
-  query: z.object({ location: z.string().optional(), group: z.string().optional() }),
+  query: z.object({
+    location: z.string().optional(),
+    group: z.string().optional(),
+    select: z.string().optional().meta({ description: 'A selection, as `+raw/orders and not tag:slow`; of the locations that have all that it names.' }),
+  }),
   response: z.object({ assets: z.array(Asset) }).meta({ id: 'AssetList' }),
+  problems: [404, 422],
 }).handle(async ({ query, parts }) => {
-  const assets = await listAssets(parts)
-  return {
-    body: {
-      assets: assets.filter(
-        (one) => (query.location === undefined || one.location === query.location) && (query.group === undefined || one.group === query.group),
-      ),
-    },
-  }
+  const all = await listAssets(parts)
+  const assets = all.filter(
+    (one) => (query.location === undefined || one.location === query.location) && (query.group === undefined || one.group === query.group),
+  )
+  return { body: { assets: query.select === undefined ? assets : chooseAssets(assets, query.select) } }
 })
+
+/** Those that a selection chooses, of whatever locations. @throws MillraceError `SELECTION_INVALID` where it cannot be read, `UNKNOWN_ASSET` where no location has what it names */
+export function chooseAssets(assets: readonly Asset[], selection: string): Asset[] {
+  const locations = [...Map.groupBy(assets, (one) => one.location)].map(([name, own]) => ({
+    name,
+    assets: own.map((one) => ({ ...one, group: one.group ?? undefined })),
+  }))
+  try {
+    const { found, faults } = selectInLocations(locations, [selection])
+    const [fault] = faults
+    if (found.size === 0 && fault !== undefined) throw fault
+    return assets.filter((one) => found.get(one.location)?.has(one.key) === true)
+  } catch (error) {
+    throw error instanceof SelectionError ? asRequestError(error) : error
+  }
+}
 
 export const assetRoutes = [listAssetsRoute]

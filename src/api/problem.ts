@@ -51,6 +51,7 @@ export class HttpError extends MillraceError {
 /** Errors of ours that say to a caller what he needs, by code. */
 const statusOfCode: Readonly<Record<string, ProblemStatus>> = {
   UNKNOWN_ASSET: 404,
+  SELECTION_INVALID: 422,
   CONFIG_INVALID: 422,
   LOCATION_NOT_LOADED: 409,
   LOCATION_AMBIGUOUS: 409,

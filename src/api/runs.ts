@@ -97,7 +97,7 @@ const createRun = route({
   headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
   body: z
     .strictObject({
-      assets: z.array(z.string().min(1)).min(1).meta({ description: 'Asset keys, `group:name`, or `*`.' }),
+      assets: z.array(z.string().min(1)).min(1).meta({ description: 'Selections: asset keys, `group:name`, `*`, or as `+a and not tag:slow`.' }),
       location: z.string().optional().meta({ description: 'Needed where a selection could mean several locations.' }),
       config: z.record(z.string(), z.json()).default({}).meta({ description: "The chosen assets' configuration, merged into one object." }),
       tags: z.record(z.string(), z.string()).optional(),

@@ -4,7 +4,8 @@ import { migrate } from '../catalog/migrate.ts'
 import { createPool } from '../catalog/database.ts'
 import { currentManifests } from '../catalog/manifests.ts'
 import type { Config } from '../config.ts'
-import { selectAssets } from '../definitions/selection.ts'
+import { selectAssets } from '../definitions/selection/select-assets.ts'
+import type { Selectable } from '../definitions/selection/select-assets.ts'
 import { createEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
 import { ConfigError, MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
@@ -146,7 +147,7 @@ async function anyWorker(pool: { query: ReturnType<typeof createPool>['query'] }
   return rows[0]?.found === true
 }
 
-function matches(known: readonly { key: string; group?: string | undefined }[], terms: readonly string[]): boolean {
+function matches(known: readonly Selectable[], terms: readonly string[]): boolean {
   try {
     return selectAssets(known, terms).length > 0
   } catch {

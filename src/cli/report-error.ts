@@ -13,7 +13,7 @@ export function reportError(error: unknown): ExitCode {
   if (error instanceof ConfigError) return exitCode.usage
   if (error instanceof MillraceError) {
     if (error.code === 'DATABASE_UNAVAILABLE') return exitCode.unavailable
-    if (['UNKNOWN_ASSET', 'CONFIG_INVALID', 'LOCATION_AMBIGUOUS'].includes(error.code)) return exitCode.usage
+    if (['UNKNOWN_ASSET', 'SELECTION_INVALID', 'CONFIG_INVALID', 'LOCATION_AMBIGUOUS'].includes(error.code)) return exitCode.usage
   }
   return exitCode.failed
 }

@@ -1,6 +1,6 @@
 import type { ResourceDefinition } from './resource.ts'
 import type { ScheduleSpec } from './schedule.ts'
-import { selectAssets } from './selection.ts'
+import { selectAssets } from './selection/select-assets.ts'
 import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
 import { DestinationSpec } from './destination.ts'

@@ -6,7 +6,7 @@ export const ScheduleSpec = z.object({
   /** Five or six fields, as cron-parser reads them. */
   cron: z.string(),
   timeZone: z.string().default('UTC'),
-  /** Asset keys, `group:name`, or `*`. */
+  /** Selections: asset keys, `group:name`, `*`, or as `+a and not tag:slow`. */
   assets: z.array(z.string()).min(1),
   /** Tick once, at once, when the installation first sees this schedule. */
   runOnFirstStart: z.boolean().default(false),

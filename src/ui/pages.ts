@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto'
 import express, { Router } from 'express'
 import type { Request, Response } from 'express'
 import * as z from 'zod'
-import type { Asset } from '../api/assets.ts'
-import { listAssets } from '../api/assets.ts'
+import { chooseAssets, listAssets } from '../api/assets.ts'
 import { configErrors, configFields, parseConfigForm } from '../api/config-form.ts'
 import { overview } from '../api/overview.ts'
 import type { Parts } from '../api/parts.ts'
@@ -69,14 +68,8 @@ function runId(request: Request): string {
 
 async function chosen(parts: Parts, { location, assets: selection }: z.output<typeof Choice>) {
   const own = (await listAssets(parts)).filter((one) => one.location === location)
-  const assets = own.filter((one) => matches(one, selection))
-  if (assets.length === 0)
-    throw new HttpError(404, 'UNKNOWN_ASSET', `The location ${location} has no asset ${selection}.`, { hint: 'The overview shows what there is.' })
+  const assets = chooseAssets(own, selection)
   return { location, selection, keys: assets.map((one) => one.key), fields: configFields(assets) }
-}
-
-function matches(asset: Asset, selection: string): boolean {
-  return selection === '*' || asset.key === selection || (selection.startsWith('group:') && asset.group === selection.slice('group:'.length))
 }
 
 async function submit(parts: Parts, request: Request, response: Response): Promise<void> {

@@ -292,6 +292,26 @@ describe('assets', () => {
     expect(((await getJson(`${api}/assets?location=shop&group=retail`)).body as { assets: unknown[] }).assets).toHaveLength(1)
   })
 
+  test('are chosen by a selection, which is said to be wrong where it is', async ({ database }) => {
+    const { api } = await start(database)
+    await seedLocation(database.pool, 'shop')
+    const choose = async (selection: string) => getJson(`${api}/assets?location=shop&select=${encodeURIComponent(selection)}`)
+    const keysOf = async (selection: string) => ((await choose(selection)).body as { assets: { key: string }[] }).assets.map((one) => one.key)
+    expect(await keysOf('shop/sales+ and not kind:table')).toEqual(['shop/totals'])
+    expect(await keysOf('+shop/totals')).toEqual(['shop/sales', 'shop/totals'])
+    expect(await choose('shop/sales or (')).toMatchObject({
+      status: 422,
+      body: { code: 'SELECTION_INVALID', detail: 'An asset is missing, at character 16 of the selection:\n  shop/sales or (\n                 ^' },
+    })
+    expect(await choose('shop/stock')).toMatchObject({ status: 404, body: { code: 'UNKNOWN_ASSET', detail: expect.stringContaining('shop/stock') } })
+    expect(await getJson(`${api}/runs`, post({ assets: ['shop/sales and'], location: 'shop' }))).toMatchObject({
+      status: 422,
+      body: { code: 'SELECTION_INVALID' },
+    })
+    const launched = await getJson(`${api}/runs`, post({ assets: ['+shop/totals and kind:sql'], location: 'shop' }))
+    expect(launched).toMatchObject({ status: 201, body: { assets: ['shop/totals'] } })
+  })
+
   test('tell the destination that their tables are in', async ({ database }) => {
     const { api } = await start(database)
     await seedLocation(database.pool, 'abroad', shopElsewhere('abroad', 'finance'))

@@ -36,6 +36,19 @@ describe('millrace assets', () => {
     ])
   })
 
+  test('list shows those that selections choose', async ({ database }) => {
+    const keys = async (...selections: string[]) =>
+      (JSON.parse((await assets(database, 'list', '--json', ...selections)).stdout) as { key: string }[]).map((one) => one.key)
+    expect(await keys('shop/orders+ and kind:sql')).toEqual(['shop/totals'])
+    expect(await keys('kind:sql', 'shop/o*')).toEqual(['shop/orders', 'shop/totals'])
+    const wrong = await assets(database, 'list', 'kind:sql and (shop/orders')
+    expect(wrong).toMatchObject({ code: 2, stdout: '' })
+    expect(wrong.stderr).toContain(
+      'A closing parenthesis is missing, at character 26 of the selection:\n  kind:sql and (shop/orders\n                           ^',
+    )
+    expect((await assets(database, 'list', 'kind:view')).stderr).toContain('No asset has the kind view (there are table, sql).')
+  })
+
   test('show tells columns, dependencies, configuration and metadata, and no secret', async ({ database }) => {
     const { stdout } = await assets(database, 'show', 'shop/orders')
     expect(stdout).toMatch(/id +bigint, primary key +no/)

@@ -56,7 +56,9 @@ test('a plan shows the DDL of new tables and of changed ones, refuses what canno
   const refused = await plan(url, ', kept: z.int()', ['planned/rows', '--exit-code'])
   expect(refused.code).toBe(1)
   expect(refused.stdout).toContain('The column kept is text in the table and bigint in the definition')
-  expect((await plan(url, '', ['planned/nothing'])).stderr).toContain('Nothing matches "planned/nothing"')
+  expect((await plan(url, '', ['planned/nothing'])).stderr).toContain(
+    '✗ There is no asset planned/nothing (there are planned/rows, planned/other, planned/view). (UNKNOWN_ASSET)',
+  )
   const { rows: columns } = await pool.query(`SELECT attname FROM pg_attribute WHERE attrelid = 'planned.rows'::regclass AND attnum > 0`)
   expect(columns).toEqual([{ attname: 'id' }, { attname: 'kept' }])
 })

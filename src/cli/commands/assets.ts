@@ -4,6 +4,8 @@ import { readCheckResults, readMaterializations } from '../../catalog/read/asset
 import type { CheckResultRead, MaterializationRead } from '../../catalog/read/assets.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
+import { selectInLocations } from '../../definitions/selection/select-in-locations.ts'
+import { asRequestError, SelectionError } from '../../definitions/selection/selection-error.ts'
 import { MillraceError } from '../../errors.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
@@ -20,6 +22,8 @@ What is listed is what workers published when they last started.
 
 Examples:
   millrace assets list --group tailscale
+  millrace assets list 'tag:daily and not kind:sql'
+  millrace assets list 'tailscale/device+'
   millrace assets show tailscale/devices`
 
 export function assetsCommand() {
@@ -45,17 +49,32 @@ async function readAssets(db: Queryable): Promise<AssetView[]> {
 
 function listCommand() {
   return new Command('list')
-    .description('Every asset: its table, when it was last materialized, its rows and checks.')
+    .description('Every asset, or those chosen: its table, when it was last materialized, its rows and checks.')
+    .argument('[selection...]', 'as raw/orders, group:sales, or +raw/orders and not tag:slow')
     .option('--location <name>', 'only of this code location')
     .option('--group <name>', 'only of this group')
     .option('--json', 'print an array of objects')
-    .action(async ({ location, group, json }) => {
+    .action(async (selections, { location, group, json }) => {
       const all = await withCatalog(readEnvironment().config, 'assets', readAssets)
-      const assets = all.filter((one) => (location === undefined || one.location === location) && (group === undefined || one.spec.group === group))
+      const own = all.filter((one) => (location === undefined || one.location === location) && (group === undefined || one.spec.group === group))
+      const assets = selections.length === 0 || own.length === 0 ? own : chosen(own, selections)
       const none =
         all.length === 0 ? 'There are no assets yet: no worker has published a code location. `millrace dev` starts one.\n' : 'There are no such assets.\n'
       await createStandardOutput().write(json === true ? toJson(assets.map(summaryOf)) : assets.length === 0 ? none : assetTable(assets))
     })
+}
+
+/** @throws MillraceError where a selection cannot be read, or no location has what it names */
+function chosen(assets: readonly AssetView[], selections: readonly string[]): AssetView[] {
+  const locations = [...Map.groupBy(assets, (one) => one.location)].map(([name, own]) => ({ name, assets: own.map((one) => one.spec) }))
+  try {
+    const { found, faults } = selectInLocations(locations, selections)
+    const [fault] = faults
+    if (found.size === 0 && fault !== undefined) throw fault
+    return assets.filter((one) => found.get(one.location)?.has(one.spec.key) === true)
+  } catch (error) {
+    throw error instanceof SelectionError ? asRequestError(error) : error
+  }
 }
 
 function showCommand() {

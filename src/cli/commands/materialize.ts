@@ -28,7 +28,7 @@ async function showPlan({ assets, location, json, countChanges }: ShowPlanOption
 export function materializeCommand() {
   return new Command('materialize')
     .description('Materialize assets now and follow the run. With no installation running, starts what this one run needs and stops it again.')
-    .argument('<assets...>', 'asset keys, group:NAME, or *')
+    .argument('<assets...>', 'asset keys, group:NAME, *, or a whole selection')
     .option('-c, --config <json>', 'run configuration', parseConfig)
     .option('-l, --location <name>', 'the code location, where several have what is asked for')
     .option('-t, --tag <name=value>', 'a tag of the run; may be repeated', parseTag, {})
@@ -47,6 +47,7 @@ Examples:
   millrace materialize tailscale/devices
   millrace materialize retail/operational_data --config '{"source_csv_path":"http://localhost:8000/2023-08-02/stock.csv"}'
   millrace materialize group:tailscale --json
+  millrace materialize '+retail/kpi and not tag:slow'
   millrace materialize '*' --plan --exit-code`,
     )
     .action(async (assets, { config, location, tag, fullRefresh, follow, json, plan, exitCode }) => {

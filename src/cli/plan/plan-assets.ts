@@ -1,7 +1,8 @@
 import type pg from 'pg'
 import type { Config } from '../../config.ts'
 import type { AssetSpec, SqlAssetSpec, TableAssetSpec } from '../../definitions/manifest.ts'
-import { selectAssets } from '../../definitions/selection.ts'
+import { selectAssets } from '../../definitions/selection/select-assets.ts'
+import { asRequestError, SelectionError } from '../../definitions/selection/selection-error.ts'
 import { ConfigError, DataError, storedError } from '../../errors.ts'
 import type { StoredError } from '../../errors.ts'
 import type { ColumnLimit } from '../../warehouse/column-limits.ts'
@@ -36,14 +37,14 @@ export interface PlanRequest {
 
 /**
  * Compares the project's definitions, as they are in its files, with the destination. Runs and changes nothing.
- * @throws ConfigError where an asset is asked for that no code location has, or one of them does not load
+ * @throws MillraceError where an asset is asked for that no code location has; ConfigError where a location does not load
  */
 export async function planAssets({ config, assets, location }: PlanRequest): Promise<AssetPlan[]> {
   const { loaded, broken } = await loadLocations(config.pipelines, location === undefined ? undefined : [location], config.codeVersion)
   const [fault] = broken
   if (fault !== undefined) throw fault.error
   const known = loaded.flatMap(({ manifest }) => manifest.assets)
-  const wanted = new Set(selectAssets(known, assets))
+  const wanted = chosenOf(known, assets)
   const chosen = loaded.flatMap(({ manifest }) => manifest.assets.filter(({ key }) => wanted.has(key)).map((spec) => ({ spec, name: manifest.location })))
   if (chosen.length === 0) throw new ConfigError('There is no asset to plan.', { code: 'UNKNOWN_ASSET' })
   const url = config.destinationUrl ?? (await requireInstallation(config)).destinationUrl
@@ -52,6 +53,14 @@ export async function planAssets({ config, assets, location }: PlanRequest): Pro
     for (const { spec, name } of chosen) plans.push(await planAsset(client, spec, name))
     return plans
   })
+}
+
+function chosenOf(known: readonly AssetSpec[], selections: readonly string[]): ReadonlySet<string> {
+  try {
+    return new Set(selectAssets(known, selections))
+  } catch (error) {
+    throw error instanceof SelectionError ? asRequestError(error) : error
+  }
 }
 
 async function planAsset(client: pg.Client, spec: AssetSpec, location: string): Promise<AssetPlan> {

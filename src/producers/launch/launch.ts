@@ -8,7 +8,9 @@ import { brokenLocations, currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
 import type { JsonObject } from '../../definitions/json.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
-import { selectAssets } from '../../definitions/selection.ts'
+import { selectInLocations } from '../../definitions/selection/select-in-locations.ts'
+import type { Selected } from '../../definitions/selection/select-in-locations.ts'
+import { asRequestError, SelectionError } from '../../definitions/selection/selection-error.ts'
 import { FencedError, MillraceError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import type { Logger } from '../../logger.ts'
@@ -52,7 +54,7 @@ export type LaunchCompanion = (client: pg.PoolClient, runId: string) => Promise<
 
 /**
  * Plans a run and starts it: the run and its steps are written in one transaction, then the steps that are ready are enqueued.
- * @throws MillraceError `UNKNOWN_ASSET`, `CONFIG_INVALID`, `LOCATION_NOT_LOADED`; FencedError under an older epoch.
+ * @throws MillraceError `UNKNOWN_ASSET`, `SELECTION_INVALID`, `CONFIG_INVALID`, `LOCATION_NOT_LOADED`; FencedError under an older epoch.
  */
 export async function launch(deps: LaunchDeps, request: LaunchRequest, companion?: LaunchCompanion): Promise<Launched> {
   const { version, manifest, keys } = await choose(deps.pool, request)
@@ -147,12 +149,10 @@ async function insertSteps(client: pg.PoolClient, planned: PlannedRun, specs: re
 async function choose(pool: pg.Pool, request: LaunchRequest): Promise<CurrentManifest & { keys: string[] }> {
   const manifests = await currentManifests(pool, request.location)
   if (manifests.length === 0) throw await notLoaded(pool, request.location)
+  const { found, faults } = selectIn(manifests, request.assets)
   const matching = manifests.flatMap((one) => {
-    try {
-      return [{ ...one, keys: selectAssets(one.manifest.assets, request.assets) }]
-    } catch {
-      return []
-    }
+    const keys = found.get(one.manifest.location)
+    return keys === undefined ? [] : [{ ...one, keys: [...keys] }]
   })
   if (matching.length > 1) {
     throw new MillraceError(`${request.assets.join(', ')} is to be found in several locations: ${matching.map((one) => one.manifest.location).join(', ')}.`, {
@@ -161,7 +161,7 @@ async function choose(pool: pg.Pool, request: LaunchRequest): Promise<CurrentMan
     })
   }
   const chosen = matching[0]
-  if (chosen === undefined) throw unknownAsset(request.assets, manifests, await brokenLocations(pool, request.location))
+  if (chosen === undefined) throw noneOf(faults, request.assets, manifests, await brokenLocations(pool, request.location))
   return chosen
 }
 
@@ -179,14 +179,28 @@ async function notLoaded(pool: pg.Pool, location: string | undefined): Promise<M
   })
 }
 
-function unknownAsset(
+function selectIn(manifests: readonly CurrentManifest[], selections: readonly string[]): Selected {
+  try {
+    return selectInLocations(
+      manifests.map(({ manifest }) => ({ name: manifest.location, assets: manifest.assets })),
+      selections,
+    )
+  } catch (error) {
+    throw error instanceof SelectionError ? asRequestError(error) : error
+  }
+}
+
+/** What is wrong with a selection that no location has. */
+function noneOf(
+  faults: readonly SelectionError[],
   asked: readonly string[],
   manifests: readonly CurrentManifest[],
   broken: readonly { readonly name: string; readonly message: string }[],
 ): MillraceError {
+  const [first, ...others] = faults
+  const alike = first !== undefined && others.every((one) => one.selection === first.selection && one.position === first.position)
+  const message = alike ? first.brief : `No location has all of ${asked.join(', ')}.`
   const keys = manifests.flatMap((one) => one.manifest.assets.map((asset) => asset.key))
-  const unknown = asked.filter((term) => !keys.includes(term) && !term.startsWith('group:') && term !== '*')
-  const message = unknown.length > 0 ? `There is no asset ${unknown.join(', ')}.` : `No location has all of ${asked.join(', ')}.`
   const missing = broken.map((one) => ` The location ${one.name} does not load: ${one.message}`).join('')
   return new MillraceError(message, { code: 'UNKNOWN_ASSET', hint: `The assets are: ${keys.join(', ')}.${missing}` })
 }

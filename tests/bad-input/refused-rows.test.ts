@@ -111,6 +111,13 @@ describe('rows that Postgres refuses', () => {
     )
   })
 
+  test('are more than a share allows as soon as they are found, of each record counted once', async () => {
+    await define('refused/share', soon(1000, 40), { quarantine: { atMostPercent: 2 } })
+    const run = await engine.run('refused/share')
+    expect(run.step).toMatchObject({ status: 'failed', error: { code: 'TOO_MANY_BAD_RECORDS' } })
+    expect(run.step.error?.message).toContain('25 of the first 1000, and its quarantine takes at most 2 %.')
+  })
+
   test('take the other rows of their record with them, and no others', async () => {
     const transform: Options['transform'] = ({ id, wait }) => [
       { id: id * 10, wait: '1 s' },

@@ -1,6 +1,5 @@
 import * as z from 'zod'
-import { selectInLocations } from '../definitions/selection/select-in-locations.ts'
-import { asRequestError, SelectionError } from '../definitions/selection/selection-error.ts'
+import { chooseInLocations } from '../definitions/selection/select-in-locations.ts'
 import { nameOf } from '../catalog/destinations.ts'
 import { readCheckResults, readMaterializations, readOpenSteps } from '../catalog/read/assets.ts'
 import { ColumnStatistics } from '../definitions/column-statistics.ts'
@@ -136,14 +135,8 @@ export function chooseAssets(assets: readonly Asset[], selection: string): Asset
     name,
     assets: own.map((one) => ({ ...one, group: one.group ?? undefined })),
   }))
-  try {
-    const { found, faults } = selectInLocations(locations, [selection])
-    const [fault] = faults
-    if (found.size === 0 && fault !== undefined) throw fault
-    return assets.filter((one) => found.get(one.location)?.has(one.key) === true)
-  } catch (error) {
-    throw error instanceof SelectionError ? asRequestError(error) : error
-  }
+  const found = chooseInLocations(locations, [selection])
+  return assets.filter((one) => found.get(one.location)?.has(one.key) === true)
 }
 
 export const assetRoutes = [listAssetsRoute]

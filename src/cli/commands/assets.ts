@@ -4,8 +4,7 @@ import { readCheckResults, readMaterializations } from '../../catalog/read/asset
 import type { CheckResultRead, MaterializationRead } from '../../catalog/read/assets.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
-import { selectInLocations } from '../../definitions/selection/select-in-locations.ts'
-import { asRequestError, SelectionError } from '../../definitions/selection/selection-error.ts'
+import { chooseInLocations } from '../../definitions/selection/select-in-locations.ts'
 import { MillraceError } from '../../errors.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
@@ -67,14 +66,8 @@ function listCommand() {
 /** @throws MillraceError where a selection cannot be read, or no location has what it names */
 function chosen(assets: readonly AssetView[], selections: readonly string[]): AssetView[] {
   const locations = [...Map.groupBy(assets, (one) => one.location)].map(([name, own]) => ({ name, assets: own.map((one) => one.spec) }))
-  try {
-    const { found, faults } = selectInLocations(locations, selections)
-    const [fault] = faults
-    if (found.size === 0 && fault !== undefined) throw fault
-    return assets.filter((one) => found.get(one.location)?.has(one.spec.key) === true)
-  } catch (error) {
-    throw error instanceof SelectionError ? asRequestError(error) : error
-  }
+  const found = chooseInLocations(locations, selections)
+  return assets.filter((one) => found.get(one.location)?.has(one.spec.key) === true)
 }
 
 function showCommand() {

@@ -22,6 +22,7 @@ export function page({ title, body, live, reloadSeconds }: PageOptions): string 
         <title>${title} · Millrace</title>
         <link rel="icon" type="image/svg+xml" href="/static/favicon.svg" />
         <link rel="stylesheet" href="/static/board.css" />
+        <link rel="stylesheet" href="/static/tables.css" />
         ${live === undefined ? null : html`<script src="/static/board.js" type="module"></script>`}
       </head>
       <body>

@@ -1,29 +1,15 @@
-import { randomUUID } from 'node:crypto'
 import { columnsOf } from '../src/definitions/columns.ts'
 import { compileEncoder } from '../src/warehouse/encoder/compile-encoder.ts'
-import { Device } from './device.ts'
+import { device } from './pipelines/bench/columns.ts'
+import { benchRecord } from './record.ts'
 
 const pages = 20
 const rowsPerPage = 5000
 const rounds = 5
 
-const at = (seconds: number): string => `${new Date(1.7e12 + seconds * 1000).toISOString().slice(0, 19)}Z`
-const records = Array.from({ length: rowsPerPage }, (_, index) => ({
-  id: randomUUID(),
-  hostname: `host-${String(index)}.example`,
-  addresses: [`100.64.${String(index % 256)}.1`, `fd7a:115c:a1e0::${(index % 65536).toString(16)}`],
-  authorized: index % 3 !== 0,
-  createdAt: at(index * 60),
-  lastSeen: at(index * 61 + 7),
-  expiresAt: at(index * 60 + 15_552_000),
-  os: index % 2 === 0 ? 'linux' : 'macOS',
-  clientVersion: '1.66.4-t2f3a9c1b5',
-  tags: index % 4 === 0 ? null : ['tag:server', 'tag:prod'],
-  user: `user${String(index % 97)}@example.com`,
-  updates: index * 1_000_003,
-}))
+const records = Array.from({ length: rowsPerPage }, (_, index) => benchRecord(index))
 const page = JSON.stringify(records)
-const encoder = compileEncoder(columnsOf(Device), Device)
+const encoder = compileEncoder(columnsOf(device), device)
 
 function encodeAll(rows: readonly unknown[]): void {
   for (const row of rows) {

@@ -1,36 +1,20 @@
-import { randomUUID } from 'node:crypto'
 import { columnsOf } from '../src/definitions/columns.ts'
 import { compileEncoder } from '../src/warehouse/encoder/compile-encoder.ts'
 import { readPart, storePart } from '../src/warehouse/statistics/batch-part.ts'
 import { columnStatistics } from '../src/warehouse/statistics/column-statistics.ts'
 import { createSummary } from '../src/warehouse/statistics/summary.ts'
-import { Device } from './device.ts'
 import { median } from './median.ts'
+import { device } from './pipelines/bench/columns.ts'
+import { benchRecord } from './record.ts'
 
 // What statistics cost beside parsing and encoding the same rows: the record of the end-to-end bench, in batches of 4 MiB of JSON.
 
 const rows = 11_000
 const rounds = 25
 
-const at = (seconds: number): string => `${new Date(1.7e12 + seconds * 1000).toISOString().slice(0, 19)}Z`
-const page = JSON.stringify(
-  Array.from({ length: rows }, (_, index) => ({
-    id: randomUUID(),
-    hostname: `host-${String(index)}.example`,
-    addresses: [`100.64.${String(index % 256)}.1`, `fd7a:115c:a1e0::${(index % 65536).toString(16)}`],
-    authorized: index % 3 !== 0,
-    createdAt: at(index * 60),
-    lastSeen: at(index * 61 + 7),
-    expiresAt: at(index * 60 + 15_552_000),
-    os: index % 2 === 0 ? 'linux' : 'macOS',
-    clientVersion: '1.66.4-t2f3a9c1b5',
-    tags: index % 4 === 0 ? null : ['tag:server', 'tag:prod'],
-    user: `user${String(index % 97)}@example.com`,
-    updates: index * 1_000_003,
-  })),
-)
-const columns = columnsOf(Device)
-const encoder = compileEncoder(columns, Device)
+const page = JSON.stringify(Array.from({ length: rows }, (_, index) => benchRecord(index)))
+const columns = columnsOf(device)
+const encoder = compileEncoder(columns, device)
 
 function encode(): Uint8Array {
   for (const row of JSON.parse(page) as unknown[]) {

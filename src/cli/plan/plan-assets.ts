@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { Config } from '../../config.ts'
 import type { AssetSpec, SqlAssetSpec, TableAssetSpec } from '../../definitions/manifest.ts'
 import { selectAssets } from '../../definitions/selection/select-assets.ts'
-import { asRequestError, SelectionError } from '../../definitions/selection/selection-error.ts'
+import { chooseFor } from '../../definitions/selection/selection-error.ts'
 import { ConfigError, DataError, storedError } from '../../errors.ts'
 import type { StoredError } from '../../errors.ts'
 import type { ColumnLimit } from '../../warehouse/column-limits.ts'
@@ -44,7 +44,7 @@ export async function planAssets({ config, assets, location }: PlanRequest): Pro
   const [fault] = broken
   if (fault !== undefined) throw fault.error
   const known = loaded.flatMap(({ manifest }) => manifest.assets)
-  const wanted = chosenOf(known, assets)
+  const wanted = new Set(chooseFor(() => selectAssets(known, assets)))
   const chosen = loaded.flatMap(({ manifest }) => manifest.assets.filter(({ key }) => wanted.has(key)).map((spec) => ({ spec, name: manifest.location })))
   if (chosen.length === 0) throw new ConfigError('There is no asset to plan.', { code: 'UNKNOWN_ASSET' })
   const url = config.destinationUrl ?? (await requireInstallation(config)).destinationUrl
@@ -53,14 +53,6 @@ export async function planAssets({ config, assets, location }: PlanRequest): Pro
     for (const { spec, name } of chosen) plans.push(await planAsset(client, spec, name))
     return plans
   })
-}
-
-function chosenOf(known: readonly AssetSpec[], selections: readonly string[]): ReadonlySet<string> {
-  try {
-    return new Set(selectAssets(known, selections))
-  } catch (error) {
-    throw error instanceof SelectionError ? asRequestError(error) : error
-  }
 }
 
 async function planAsset(client: pg.Client, spec: AssetSpec, location: string): Promise<AssetPlan> {

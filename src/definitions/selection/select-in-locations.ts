@@ -1,6 +1,6 @@
 import { selectAssets } from './select-assets.ts'
 import type { Selectable } from './select-assets.ts'
-import { asRequestError, SelectionError } from './selection-error.ts'
+import { chooseFor, SelectionError } from './selection-error.ts'
 
 interface Place<Asset extends Selectable> {
   readonly name: string
@@ -34,12 +34,10 @@ export function selectInLocations<Asset extends Selectable>(locations: readonly 
  * @throws MillraceError `SELECTION_INVALID` where a selection cannot be read, `UNKNOWN_ASSET` where no location has all that it names
  */
 export function chooseInLocations<Asset extends Selectable>(locations: readonly Place<Asset>[], selections: readonly string[]): Selected['found'] {
-  try {
+  return chooseFor(() => {
     const { found, faults } = selectInLocations(locations, selections)
     const [fault] = faults
     if (found.size === 0 && fault !== undefined) throw fault
     return found
-  } catch (error) {
-    throw error instanceof SelectionError ? asRequestError(error) : error
-  }
+  })
 }

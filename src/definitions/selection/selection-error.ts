@@ -29,8 +29,19 @@ export class SelectionError extends DefinitionError {
   }
 }
 
-/** The error of somebody who asked for it, rather than of whoever defined it. */
-export function asRequestError(error: SelectionError): MillraceError {
+/**
+ * Chooses for somebody who asks, rather than for whoever wrote the definitions.
+ * @throws MillraceError `SELECTION_INVALID` where a selection cannot be read, `UNKNOWN_ASSET` where there is nothing for what it says
+ */
+export function chooseFor<Chosen>(choose: () => Chosen): Chosen {
+  try {
+    return choose()
+  } catch (error) {
+    throw error instanceof SelectionError ? asRequestError(error) : error
+  }
+}
+
+function asRequestError(error: SelectionError): MillraceError {
   return error.unreadable
     ? new MillraceError(error.message, {
         code: 'SELECTION_INVALID',

@@ -9,8 +9,8 @@ import type { CurrentManifest } from '../../catalog/manifests.ts'
 import type { JsonObject } from '../../definitions/json.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
 import { selectInLocations } from '../../definitions/selection/select-in-locations.ts'
-import type { Selected } from '../../definitions/selection/select-in-locations.ts'
-import { asRequestError, SelectionError } from '../../definitions/selection/selection-error.ts'
+import { chooseFor } from '../../definitions/selection/selection-error.ts'
+import type { SelectionError } from '../../definitions/selection/selection-error.ts'
 import { FencedError, MillraceError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import type { Logger } from '../../logger.ts'
@@ -19,7 +19,7 @@ import { enqueueStep } from './enqueue-step.ts'
 import { checkRunConfig } from './run-config.ts'
 
 export interface LaunchRequest {
-  /** Asset keys, `group:name`, or `*`; of one location. */
+  /** Selections, as docs/selection.md tells; what each of them chooses is taken, all of one location. */
   readonly assets: readonly string[]
   /** Needed only where several locations have what is asked for. */
   readonly location?: string | undefined
@@ -149,7 +149,8 @@ async function insertSteps(client: pg.PoolClient, planned: PlannedRun, specs: re
 async function choose(pool: pg.Pool, request: LaunchRequest): Promise<CurrentManifest & { keys: string[] }> {
   const manifests = await currentManifests(pool, request.location)
   if (manifests.length === 0) throw await notLoaded(pool, request.location)
-  const { found, faults } = selectIn(manifests, request.assets)
+  const places = manifests.map(({ manifest }) => ({ name: manifest.location, assets: manifest.assets }))
+  const { found, faults } = chooseFor(() => selectInLocations(places, request.assets))
   const matching = manifests.flatMap((one) => {
     const keys = found.get(one.manifest.location)
     return keys === undefined ? [] : [{ ...one, keys: [...keys] }]
@@ -177,17 +178,6 @@ async function notLoaded(pool: pg.Pool, location: string | undefined): Promise<M
     code: 'LOCATION_NOT_LOADED',
     hint: 'Start a worker for it: a worker publishes its definitions when it starts.',
   })
-}
-
-function selectIn(manifests: readonly CurrentManifest[], selections: readonly string[]): Selected {
-  try {
-    return selectInLocations(
-      manifests.map(({ manifest }) => ({ name: manifest.location, assets: manifest.assets })),
-      selections,
-    )
-  } catch (error) {
-    throw error instanceof SelectionError ? asRequestError(error) : error
-  }
 }
 
 /** What is wrong with a selection that no location has. */

@@ -27,7 +27,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that a folder is held to, where it is. What users declare is plain values: no I/O, so nothing of Node's either, but for hashing. */
 const packages: Readonly<Record<string, readonly string[]>> = {
-  definitions: ['zod', 'node:crypto'],
+  definitions: ['zod', 'node:crypto', 'temporal-polyfill', 'cron-parser'],
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))

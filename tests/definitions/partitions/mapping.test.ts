@@ -44,6 +44,14 @@ describe('what a partition is made from', () => {
     ['the week of a day', same(), daily, '2026-03-04', weekly, '2026-03-01'],
     ['the weeks that share days with a month', same(), monthly, '2026-02-01', weekly, '2026-02-01 2026-02-08 2026-02-15 2026-02-22'],
     ['a day that is not there yet', same(), dailyPartitions({ start: '2026-01-01', endOffset: 1 }), '2026-04-01', daily, ' …'],
+    [
+      'the days that are there of a week under way',
+      same(),
+      weeklyPartitions({ start: '2026-01-01', endOffset: 1 }),
+      '2026-03-29',
+      daily,
+      '2026-03-29 2026-03-30 2026-03-31 …',
+    ],
     ['a day that was never there', same(), daily, '2026-01-01', hourly, '2026-01-02-00:00 …'],
     ['the same key', same(), regions, 'us', staticPartitions(['us', 'eu']), 'us'],
     ['a key that is not there', same(), regions, 'asia', staticPartitions(['us', 'eu']), ' …'],
@@ -70,8 +78,10 @@ describe('what a partition is made from', () => {
 
   test('the days of a region, through all of them', () => {
     const set = setOf(byRegion)
-    const found = upstreamOf(dimension('region'), setOf(regions), 'us', set)
-    expect(keysOf(set, found)).toEqual(Array.from({ length: 90 }, (_, n) => `${new Date(Date.UTC(2026, 0, 1 + n)).toISOString().slice(0, 10)}|us`))
+    for (const region of ['eu', 'us']) {
+      const found = upstreamOf(dimension('region'), setOf(regions), region, set)
+      expect(keysOf(set, found)).toEqual(Array.from({ length: 90 }, (_, n) => `${new Date(Date.UTC(2026, 0, 1 + n)).toISOString().slice(0, 10)}|${region}`))
+    }
   })
 
   test('whole days of both are one range', () => {

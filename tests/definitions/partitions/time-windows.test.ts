@@ -4,6 +4,7 @@ import { partitionSet } from '../../../src/definitions/partitions/partition-set.
 import type { PartitionSet } from '../../../src/definitions/partitions/partition-set.ts'
 import { cronPartitions, dailyPartitions, hourlyPartitions, monthlyPartitions, weeklyPartitions } from '../../../src/definitions/partitions/partitions.ts'
 import type { TimePartitionsSpec } from '../../../src/definitions/partitions/partitions-spec.ts'
+import { timePartitions } from '../../../src/definitions/partitions/time-partitions.ts'
 import { describe, expect, test } from '../../support/test.ts'
 
 const setAt = (spec: TimePartitionsSpec, now: string): PartitionSet => partitionSet(spec, { now: new Date(now), dynamic: () => [] })
@@ -20,7 +21,7 @@ describe('windows of time', () => {
     expect(keysOf(setAt(dailyPartitions(spec), '2026-03-04T00:00:00Z'))).toEqual(['2026-03-01', '2026-03-02', '2026-03-03'])
     expect(keysOf(setAt(dailyPartitions({ ...spec, endOffset: 1 }), '2026-03-03T12:00:00Z'))).toEqual(['2026-03-01', '2026-03-02', '2026-03-03'])
     expect(keysOf(setAt(dailyPartitions({ ...spec, endOffset: -1 }), '2026-03-03T12:00:00Z'))).toEqual(['2026-03-01'])
-    expect(keysOf(setAt(dailyPartitions(spec), '2026-02-01T00:00:00Z'))).toEqual([])
+    expect(setAt(dailyPartitions(spec), '2026-02-01T00:00:00Z').count).toBe(0)
     expect(keysOf(setAt(dailyPartitions({ ...spec, end: '2026-03-03' }), '2030-01-01T00:00:00Z'))).toEqual(['2026-03-01', '2026-03-02'])
   })
 
@@ -131,6 +132,37 @@ test('every window begins where the calendar of its zone says, each ends where t
     }),
     { numRuns: 150 },
   )
+})
+
+test('boundaries follow each other, forward and backward, also around the changes of a clock', () => {
+  const times = fc.tuple(
+    fc.constantFrom('2026-03-29T01:00Z', '2026-10-25T01:00Z', '2026-04-04T15:00Z', '2026-06-01T00:00Z'),
+    fc.integer({ min: -180, max: 180 }),
+  )
+  fc.assert(
+    fc.property(specs, times, fc.integer({ min: -9000, max: 9000 }), (spec, [time, minutes], count) => {
+      const { cadence } = timePartitions(spec)
+      const utc = Date.parse(time) + minutes * 60_000
+      const before = cadence.atOrBefore(utc)
+      expect(before).toBeLessThanOrEqual(utc)
+      expect(cadence.step(before, 1)).toBeGreaterThan(utc)
+      expect(cadence.atOrBefore(before)).toBe(before)
+      expect(cadence.atOrAfter(utc)).toBe(before === utc ? utc : cadence.step(before, 1))
+      const steps = Math.trunc(spec.kind === 'hourly' ? count : count / 100) + 0
+      const other = cadence.step(before, steps)
+      expect(cadence.between(before, other)).toBe(steps)
+      expect(cadence.step(other, -steps)).toBe(before)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a time beside a change of the clock is in the day that it is in, and in one only', () => {
+  const { cadence } = timePartitions(dailyPartitions({ start: '2026-01-01', timeZone: 'Europe/Berlin', hourOffset: 2, minuteOffset: 30 }))
+  const dayOf = (time: string): string => cadence.format(cadence.atOrBefore(Date.parse(time)))
+  // 02:30 is left out, so that the day begins at 03:30, an hour later; and comes twice, of which the first counts.
+  expect(['2026-03-29T01:10Z', '2026-03-29T01:29Z', '2026-03-29T01:30Z'].map(dayOf)).toEqual(['2026-03-28', '2026-03-28', '2026-03-29'])
+  expect(['2026-10-25T00:29Z', '2026-10-25T00:30Z', '2026-10-25T01:10Z'].map(dayOf)).toEqual(['2026-10-24', '2026-10-25', '2026-10-25'])
 })
 
 test('no hour is left out: those of a year are the ones that the platform counts', () => {

@@ -12,19 +12,6 @@ export type { Json, JsonObject } from './definitions/json.ts'
 export { defineLocation } from './definitions/location.ts'
 export type { Asset, Demo, Location, LocationOptions } from './definitions/location.ts'
 export type { Page, PageFormat, RawPage, RecordPage } from './definitions/page.ts'
-export { mapPartitions } from './definitions/partitions/partition-mapping.ts'
-export type { PartitionMapping } from './definitions/partitions/partition-mapping.ts'
-export {
-  cronPartitions,
-  dailyPartitions,
-  dynamicPartitions,
-  hourlyPartitions,
-  monthlyPartitions,
-  multiPartitions,
-  staticPartitions,
-  weeklyPartitions,
-} from './definitions/partitions/partitions.ts'
-export type { PartitionsSpec } from './definitions/partitions/partitions-spec.ts'
 export type { RateLimit, Throttle } from './definitions/rate-limit.ts'
 export { resource } from './definitions/resource.ts'
 export type { ClientsOf, ResourceContext, ResourceDefinition, Resources } from './definitions/resource.ts'

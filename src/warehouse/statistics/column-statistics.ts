@@ -2,7 +2,7 @@ import type { ColumnSpec } from '../../definitions/column-spec.ts'
 import type { BatchPart } from './batch-part.ts'
 import { registers } from './distinct.ts'
 import { keepRaw, noNumber, orderRaw } from './raw-value.ts'
-import { scannerOf } from './scan-column.ts'
+import { noneSeen, scannerOf } from './scan-column.ts'
 import type { Known, ScanColumn } from './scan-column.ts'
 import { textKindOf, tuplesOfText } from './text-tuples.ts'
 import { blockRows, createBlock, findValues, stride } from './tuples.ts'
@@ -14,6 +14,9 @@ const headerBytes = 19
 
 /** Of a wide table, only the first columns' distinct values are estimated: a batch of it has few rows, and each column costs a sketch. */
 const mostSketched = 200
+
+/** Takes what nobody asks for: a loop that also meets sketches of another length is slower for all columns. */
+const unread = new Uint8Array(registers)
 
 interface Column {
   readonly spec: ColumnSpec
@@ -46,8 +49,9 @@ export function columnStatistics(columns: readonly (ColumnSpec | undefined)[], f
     if (spec === undefined) return []
     const kind = of(spec)
     const scan = scannerOf(kind)
-    const sketch = new Uint8Array(scan === undefined || index >= mostSketched ? 0 : registers)
-    return [{ spec, kind, index, scan, known: { least: -1, greatest: -1, noNumbers: 0, sketch }, nulls: 0, least: undefined, greatest: undefined }]
+    const sketch = scan === undefined || index >= mostSketched ? unread : new Uint8Array(registers)
+    const known = { least: -1, greatest: -1, noNumbers: 0, sketch, seen: noneSeen() }
+    return [{ spec, kind, index, scan, known, nulls: 0, least: undefined, greatest: undefined }]
   })
   const block = createBlock(columns.length)
   let rows = 0
@@ -61,10 +65,10 @@ export function columnStatistics(columns: readonly (ColumnSpec | undefined)[], f
       at = findValues(block, view, at)
       rows += block.rows
       for (const column of watched) {
-        const values = block.values[column.index] ?? 0
-        column.nulls += block.rows - values
         const first = column.index * stride
-        if (values > 0) column.scan?.({ view, starts: block.starts, from: first, to: first + values }, column.known)
+        const to = block.ends[column.index] ?? first
+        column.nulls += block.rows - (to - first)
+        if (to > first) column.scan?.({ view, starts: block.starts, from: first, to }, column.known)
       }
     } while (block.rows === blockRows)
     for (const column of watched) keep(column, piece, view)
@@ -98,7 +102,7 @@ export function columnStatistics(columns: readonly (ColumnSpec | undefined)[], f
         nulls,
         least,
         greatest,
-        sketch: known.sketch,
+        sketch: known.sketch === unread ? new Uint8Array(0) : known.sketch,
       })),
     }),
   }

@@ -1,13 +1,12 @@
 /** Of a longer text, only so many bytes are put in order: four for each of the characters that are shown. */
 export const longestCompared = 256
 
-/** The first six bytes of a text as a number, in the order of bytes. What is shorter ends in zeros, which no text has. */
+/** The first four bytes of a text as an integer, in the order of bytes. What is shorter ends in zeros, which no text has. */
 export function textKey(view: DataView, at: number, length: number): number {
-  if (length >= 6) return view.getUint32(at) * 65_536 + view.getUint16(at + 4)
-  if (length >= 4) return view.getUint32(at) * 65_536 + (length === 5 ? view.getUint8(at + 4) * 256 : 0)
+  if (length >= 4) return view.getInt32(at) ^ 0x80000000
   let key = 0
-  for (let index = 0; index < 6; index += 1) key = key * 256 + (index < length ? view.getUint8(at + index) : 0)
-  return key
+  for (let index = 0; index < 4; index += 1) key = (key << 8) | (index < length ? view.getUint8(at + index) : 0)
+  return key ^ 0x80000000
 }
 
 /** Puts two texts in the order of their bytes: below 0, 0, or above. Their lengths stand before them. */
@@ -35,9 +34,9 @@ const minusInfinity = 0xf000
 /** A numeric's sign, magnitude and first four digits as a number, in the order of numerics. */
 export function numericKey(view: DataView, at: number): number {
   const sign = view.getUint16(at + 4)
-  if (sign === notANumber) return 3e9
-  if (sign === infinity) return 2e9
-  if (sign === minusInfinity) return -2e9
+  if (sign === notANumber) return 2e9
+  if (sign === infinity) return 1e9
+  if (sign === minusInfinity) return -1e9
   if (view.getUint16(at) === 0) return 0
   const magnitude = (view.getInt16(at + 2) + 32_768) * 10_000 + view.getUint16(at + 8)
   return sign === negative ? -magnitude : magnitude

@@ -1,5 +1,5 @@
 import { note } from './distinct.ts'
-import { finish, hashBytes, mix } from './hash.ts'
+import { hashBytes, hashWord, hashWords } from './hash.ts'
 import { numericKey, orderNumeric, orderText, textKey } from './order.ts'
 import type { ValueKind } from './value-kind.ts'
 
@@ -19,8 +19,17 @@ export interface Known {
   greatest: number
   /** Values that are no number, which are greater than all. */
   noNumbers: number
-  /** Empty where nobody asks how many are distinct. */
+  /** HyperLogLog registers. */
   readonly sketch: Uint8Array
+  /** Hashes of values that were looked at lately, each at the place that its last bits say. */
+  readonly seen: Int32Array
+}
+
+/** A table in which no hash is found: the first place has one that belongs to the second. */
+export function noneSeen(): Int32Array {
+  const seen = new Int32Array(64)
+  seen[0] = 1
+  return seen
 }
 
 /**
@@ -48,7 +57,7 @@ const scanInt8: ScanColumn = ({ view, starts, from, to }, known) => {
     const at = starts[index] as number
     const high = view.getInt32(at)
     const low = view.getUint32(at + 4)
-    note(sketch, finish(mix(high, low)))
+    note(sketch, hashWords(high, low))
     if (high < leastHigh || (high === leastHigh && low < leastLow)) {
       least = at
       leastHigh = high
@@ -64,32 +73,40 @@ const scanInt8: ScanColumn = ({ view, starts, from, to }, known) => {
 }
 
 const scanText: ScanColumn = ({ view, starts, from, to }, known) => {
-  const { sketch } = known
+  const { sketch, seen } = known
   let { least, greatest } = known
   if (least < 0) least = greatest = starts[from] as number
   let leastKey = textKey(view, least, view.getInt32(least - 4))
   let greatestKey = textKey(view, greatest, view.getInt32(greatest - 4))
-  let leastHash = hashBytes(view, least, view.getInt32(least - 4))
-  let greatestHash = hashBytes(view, greatest, view.getInt32(greatest - 4))
   for (let index = from; index < to; index += 1) {
     const at = starts[index] as number
     const length = view.getInt32(at - 4)
     const hash = hashBytes(view, at, length)
+    // Most columns of text have few values, or each of them several times in a row: what was seen is neither new nor the least or the greatest.
+    const place = hash & (seen.length - 1)
+    if (seen[place] === hash) continue
+    seen[place] = hash
     note(sketch, hash)
     const key = textKey(view, at, length)
-    // One that begins as the least and has its hash is the least once more, as in a column of few values; else they are compared to the end.
-    if (key <= leastKey && (key < leastKey || (hash !== leastHash && orderText(view, at, least) < 0))) {
+    if (key <= leastKey && (key < leastKey || orderText(view, at, least) < 0)) {
       least = at
       leastKey = key
-      leastHash = hash
-    } else if (key >= greatestKey && (key > greatestKey || (hash !== greatestHash && orderText(view, at, greatest) > 0))) {
+    } else if (key >= greatestKey && (key > greatestKey || orderText(view, at, greatest) > 0)) {
       greatest = at
       greatestKey = key
-      greatestHash = hash
     }
   }
   known.least = least
   known.greatest = greatest
+}
+
+/** Of its weight, sign and digits, and not of how many zeros are shown behind its point. */
+function hashNumeric(view: DataView, at: number): number {
+  const digits = view.getUint16(at)
+  let hash = view.getInt32(at + 2)
+  let next = at + 8
+  for (let digit = 0; digit < digits; digit += 1, next += 2) hash = Math.imul(hash, 0x9e3779b1) ^ view.getUint16(next)
+  return hashWord(hash)
 }
 
 const scanNumeric: ScanColumn = ({ view, starts, from, to }, known) => {
@@ -100,8 +117,7 @@ const scanNumeric: ScanColumn = ({ view, starts, from, to }, known) => {
   let greatestKey = numericKey(view, greatest)
   for (let index = from; index < to; index += 1) {
     const at = starts[index] as number
-    // Its weight, sign and digits, and not how many zeros are shown behind its point.
-    note(sketch, finish(mix(view.getInt32(at + 2), hashBytes(view, at + 8, view.getInt32(at - 4) - 8))))
+    note(sketch, hashNumeric(view, at))
     const key = numericKey(view, at)
     if (key < leastKey || (key === leastKey && orderNumeric(view, at, least) < 0)) {
       least = at
@@ -116,33 +132,120 @@ const scanNumeric: ScanColumn = ({ view, starts, from, to }, known) => {
   known.greatest = greatest
 }
 
-/** Of values that are a JavaScript number, which `read` reads. */
-function scanNumbers(read: (view: DataView, at: number) => number, hash: (view: DataView, at: number) => number): ScanColumn {
-  return ({ view, starts, from, to }, known) => {
-    const { sketch } = known
-    let { least, greatest } = known
-    let leastKey = least < 0 ? Number.NaN : read(view, least)
-    let greatestKey = greatest < 0 ? Number.NaN : read(view, greatest)
-    for (let index = from; index < to; index += 1) {
-      const at = starts[index] as number
-      const key = read(view, at)
-      note(sketch, key === 0 ? finish(0) : hash(view, at))
+const scanInt2: ScanColumn = ({ view, starts, from, to }, known) => {
+  const { sketch } = known
+  let { least, greatest } = known
+  if (least < 0) least = greatest = starts[from] as number
+  let leastKey = view.getInt16(least)
+  let greatestKey = view.getInt16(greatest)
+  for (let index = from; index < to; index += 1) {
+    const at = starts[index] as number
+    const key = view.getInt16(at)
+    note(sketch, hashWord(key))
+    if (key < leastKey) {
+      least = at
+      leastKey = key
+    } else if (key > greatestKey) {
+      greatest = at
+      greatestKey = key
+    }
+  }
+  known.least = least
+  known.greatest = greatest
+}
+
+const scanInt4: ScanColumn = ({ view, starts, from, to }, known) => {
+  const { sketch } = known
+  let { least, greatest } = known
+  if (least < 0) least = greatest = starts[from] as number
+  let leastKey = view.getInt32(least)
+  let greatestKey = view.getInt32(greatest)
+  for (let index = from; index < to; index += 1) {
+    const at = starts[index] as number
+    const key = view.getInt32(at)
+    note(sketch, hashWord(key))
+    if (key < leastKey) {
+      least = at
+      leastKey = key
+    } else if (key > greatestKey) {
+      greatest = at
+      greatestKey = key
+    }
+  }
+  known.least = least
+  known.greatest = greatest
+}
+
+const scanFloat4: ScanColumn = ({ view, starts, from, to }, known) => {
+  const { sketch } = known
+  let { least, greatest } = known
+  let leastKey = least < 0 ? Number.NaN : view.getFloat32(least)
+  let greatestKey = greatest < 0 ? Number.NaN : view.getFloat32(greatest)
+  for (let index = from; index < to; index += 1) {
+    const at = starts[index] as number
+    const key = view.getFloat32(at)
+    note(sketch, key === 0 ? hashWord(0) : hashWord(view.getInt32(at)))
+    // What is compared with no number is neither before nor after it.
+    if (!(key >= leastKey)) {
       if (Number.isNaN(key)) {
         known.noNumbers += 1
         continue
       }
-      // What is compared with no number is neither before nor after it.
-      if (!(key >= leastKey)) {
-        least = at
-        leastKey = key
-      }
-      if (!(key <= greatestKey)) {
-        greatest = at
-        greatestKey = key
-      }
+      least = at
+      leastKey = key
     }
-    known.least = least
-    known.greatest = greatest
+    if (!(key <= greatestKey)) {
+      greatest = at
+      greatestKey = key
+    }
+  }
+  known.least = least
+  known.greatest = greatest
+}
+
+const scanFloat8: ScanColumn = ({ view, starts, from, to }, known) => {
+  const { sketch } = known
+  let { least, greatest } = known
+  let leastKey = least < 0 ? Number.NaN : view.getFloat64(least)
+  let greatestKey = greatest < 0 ? Number.NaN : view.getFloat64(greatest)
+  for (let index = from; index < to; index += 1) {
+    const at = starts[index] as number
+    const key = view.getFloat64(at)
+    note(sketch, key === 0 ? hashWord(0) : hashWords(view.getInt32(at), view.getInt32(at + 4)))
+    // What is compared with no number is neither before nor after it.
+    if (!(key >= leastKey)) {
+      if (Number.isNaN(key)) {
+        known.noNumbers += 1
+        continue
+      }
+      least = at
+      leastKey = key
+    }
+    if (!(key <= greatestKey)) {
+      greatest = at
+      greatestKey = key
+    }
+  }
+  known.least = least
+  known.greatest = greatest
+}
+
+/** Once both values are known, there is nothing more to find. */
+const scanBoolean: ScanColumn = ({ view, starts, from, to }, known) => {
+  const { sketch } = known
+  if (known.least !== known.greatest) return
+  for (let index = from; index < to; index += 1) {
+    const at = starts[index] as number
+    const key = view.getUint8(at)
+    if (known.least < 0) {
+      known.least = known.greatest = at
+      note(sketch, hashWord(key))
+    }
+    if (key < view.getUint8(known.least)) known.least = at
+    else if (key > view.getUint8(known.greatest)) known.greatest = at
+    else continue
+    note(sketch, hashWord(key))
+    return
   }
 }
 
@@ -152,26 +255,11 @@ const scanners: Readonly<Record<ValueKind, ScanColumn | undefined>> = {
   int8: scanInt8,
   text: scanText,
   numeric: scanNumeric,
-  int2: scanNumbers(
-    (view, at) => view.getInt16(at),
-    (view, at) => finish(view.getInt16(at)),
-  ),
-  int4: scanNumbers(
-    (view, at) => view.getInt32(at),
-    (view, at) => finish(view.getInt32(at)),
-  ),
-  boolean: scanNumbers(
-    (view, at) => view.getUint8(at),
-    (view, at) => finish(view.getUint8(at)),
-  ),
-  float4: scanNumbers(
-    (view, at) => view.getFloat32(at),
-    (view, at) => finish(view.getInt32(at)),
-  ),
-  float8: scanNumbers(
-    (view, at) => view.getFloat64(at),
-    (view, at) => finish(mix(view.getInt32(at), view.getInt32(at + 4))),
-  ),
+  int2: scanInt2,
+  int4: scanInt4,
+  float4: scanFloat4,
+  float8: scanFloat8,
+  boolean: scanBoolean,
 }
 
 /** The loop over a column's values; undefined where they are only counted. */

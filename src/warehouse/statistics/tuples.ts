@@ -8,14 +8,14 @@ export const stride = blockRows + 16
 export interface Block {
   readonly columns: number
   rows: number
-  /** How many of each column's are not NULL. */
-  readonly values: Int32Array
-  /** Those of the column c begin at c * stride. A value's length stands in the four bytes before it. */
+  /** Those of the column c begin at c * stride; a value's length stands in the four bytes before it. */
   readonly starts: Int32Array
+  /** Where those of each column end in `starts`. What is NULL has no place there. */
+  readonly ends: Int32Array
 }
 
 export function createBlock(columns: number): Block {
-  return { columns, rows: 0, values: new Int32Array(columns), starts: new Int32Array(columns * stride) }
+  return { columns, rows: 0, starts: new Int32Array(columns * stride), ends: new Int32Array(columns) }
 }
 
 /**
@@ -24,9 +24,9 @@ export function createBlock(columns: number): Block {
  * @returns where the next row begins: one that is not all there, or the stream's end, if the block is not full
  */
 export function findValues(block: Block, view: DataView, from: number): number {
-  const { columns, values, starts } = block
+  const { columns, starts, ends } = block
   const end = view.byteLength
-  values.fill(0)
+  for (let column = 0; column < columns; column += 1) ends[column] = column * stride
   let rows = 0
   let row = from
   for (; rows < blockRows; rows += 1) {
@@ -37,15 +37,14 @@ export function findValues(block: Block, view: DataView, from: number): number {
       if (at + 4 > end) break
       const length = view.getInt32(at)
       at += 4
-      if (length >= 0) {
-        const count = values[column] as number
-        starts[column * stride + count] = at
-        values[column] = count + 1
-        at += length
-        if (at > end) break
-      }
+      const place = ends[column] as number
+      starts[place] = at
+      // No branch: which values are NULL is not to be guessed. -1 where this one is, else 0.
+      const none = length >> 31
+      ends[column] = place + 1 + none
+      at += length & ~none
     }
-    if (column < columns) {
+    if (column < columns || at > end) {
       takeBack(block, row)
       break
     }
@@ -56,9 +55,9 @@ export function findValues(block: Block, view: DataView, from: number): number {
 }
 
 /** Takes back the values of a row that is not all there. */
-function takeBack({ columns, values, starts }: Block, row: number): void {
+function takeBack({ columns, starts, ends }: Block, row: number): void {
   for (let column = 0; column < columns; column += 1) {
-    const count = values[column] as number
-    if (count > 0 && (starts[column * stride + count - 1] as number) > row) values[column] = count - 1
+    const last = (ends[column] as number) - 1
+    if (last >= column * stride && (starts[last] as number) > row) ends[column] = last
   }
 }

@@ -144,6 +144,23 @@ describe('NULLs', () => {
     })
   })
 
+  test('in between take no value away, whichever columns they are in', () => {
+    const schema = z.object({ number: z.int().nullable(), text: z.string().nullable(), ok: z.boolean().nullable() })
+    // More rows than are looked at together, each column with its NULLs elsewhere.
+    const rows = Array.from({ length: 3000 }, (_, index) => ({
+      number: index % 2 === 0 ? null : index,
+      text: index % 3 === 0 ? `text ${String(index)}` : null,
+      ok: index < 2990 ? null : index === 2995,
+    }))
+    const found = statisticsOf(schema, [rows], 5000)
+    expect(found).toMatchObject({
+      number: { nulls: 1500, min: 1, max: 2999 },
+      text: { nulls: 2000, min: 'text 0', max: 'text 999' },
+      ok: { nulls: 2990, distinct: 2, min: false, max: true },
+    })
+    expect(statisticsOf(schema, [rows])).toStrictEqual(found)
+  })
+
   test('alone leave nothing else to say, and neither does a load without rows', () => {
     expect(of(z.string().nullable(), [null])).toStrictEqual({ column: 'value', nulls: 1, nullShare: 1, distinct: 0 })
     expect(of(z.string(), [])).toStrictEqual({ column: 'value', nulls: 0, nullShare: 0, distinct: 0 })
@@ -254,6 +271,8 @@ describe('the number of distinct values', () => {
     'numbers, all different': { type: z.int(), value: (index) => index, rows: 60_000 },
     'numbers far apart': { type: z.int(), value: (index) => index * 1_000_003, rows: 60_000 },
     'multiples of 2^32': { type: z.int(), value: (index) => (index % 20_000) * 4_294_967_296, rows: 40_000 },
+    'numbers around zero': { type: z.int(), value: (index) => index - 20_000, rows: 40_000 },
+    'the same as integers': { type: z.int32(), value: (index) => index - 20_000, rows: 40_000 },
     'times, one a minute': { type: z.iso.datetime(), value: (index) => new Date(1.7e12 + index * 60_000).toISOString(), rows: 60_000 },
     'texts with a number at the end': { type: z.string(), value: (index) => `host-${String(index)}`, rows: 30_000 },
     'texts with a number in the middle': { type: z.string(), value: (index) => `https://example.com/items/${String(index)}/details.html`, rows: 30_000 },
@@ -261,6 +280,9 @@ describe('the number of distinct values', () => {
     'a hundred, most of them rare': { type: z.string(), value: (index) => String(Math.min(99, Math.floor(Math.log2(index + 1) * 7))), rows: 20_000 },
     'a third of them twice': { type: z.int32(), value: (index) => index - (index % 3 === 0 && index > 0 ? 1 : 0), rows: 30_000 },
     'a long tail': { type: z.int(), value: (index) => Math.floor(60_000 / (index + 1)) + (index % 2) * index, rows: 60_000 },
+    'all alike but one in a thousand': { type: z.string(), value: (index) => (index % 1000 === 7 ? `code ${String(index)}` : 'none'), rows: 60_000 },
+    'one in a hundred, sorted': { type: z.string(), value: (index) => `customer ${String(Math.floor(index / 100))}`, rows: 60_000 },
+    'one in a hundred, in turn': { type: z.string(), value: (index) => `customer ${String(index % 600)}`, rows: 60_000 },
     doubles: { type: z.number(), value: (index) => index / 7, rows: 30_000 },
     numerics: { type: decimal(12, 4), value: (index) => (index % 15_000) / 16, rows: 30_000 },
     'about as many as registers': { type: z.int(), value: (index) => index % 2500, rows: 10_000 },

@@ -51,3 +51,8 @@ export function hashBytes(view: DataView, at: number, length: number): number {
   if (length < 4) return hashShort(view, at, length)
   return length <= longestHashed ? hashSpan(view, at, length, 0) : hashLong(view, at, length)
 }
+
+/** A hash of 32 bits of 16 bytes. */
+export function hashSixteen(view: DataView, at: number): number {
+  return hashWords(mix(view.getInt32(at), view.getInt32(at + 4)), mix(view.getInt32(at + 8), view.getInt32(at + 12)))
+}

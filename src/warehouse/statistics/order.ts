@@ -9,6 +9,17 @@ export function textKey(view: DataView, at: number, length: number): number {
   return key ^ 0x80000000
 }
 
+/** The longest beginning of two texts that is told to be alike. */
+const longestCommon = 64
+
+/** With how many bytes two texts begin alike, in steps of four. */
+export function commonStart(view: DataView, one: number, other: number): number {
+  const most = Math.min(view.getInt32(one - 4), view.getInt32(other - 4), longestCommon) - 4
+  let index = 0
+  while (index <= most && view.getInt32(one + index) === view.getInt32(other + index)) index += 4
+  return index
+}
+
 /** Puts two texts in the order of their bytes: below 0, 0, or above. Their lengths stand before them. */
 export function orderText(view: DataView, one: number, other: number): number {
   const oneLength = view.getInt32(one - 4)

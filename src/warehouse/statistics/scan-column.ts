@@ -1,6 +1,6 @@
 import { note } from './distinct.ts'
-import { hashBytes, hashWord, hashWords } from './hash.ts'
-import { numericKey, orderNumeric, orderText, textKey } from './order.ts'
+import { hashBytes, hashSixteen, hashWord, hashWords } from './hash.ts'
+import { commonStart, numericKey, orderNumeric, orderText, textKey } from './order.ts'
 import type { ValueKind } from './value-kind.ts'
 
 /** Some of a column's values, as `findValues` found them. */
@@ -41,7 +41,9 @@ export type ScanColumn = (values: Values, known: Known) => void
 const scanOpaque: ScanColumn = ({ view, starts, from, to }, { sketch }) => {
   for (let index = from; index < to; index += 1) {
     const at = starts[index] as number
-    note(sketch, hashBytes(view, at, view.getInt32(at - 4)))
+    const length = view.getInt32(at - 4)
+    // Most of them are uuids.
+    note(sketch, length === 16 ? hashSixteen(view, at) : hashBytes(view, at, length))
   }
 }
 
@@ -76,8 +78,10 @@ const scanText: ScanColumn = ({ view, starts, from, to }, known) => {
   const { sketch, seen } = known
   let { least, greatest } = known
   if (least < 0) least = greatest = starts[from] as number
-  let leastKey = textKey(view, least, view.getInt32(least - 4))
-  let greatestKey = textKey(view, greatest, view.getInt32(greatest - 4))
+  // What lies between them begins with what they have in common, and goes on between their keys.
+  let common = commonStart(view, least, greatest)
+  let leastKey = textKey(view, least + common, view.getInt32(least - 4) - common)
+  let greatestKey = textKey(view, greatest + common, view.getInt32(greatest - 4) - common)
   for (let index = from; index < to; index += 1) {
     const at = starts[index] as number
     const length = view.getInt32(at - 4)
@@ -87,14 +91,20 @@ const scanText: ScanColumn = ({ view, starts, from, to }, known) => {
     if (seen[place] === hash) continue
     seen[place] = hash
     note(sketch, hash)
-    const key = textKey(view, at, length)
-    if (key <= leastKey && (key < leastKey || orderText(view, at, least) < 0)) {
-      least = at
-      leastKey = key
-    } else if (key >= greatestKey && (key > greatestKey || orderText(view, at, greatest) > 0)) {
-      greatest = at
-      greatestKey = key
+    if (length > common) {
+      let alike = 0
+      while (alike < common && view.getInt32(at + alike) === view.getInt32(least + alike)) alike += 4
+      if (alike === common) {
+        const key = textKey(view, at + common, length - common)
+        if (key > leastKey && key < greatestKey) continue
+      }
     }
+    if (orderText(view, at, greatest) > 0) greatest = at
+    else if (orderText(view, at, least) < 0) least = at
+    else continue
+    common = commonStart(view, least, greatest)
+    leastKey = textKey(view, least + common, view.getInt32(least - 4) - common)
+    greatestKey = textKey(view, greatest + common, view.getInt32(greatest - 4) - common)
   }
   known.least = least
   known.greatest = greatest

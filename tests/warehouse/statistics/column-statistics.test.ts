@@ -73,6 +73,14 @@ describe('the least and the greatest value', () => {
       'https://example.com',
       'https://example.com/b',
     ],
+    [
+      'texts that go on where others end',
+      z.string(),
+      ['item 0005', 'item 0005 b', 'item', 'item 0005 a', 'item 00', 'item 9', 'item 0004 z', 'itel', 'item 0'],
+      'itel',
+      'item 9',
+    ],
+    ['texts of which one is the beginning of all', z.string(), ['abcdefgh', 'abcdefghijkl', 'abcdefghij', 'abcdefghijklm', 'abcd'], 'abcd', 'abcdefghijklm'],
     ['short texts', z.string(), ['abcd', 'abc', 'abcde', 'ab', 'abcdef'], 'ab', 'abcdef'],
     ['uuid, which has none', z.uuid(), ['0b5f1ad3-7a2c-4c66-9a5c-0f3a1b2c3d4e'], undefined, undefined],
     ['an array, which has none', z.array(z.string()), [['a']], undefined, undefined],
@@ -119,6 +127,17 @@ describe('the least and the greatest value', () => {
       max: '😀'.repeat(64),
     })
     expect(of(z.string(), [`${'😀'.repeat(64)}!`])?.cut).toStrictEqual(['min', 'max'])
+  })
+
+  test.each([1, 2, 3, 4, 5, 8, 70])('is found among many texts that begin alike, of up to %i characters', (most) => {
+    // A generator of its own: the same texts in each run.
+    let state = most
+    const next = (below: number) => Math.floor(((state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) / 2 ** 32) * below)
+    const texts = Array.from({ length: 4000 }, () => 'ab'.repeat(next(4)) + Array.from({ length: next(most + 1) }, () => 'abé'[next(3)]).join(''))
+    const sorted = texts.map((text) => Buffer.from(text)).toSorted((one, other) => Buffer.compare(one, other))
+    const shown = (raw: Buffer | undefined) => [...(raw?.toString() ?? '')].slice(0, 64).join('')
+    const found = statisticsOf(z.object({ value: z.string() }), [texts.map((value) => ({ value }))], 4096)['value']
+    expect([found?.min, found?.max]).toStrictEqual([shown(sorted[0]), shown(sorted.at(-1))])
   })
 
   test('hides what has the form of a secret', () => {

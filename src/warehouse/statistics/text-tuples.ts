@@ -30,49 +30,45 @@ export function tuplesOfText(lines: Uint8Array, kinds: readonly ValueKind[]): Bu
     for (let column = 0; column < columns; column += 1) {
       let escaped = false
       let end = at
-      for (let byte = bytes[end]; byte !== tab && byte !== newline; byte = bytes[(end += 1)]) if (byte === backslash) escaped = true
-      writeValue(tuples, kinds[column] ?? 'counted', { bytes, start: at, end, escaped })
+      for (; ; end += 1) {
+        const byte = bytes[end] as number
+        // What else is below the newline's number is written as an escape.
+        if (byte > newline && byte !== backslash) continue
+        if (byte !== backslash) break
+        escaped = true
+      }
+      // A value's length, and a number, which may be longer than its text.
+      reserve(tuples, 12 + end - at)
+      const target = tuples.bytes
+      const isNull = escaped && end - at === 2 && bytes[at + 1] === 0x4e
+      const length = isNull ? -1 : putValue(target, tuples.at + 4, kinds[column] ?? 'counted', bytes, at, end, escaped)
+      putInt32(target, tuples.at, length)
+      tuples.at += 4 + Math.max(length, 0)
       at = end + 1
     }
   }
   return tuples.bytes.subarray(0, tuples.at)
 }
 
-interface TextValue {
-  readonly bytes: Buffer
-  readonly start: number
-  readonly end: number
-  readonly escaped: boolean
-}
-
-function writeValue(tuples: Sink, kind: ValueKind, value: TextValue): void {
-  const { bytes, start, end, escaped } = value
-  reserve(tuples, 12 + end - start)
-  const length = escaped && end - start === 2 && bytes[start + 1] === 0x4e ? -1 : putValue(tuples.bytes, tuples.at + 4, kind, value)
-  putInt32(tuples.bytes, tuples.at, length)
-  tuples.at += 4 + Math.max(length, 0)
-}
-
 /** How many bytes a value of its kind has. */
-function putValue(target: Buffer, at: number, kind: ValueKind, { bytes, start, end, escaped }: TextValue): number {
+function putValue(target: Buffer, at: number, kind: ValueKind, bytes: Buffer, start: number, end: number, escaped: boolean): number {
   switch (kind) {
     case 'counted':
       return 0
     case 'int2':
-      return target.writeInt16BE(Number(bytes.toString('latin1', start, end)), at) - at
+      putInt16(target, at, numberOf(bytes, start, end))
+      return 2
     case 'int4':
-      return target.writeInt32BE(Number(bytes.toString('latin1', start, end)), at) - at
-    case 'int8': {
-      // So many digits are exact.
-      const digits = bytes.toString('latin1', start, end)
-      if (digits.length > 15) return target.writeBigInt64BE(BigInt(digits), at) - at
-      putInt64(target, at, Number(digits))
+      putInt32(target, at, numberOf(bytes, start, end))
+      return 4
+    case 'int8':
+      if (end - start > mostDigits) return target.writeBigInt64BE(BigInt(bytes.toString('latin1', start, end)), at) - at
+      putInt64(target, at, numberOf(bytes, start, end))
       return 8
-    }
     case 'float4':
-      return target.writeFloatBE(Number(bytes.toString('latin1', start, end)), at) - at
+      return target.writeFloatBE(numberOf(bytes, start, end), at) - at
     case 'float8':
-      return target.writeDoubleBE(Number(bytes.toString('latin1', start, end)), at) - at
+      return target.writeDoubleBE(numberOf(bytes, start, end), at) - at
     case 'boolean':
       target[at] = bytes[start] === 0x74 ? 1 : 0
       return 1
@@ -82,6 +78,32 @@ function putValue(target: Buffer, at: number, kind: ValueKind, { bytes, start, e
       break
   }
   return escaped ? putUnescaped(target, at, bytes, start, end) : putBytes(target, at, bytes, start, end)
+}
+
+/** So many digits are an exact integer; and 10 to so many is one, so that a division by it gives the nearest double there is. */
+const mostDigits = 15
+const powersOfTen = Array.from({ length: mostDigits + 1 }, (_, power) => 10 ** power)
+
+/** The number that a text says. Few digits, with or without a point, are read here: a string of them is far dearer than they are. */
+function numberOf(bytes: Buffer, start: number, end: number): number {
+  const negative = bytes[start] === 0x2d
+  const first = negative ? start + 1 : start
+  if (end - first <= mostDigits) {
+    let digits = 0
+    let behind = -1
+    let at = first
+    for (; at < end; at += 1) {
+      const digit = (bytes[at] as number) - 0x30
+      if (digit >= 0 && digit <= 9) digits = digits * 10 + digit
+      else if (digit === -2 && behind < 0) behind = at + 1
+      else break
+    }
+    if (at === end) {
+      const value = behind < 0 ? digits : digits / (powersOfTen[end - behind] as number)
+      return negative ? -value : value
+    }
+  }
+  return Number(bytes.toString('latin1', start, end))
 }
 
 function putBytes(target: Buffer, at: number, bytes: Buffer, start: number, end: number): number {

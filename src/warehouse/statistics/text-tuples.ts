@@ -13,7 +13,7 @@ export function textKindOf(column: Pick<ColumnSpec, 'type' | 'array'>): ValueKin
   return kind === 'counted' || read.includes(baseTypeOf(column.type)) ? kind : 'opaque'
 }
 
-const [tab, newline, backslash] = [0x09, 0x0a, 0x5c]
+const [newline, backslash] = [0x0a, 0x5c]
 
 /**
  * Lines of text COPY as tuples of the binary one, so that one way of looking at values does for both. Of a value that is only counted nothing is kept.

@@ -164,18 +164,20 @@ describe('NULLs', () => {
   })
 
   test('in between take no value away, whichever columns they are in', () => {
-    const schema = z.object({ number: z.int().nullable(), text: z.string().nullable(), ok: z.boolean().nullable() })
+    const schema = z.object({ number: z.int().nullable(), text: z.string().nullable(), ok: z.boolean().nullable(), late: z.boolean() })
     // More rows than are looked at together, each column with its NULLs elsewhere.
     const rows = Array.from({ length: 3000 }, (_, index) => ({
       number: index % 2 === 0 ? null : index,
       text: index % 3 === 0 ? `text ${String(index)}` : null,
       ok: index < 2990 ? null : index === 2995,
+      late: index > 2900,
     }))
     const found = statisticsOf(schema, [rows], 5000)
     expect(found).toMatchObject({
       number: { nulls: 1500, min: 1, max: 2999 },
       text: { nulls: 2000, min: 'text 0', max: 'text 999' },
       ok: { nulls: 2990, distinct: 2, min: false, max: true },
+      late: { nulls: 0, distinct: 2, min: false, max: true },
     })
     expect(statisticsOf(schema, [rows])).toStrictEqual(found)
   })
@@ -285,6 +287,15 @@ describe('a stream', () => {
 })
 
 describe('the number of distinct values', () => {
+  test('is not estimated beyond the first 200 columns, whose other statistics are', () => {
+    const names = Array.from({ length: 203 }, (_, index) => `c${String(index)}`)
+    const schema = z.object(Object.fromEntries(names.map((name) => [name, z.int32()])))
+    const rows = [3, 1, 2].map((value) => Object.fromEntries(names.map((name) => [name, value])))
+    const found = statisticsOf(schema, [rows, rows])
+    expect(found['c199']).toStrictEqual({ column: 'c199', nulls: 0, nullShare: 0, distinct: 3, min: 1, max: 3 })
+    expect(found['c200']).toStrictEqual({ column: 'c200', nulls: 0, nullShare: 0, min: 1, max: 3 })
+  })
+
   const bound = 0.1
   const distributions: Readonly<Record<string, { readonly type: z.ZodType; readonly value: (index: number) => unknown; readonly rows: number }>> = {
     'numbers, all different': { type: z.int(), value: (index) => index, rows: 60_000 },

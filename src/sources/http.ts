@@ -116,13 +116,12 @@ export function httpClient(options: HttpClientOptions = {}): HttpClient {
 
   async function fetchStream(request: HttpRequest): Promise<HttpStream> {
     const { answer, chunks } = await fetchAnswer(request, Infinity)
-    return { ...answer, chunks: chunks('maxStreamBytes') }
+    return { ...answer, chunks: chunks() }
   }
 
   async function fetchBytes(request: HttpRequest): Promise<HttpBytes> {
-    const { answer, chunks } = await fetchAnswer(request, limits.totalTimeoutMs)
-    const parts: Uint8Array[] = []
-    for await (const chunk of chunks('maxBodyBytes')) parts.push(chunk)
+    const { answer, whole: read } = await fetchAnswer(request, limits.totalTimeoutMs)
+    const parts = await read()
     let whole: Buffer | undefined
     return {
       ...answer,

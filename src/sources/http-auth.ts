@@ -80,6 +80,7 @@ function sharedTokens({ tokenUrl, clientId, clientSecret, scope, parameters, cli
 /** An address without the parameters whose value is a secret: servers repeat them in the address of the next page, which is stored. */
 export function withoutSecrets(url: URL, secrets: readonly string[]): URL {
   const clean = new URL(url)
+  if (secrets.length === 0) return clean
   const parts = clean.search.slice(1).split('&')
   const kept = parts.filter((part) => !secrets.includes(new URLSearchParams(part).values().next().value ?? ''))
   if (kept.length < parts.length) clean.search = kept.join('&')

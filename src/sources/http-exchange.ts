@@ -60,15 +60,8 @@ export async function send(request: HttpRequest, method: string, options: SendOp
   const { authorization, limits } = options
   const url = urlOf(request.url)
   const headers = headersOf(url, defaultHeaders(request), options.common, authorization?.headers, request.headers)
-  const label: RequestLabel = {
-    method,
-    url: redactUrl(withoutSecrets(url, authorization?.secrets ?? [])),
-    secrets: secretsOf(url, headers, request.body instanceof URLSearchParams ? request.body : undefined, [
-      ...(authorization?.secrets ?? []),
-      ...(request.secrets ?? []),
-    ]),
-    repeatable: request.repeatable ?? method === 'GET',
-  }
+  const secrets = authorization?.secrets ?? []
+  const label = labelOf(method, request, { url: new URL(url), headers, secrets })
   url.username = ''
   url.password = ''
   addQuery(url, authorization?.query)
@@ -174,7 +167,25 @@ export async function send(request: HttpRequest, method: string, options: SendOp
     return Buffer.concat(parts).subarray(0, bytes).toString('utf8')
   }
 
-  return { answer: { ...answer, url: withoutSecrets(new URL(answer.url), authorization?.secrets ?? []).href }, label, chunks, whole, beginning }
+  return { answer: { ...answer, url: withoutSecrets(new URL(answer.url), secrets).href }, label, chunks, whole, beginning }
+}
+
+/** Made out when a message wants it: it takes as long as all else that is done for a request here. */
+function labelOf(
+  method: string,
+  { body, secrets: known = [], repeatable = method === 'GET' }: HttpRequest,
+  { url, headers, secrets }: { readonly url: URL; readonly headers: Headers; readonly secrets: readonly string[] },
+): RequestLabel {
+  return {
+    method,
+    repeatable,
+    get url() {
+      return redactUrl(withoutSecrets(url, secrets))
+    },
+    get secrets() {
+      return secretsOf(url, headers, body instanceof URLSearchParams ? body : undefined, [...secrets, ...known])
+    },
+  }
 }
 
 function addQuery(url: URL, query: Authorization['query']): void {

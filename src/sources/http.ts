@@ -14,6 +14,9 @@ import type { HttpRetryOptions } from './http-retry.ts'
 /** Bytes of a failed answer's body that are read for its message. */
 const failedBodyBytes = 4096
 
+/** Kept, for asking for a module again takes as long as the rest of sending a request. */
+let exchanging: Promise<typeof import('./http-exchange.ts')> | undefined
+
 export interface HttpClientOptions extends Partial<HttpLimits> {
   readonly auth?: HttpAuth
   /** Sent with every request. A function is asked before each try, so that a token can be renewed. */
@@ -83,7 +86,7 @@ export function httpClient(options: HttpClientOptions = {}): HttpClient {
     const common = typeof options.headers === 'function' ? await options.headers() : (options.headers ?? {})
     const authorization = await authorizer?.authorize(request.signal)
     // Loaded when first used: undici takes 28 MiB, which processes that fetch nothing need not hold.
-    const { send } = await import('./http-exchange.ts')
+    const { send } = await (exchanging ??= import('./http-exchange.ts'))
     const exchange = await send(request, request.method ?? 'GET', { common, authorization, limits, totalTimeoutMs })
     return { exchange, authorization }
   }

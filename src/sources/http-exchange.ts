@@ -1,4 +1,4 @@
-import { finished } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { Headers } from 'undici'
 import { ConfigError } from '../errors.ts'
 import { withoutSecrets } from './http-auth.ts'
@@ -43,7 +43,7 @@ export interface SendOptions {
 /** One request and its answer, whatever its status. */
 export interface Exchange {
   readonly answer: Omit<TransportAnswer, 'body' | 'compressedBytes'>
-  readonly label: RequestLabel
+  readonly label: () => RequestLabel
   /** The body as it comes, up to `maxStreamBytes`. */
   readonly chunks: () => AsyncGenerator<Uint8Array, void, undefined>
   /** All of the body, up to `maxBodyBytes`. */
@@ -61,7 +61,14 @@ export async function send(request: HttpRequest, method: string, options: SendOp
   const url = urlOf(request.url)
   const headers = headersOf(url, defaultHeaders(request), options.common, authorization?.headers, request.headers)
   const secrets = authorization?.secrets ?? []
-  const label = labelOf(method, request, { url: new URL(url), headers, secrets })
+  const asked = url.href
+  // Made out when a message wants it: it takes as long as all else that is done for a request here.
+  const label = (): RequestLabel => ({
+    method,
+    url: redactUrl(withoutSecrets(new URL(asked), secrets)),
+    secrets: secretsOf(new URL(asked), headers, request.body instanceof URLSearchParams ? request.body : undefined, [...secrets, ...(request.secrets ?? [])]),
+    repeatable: request.repeatable ?? method === 'GET',
+  })
   url.username = ''
   url.password = ''
   addQuery(url, authorization?.query)
@@ -71,12 +78,12 @@ export async function send(request: HttpRequest, method: string, options: SendOp
   let received: number | undefined
   const failure = (error: unknown): unknown => {
     if (request.signal?.aborted === true) return request.signal.reason
-    if (error instanceof HttpRefusal) return refusalError(label, error)
+    if (error instanceof HttpRefusal) return refusalError(label(), error)
     if (error instanceof Error && 'code' in error && error.code === 'UND_ERR_HEADERS_OVERFLOW')
-      return refusalError(label, headersTooLarge(limits.maxHeaderBytes))
+      return refusalError(label(), headersTooLarge(limits.maxHeaderBytes))
     const why = clock.gaveUp()
-    if (why === 'late') return refusalError(label, tooLate(options.totalTimeoutMs))
-    return why === 'silent' ? silenceError(label, limits.idleTimeoutMs, received) : connectionError(label, error, received)
+    if (why === 'late') return refusalError(label(), tooLate(options.totalTimeoutMs))
+    return why === 'silent' ? silenceError(label(), limits.idleTimeoutMs, received) : connectionError(label(), error, received)
   }
 
   const { body, compressedBytes, ...answer } = await clock
@@ -130,20 +137,16 @@ export async function send(request: HttpRequest, method: string, options: SendOp
     const parts: Uint8Array[] = []
     try {
       const judged = judge('maxBodyBytes')
-      await clock.wait(
-        () =>
-          new Promise<void>((resolve, reject) => {
-            finished(body, (error) => (error ? reject(error) : resolve()))
-            body.on('data', (part: Uint8Array) => {
-              parts.push(part)
-              try {
-                judged(part, clock.heard())
-              } catch (error) {
-                body.destroy(error as Error)
-              }
-            })
-          }),
-      )
+      const take = (part: Uint8Array): void => {
+        parts.push(part)
+        try {
+          judged(part, clock.heard())
+        } catch (error) {
+          body.destroy(error as Error)
+        }
+      }
+      body.on('data', take)
+      await clock.wait(() => finished(body, { cleanup: true })).finally(() => body.off('data', take))
       return parts
     } catch (error) {
       throw failure(error)
@@ -168,24 +171,6 @@ export async function send(request: HttpRequest, method: string, options: SendOp
   }
 
   return { answer: { ...answer, url: withoutSecrets(new URL(answer.url), secrets).href }, label, chunks, whole, beginning }
-}
-
-/** Made out when a message wants it: it takes as long as all else that is done for a request here. */
-function labelOf(
-  method: string,
-  { body, secrets: known = [], repeatable = method === 'GET' }: HttpRequest,
-  { url, headers, secrets }: { readonly url: URL; readonly headers: Headers; readonly secrets: readonly string[] },
-): RequestLabel {
-  return {
-    method,
-    repeatable,
-    get url() {
-      return redactUrl(withoutSecrets(url, secrets))
-    },
-    get secrets() {
-      return secretsOf(url, headers, body instanceof URLSearchParams ? body : undefined, [...secrets, ...known])
-    },
-  }
 }
 
 function addQuery(url: URL, query: Authorization['query']): void {

@@ -10,6 +10,7 @@ import { httpLimitsOf } from './http-limits.ts'
 import type { HttpLimits } from './http-limits.ts'
 import { httpRetryDefaults, httpRetryDelay, retryAfterMs } from './http-retry.ts'
 import type { HttpRetryOptions } from './http-retry.ts'
+import { withBody } from './whole-body.ts'
 
 /** Bytes of a failed answer's body that are read for its message. */
 const failedBodyBytes = 4096
@@ -108,11 +109,12 @@ export function httpClient(options: HttpClientOptions = {}): HttpClient {
       }
       if (turns !== undefined && asked !== undefined && (status === 429 || status === 503)) await turns.throttle.pause(turns.limit, asked)
       const delayMs = httpRetryDelay(retry, tries, asked, Math.random())
+      const label = exchange.label()
       const passing = status === 429 || status >= 500
-      if (!exchange.label.repeatable || !passing || tries >= retry.tries || Date.now() + delayMs - began > retry.withinMs) {
-        throw statusError(exchange.label, { status, body, tries, retryAfterMs: asked, hints: options.hints })
+      if (!label.repeatable || !passing || tries >= retry.tries || Date.now() + delayMs - began > retry.withinMs) {
+        throw statusError(label, { status, body, tries, retryAfterMs: asked, hints: options.hints })
       }
-      options.onRetry?.({ url: exchange.label.url, status, delayMs, failed: tries })
+      options.onRetry?.({ url: label.url, status, delayMs, failed: tries })
       await waitFor(delayMs, request.signal)
     }
   }
@@ -123,16 +125,8 @@ export function httpClient(options: HttpClientOptions = {}): HttpClient {
   }
 
   async function fetchBytes(request: HttpRequest): Promise<HttpBytes> {
-    const { answer, whole: read } = await fetchAnswer(request, limits.totalTimeoutMs)
-    const parts = await read()
-    let whole: Buffer | undefined
-    return {
-      ...answer,
-      parts,
-      get body() {
-        return (whole ??= Buffer.concat(parts))
-      },
-    }
+    const { answer, whole } = await fetchAnswer(request, limits.totalTimeoutMs)
+    return withBody({ ...answer, parts: await whole() })
   }
 
   return { fetchBytes, fetchStream }

@@ -8,6 +8,7 @@ import type { ListRequest } from './page-request.ts'
 import { endOf, nextPlace, stepOf } from './paging.ts'
 import type { FetchedPage, Paging } from './paging.ts'
 import { redactUrl } from './redact.ts'
+import { withBody } from './whole-body.ts'
 
 /** A list that comes in pages. */
 export interface PagedList {
@@ -111,16 +112,13 @@ async function fetchPage({ request, paging, client, signal }: PagedList, place: 
   if (answer.status === 204) return undefined
   refuseBroken(answer.parts, sent.url)
   let document: { readonly value: unknown } | undefined
-  return {
+  return withBody({
     url: sent.url.href,
     number: place.number,
     headers: answer.headers,
     parts: answer.parts,
-    get body() {
-      return answer.body
-    },
     json: () => (document ??= { value: parseDocument(answer.body, `The page ${redactUrl(sent.url)}`) }).value,
-  }
+  })
 }
 
 /** A place as it was recorded with a page; `end` after the last one. */

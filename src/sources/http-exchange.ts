@@ -132,7 +132,7 @@ export async function send(request: HttpRequest, method: string, options: SendOp
     }
   }
 
-  // By events: of the CPU that a page of 400 KB takes, reading it part by part took a third.
+  // By events: of the CPU that a page of 400 KB takes, reading it part by part took a fifth.
   async function whole(): Promise<Uint8Array[]> {
     const parts: Uint8Array[] = []
     try {

@@ -1,6 +1,11 @@
 import type { Sink } from './sink.ts'
 
-/** Writes values as they lie in a source's bytes, so that no JavaScript value is made of them. */
+/** Writes the cell of the JSON value that begins at `at`: where it ends, or -1 where the cell does not take it or it is no JSON. */
+export type JsonCell = (sink: Sink, bytes: Buffer, at: number) => number
+
+/**
+ * Writes values as they lie in a source's bytes, so that no JavaScript value is made of them. Of what it takes, Postgres' text input must read the same value.
+ */
 export interface FromBytes {
   /** What JSON writes such values as. */
   readonly token: 'string' | 'number' | 'boolean'

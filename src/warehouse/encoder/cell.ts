@@ -21,8 +21,9 @@ export interface Cell {
   readonly explainParsed: (value: unknown) => string
   /** Whether `write` goes without zod. */
   readonly native: boolean
-  /** How values, and elements of arrays, are written as they lie in a source's bytes; absent where a value must be made of them. */
+  /** How values are written as they lie in a source's bytes; absent where a value must be made of them. */
   readonly fromBytes?: FromBytes
+  /** What an array's elements are, where the column is one that goes without zod. */
   readonly elements?: ArrayElements
 }
 
@@ -30,6 +31,8 @@ export interface Cell {
 export interface CellFormat {
   readonly cell: (writer: CellWriter) => CellWriter['write']
   readonly writeNull: (sink: Sink) => void
+  /** How values are written as they lie in a source's bytes. */
+  readonly fromBytes: (from: FromBytes) => FromBytes
 }
 
 function lenientWriter(column: ColumnSpec): CellWriter {
@@ -101,7 +104,7 @@ export function compileCell(schema: z.core.$ZodType, column: ColumnSpec, format:
   return {
     column,
     native: true,
-    ...(native.fromBytes === undefined ? {} : { fromBytes: native.fromBytes }),
+    ...(native.fromBytes === undefined ? {} : { fromBytes: format.fromBytes(native.fromBytes) }),
     ...(native.elements === undefined ? {} : { elements: native.elements }),
     write(sink, value) {
       if (value === null || value === undefined) {

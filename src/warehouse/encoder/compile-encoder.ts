@@ -3,7 +3,7 @@ import type { ColumnSpec } from '../../definitions/column-spec.ts'
 import type { SchemaMode } from '../../definitions/schema-contract.ts'
 import type { ColumnLimit } from '../column-limits.ts'
 import { compileCell, issueText } from './cell.ts'
-import type { Cell, CellFormat } from './cell.ts'
+import type { Cell } from './cell.ts'
 import { describeValue } from './cell-writer.ts'
 import { createJsonRow } from './json-row.ts'
 import { limitedCell } from './limited-cell.ts'
@@ -11,50 +11,13 @@ import { hasBinaryForm } from './postgres-types.ts'
 import type { ColumnIssue, RowEncoder, RowMark } from './row-encoder.ts'
 import { createRowGuard } from './row-guard.ts'
 import type { RowGuard } from './row-guard.ts'
-import { createSink, putInt16, reserve, restSink, writeNull } from './sink.ts'
+import { createSink, reserve, restSink } from './sink.ts'
 import type { Sink } from './sink.ts'
-import { textCell, writeRaw } from './text-cell.ts'
+import { binaryFormat, textFormat } from './stream-format.ts'
+import type { StreamFormat } from './stream-format.ts'
 import { createTextRow } from './text-row.ts'
 
 type Row = Readonly<Record<string, unknown>>
-
-// Signature, flags, length of the header's extension.
-const binaryHeader = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
-const binaryTrailer = Buffer.from([0xff, 0xff])
-
-interface StreamFormat extends CellFormat {
-  readonly header: Buffer
-  readonly trailer: Buffer
-  readonly beginRow: (sink: Sink) => void
-  readonly betweenCells: ((sink: Sink) => void) | undefined
-  readonly endRow: (sink: Sink) => void
-}
-
-function binaryFormat(columns: number): StreamFormat {
-  return {
-    header: binaryHeader,
-    trailer: binaryTrailer,
-    cell: (writer) => writer.write,
-    writeNull,
-    beginRow(sink) {
-      reserve(sink, 2)
-      putInt16(sink.bytes, sink.at, columns)
-      sink.at += 2
-    },
-    betweenCells: undefined,
-    endRow: () => undefined,
-  }
-}
-
-const textFormat: StreamFormat = {
-  header: Buffer.alloc(0),
-  trailer: Buffer.alloc(0),
-  cell: textCell,
-  writeNull: (sink) => writeRaw(sink, '\\N'),
-  beginRow: () => undefined,
-  betweenCells: (sink) => writeRaw(sink, '\t'),
-  endRow: (sink) => writeRaw(sink, '\n'),
-}
 
 function issueOf(column: string, message: string, value: unknown): ColumnIssue {
   return { column, message: message.toWellFormed().replaceAll('\0', '\u2400'), value: describeValue(value) }
@@ -168,7 +131,7 @@ export function compileEncoder(
   })
   const whole = needsWholeRow(schema)
   const writer = whole ? wholeRow(schema, cells, format) : eachField(cells, format)
-  const bytesCells = whole || kind !== 'binary' || limits.length > 0 ? undefined : cells
+  const bytesCells = whole || limits.length > 0 ? undefined : cells
   return createRowEncoder({ kind, format, writer, guard, bytesCells })
 }
 
@@ -182,7 +145,7 @@ interface RowEncoderParts {
 }
 
 function createRowEncoder({ kind, format, writer, guard, bytesCells }: RowEncoderParts): RowEncoder {
-  const jsonRow = bytesCells === undefined ? undefined : createJsonRow(bytesCells, guard.takesUnknown)
+  const jsonRow = bytesCells === undefined ? undefined : createJsonRow(bytesCells, format, guard.takesUnknown)
   const sink = createSink()
   let rows = 0
   let begun = false
@@ -272,11 +235,12 @@ function createRowEncoder({ kind, format, writer, guard, bytesCells }: RowEncode
         sink.at = start
         return -1
       }
+      format.endRow(sink)
       if (jsonRow.unknown.length > 0) guard.unknownNames.push(...jsonRow.unknown)
       rows++
       return end
     },
-    textRow: (sourceOf, quote) => (bytesCells === undefined ? undefined : createTextRow(bytesCells, sourceOf, quote)),
+    textRow: (sourceOf, quote) => (bytesCells === undefined ? undefined : createTextRow(bytesCells, format, sourceOf, quote)),
     encodeText(row, values) {
       begin()
       const start = sink.at
@@ -285,6 +249,7 @@ function createRowEncoder({ kind, format, writer, guard, bytesCells }: RowEncode
         sink.at = start
         return false
       }
+      format.endRow(sink)
       rows++
       return true
     },

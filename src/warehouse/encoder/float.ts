@@ -98,5 +98,5 @@ export const boolean: CellWriter = {
   },
   refusal: (value) => `is not true or false: ${shown(value)}`,
   fromBytes: { token: 'boolean', write: copyBoolean },
-  text: (value) => (value === true ? 't' : 'f'),
+  text: String,
 }

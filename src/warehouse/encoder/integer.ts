@@ -42,7 +42,7 @@ function accepts(kind: IntegerKind, value: unknown): boolean {
   return kind === 'any' || typeof value === kind
 }
 
-/** The integer that bytes are, of up to 15 digits, or NaN: as JSON writes them, with no leading zeros. */
+/** The integer that bytes are, of up to 15 digits, or NaN: as JSON writes them, with no leading zeros. Not -0. */
 function readInteger(bytes: Buffer, start: number, end: number): number {
   let at = start
   const negative = bytes[at] === 45
@@ -55,7 +55,8 @@ function readInteger(bytes: Buffer, start: number, end: number): number {
     if (digit < 0 || digit > 9) return Number.NaN
     value = value * 10 + digit
   }
-  return negative ? -value : value
+  if (!negative) return value
+  return value === 0 ? Number.NaN : -value
 }
 
 const integerBytes: FromBytes = {

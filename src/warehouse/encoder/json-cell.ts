@@ -1,11 +1,8 @@
+import { isNull } from './array-from-json.ts'
 import type { Cell } from './cell.ts'
-import type { ArrayElements, FromBytes } from './cell-writer.ts'
-import { endOfPlain, endOfScalar, endOfValue, skipBlanks } from './json-scan.ts'
-import { putInt32, reserve, writeNull } from './sink.ts'
-import type { Sink } from './sink.ts'
-
-/** Writes the cell of the JSON value that begins at `at`: where it ends, or -1 where the cell does not take it or it is no JSON. */
-export type JsonCell = (sink: Sink, bytes: Buffer, at: number) => number
+import type { FromBytes, JsonCell } from './cell-writer.ts'
+import { endOfPlain, endOfScalar, endOfValue } from './json-scan.ts'
+import type { StreamFormat } from './stream-format.ts'
 
 const quote = 0x22
 
@@ -54,52 +51,8 @@ function plainValue({ token, write, writePlain, sizes = [] }: FromBytes): JsonCe
   }
 }
 
-function isNull(bytes: Buffer, at: number): boolean {
-  return bytes[at] === 0x6e && bytes[at + 1] === 0x75 && bytes[at + 2] === 0x6c && bytes[at + 3] === 0x6c
-}
-
-/** An array of such values. */
-function plainArray(element: JsonCell, { oid, nulls }: ArrayElements): JsonCell {
-  return (sink, bytes, from) => {
-    if (bytes[from] !== 0x5b) return -1
-    const start = sink.at
-    reserve(sink, 24)
-    sink.at = start + 24
-    let count = 0
-    let holdsNull = 0
-    let at = skipBlanks(bytes, from + 1)
-    while (bytes[at] !== 0x5d || count > 0) {
-      if (nulls && isNull(bytes, at)) {
-        writeNull(sink)
-        holdsNull = 1
-        at += 4
-      } else at = element(sink, bytes, at)
-      if (at >= 0) at = skipBlanks(bytes, at)
-      const byte = bytes[at]
-      if (at < 0 || (byte !== 0x2c && byte !== 0x5d)) {
-        sink.at = start
-        return -1
-      }
-      count++
-      if (byte === 0x5d) break
-      at = skipBlanks(bytes, at + 1)
-    }
-    if (count === 0) sink.at = start + 16
-    const target = sink.bytes
-    putInt32(target, start, sink.at - start - 4)
-    putInt32(target, start + 4, count === 0 ? 0 : 1)
-    putInt32(target, start + 8, holdsNull)
-    putInt32(target, start + 12, oid)
-    if (count > 0) {
-      putInt32(target, start + 16, count)
-      putInt32(target, start + 20, 1)
-    }
-    return at + 1
-  }
-}
-
 /** How a column's values are written from JSON: from their bytes where they are plain, else parsed. */
-export function jsonCell(cell: Cell): JsonCell {
+export function jsonCell(cell: Cell, format: Pick<StreamFormat, 'fromBytes' | 'arrayFromJson'>): JsonCell {
   const whole = parsed(cell)
   const { fromBytes, elements } = cell
   const elementBytes = elements?.writer.fromBytes
@@ -107,7 +60,7 @@ export function jsonCell(cell: Cell): JsonCell {
     fromBytes !== undefined
       ? plainValue(fromBytes)
       : elements !== undefined && elementBytes !== undefined
-        ? plainArray(plainValue(elementBytes), elements)
+        ? format.arrayFromJson(plainValue(format.fromBytes(elementBytes)), elements)
         : undefined
   if (plain === undefined) return whole
   const { write } = cell

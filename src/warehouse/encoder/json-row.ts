@@ -2,6 +2,7 @@ import type { Cell } from './cell.ts'
 import { jsonCell } from './json-cell.ts'
 import { endOfValue, skipBlanks } from './json-scan.ts'
 import type { Sink } from './sink.ts'
+import type { StreamFormat } from './stream-format.ts'
 
 /** A name that records have. */
 interface Field {
@@ -31,9 +32,10 @@ export interface JsonRow {
 const mostFields = 1000
 
 /** @param keepsUnknown whether records may have names that the definition does not have */
-export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): JsonRow {
+export function createJsonRow(cells: readonly Cell[], format: StreamFormat, keepsUnknown: boolean): JsonRow {
   const count = cells.length
-  const reads = cells.map(jsonCell)
+  const reads = cells.map((cell) => jsonCell(cell, format))
+  const { betweenCells } = format
   const columnOf = new Map(cells.map(({ column: { field } }, index) => [field, index]))
   // In the order of the records, which mostly is one for all of them.
   const fields: Field[] = []
@@ -52,9 +54,20 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
     return -1
   }
 
-  /** Where the value of a column that was passed over ends, when it is written now. */
+  /** Where the value of a column ends that is written now. */
+  function writeAt(sink: Sink, bytes: Buffer, column: number, at: number): number {
+    if (betweenCells !== undefined && column > 0) betweenCells(sink)
+    return reads[column]?.(sink, bytes, at) ?? -1
+  }
+
+  /** Writes the value of a column that was passed over. */
   function writeLate(sink: Sink, bytes: Buffer, column: number): boolean {
-    return reads[column]?.(sink, bytes, starts[column] ?? 0) === ends[column]
+    return writeAt(sink, bytes, column, starts[column] ?? 0) === ends[column]
+  }
+
+  function writeMissing(sink: Sink, column: number): boolean {
+    if (betweenCells !== undefined && column > 0) betweenCells(sink)
+    return cells[column]?.write(sink, undefined) === true
   }
 
   function write(sink: Sink, bytes: Buffer, from: number): number {
@@ -83,7 +96,7 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
       at = skipBlanks(bytes, at)
       const { column } = field
       if (column === written) {
-        at = reads[column]?.(sink, bytes, at) ?? -1
+        at = writeAt(sink, bytes, column, at)
         if (at < 0) return -1
         written++
         for (; written < count && (starts[written] ?? -1) >= 0; written++) if (!writeLate(sink, bytes, written)) return -1
@@ -104,8 +117,7 @@ export function createJsonRow(cells: readonly Cell[], keepsUnknown: boolean): Js
       at = skipBlanks(bytes, at + 1)
     }
     for (; written < count; written++) {
-      const wrote = (starts[written] ?? -1) >= 0 ? writeLate(sink, bytes, written) : cells[written]?.write(sink, undefined)
-      if (wrote !== true) return -1
+      if (!((starts[written] ?? -1) >= 0 ? writeLate(sink, bytes, written) : writeMissing(sink, written))) return -1
     }
     return at + 1
   }

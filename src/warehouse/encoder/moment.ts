@@ -41,6 +41,11 @@ const momentBytes: FromBytes = {
   },
 }
 
+/** Whether a moment that was read stands as `readMomentBytes` reads it: Postgres reads it as it is, whatever its settings. */
+function isPlain(text: string): boolean {
+  return text.length >= 20 && text.length <= 27 && text.charCodeAt(10) === 84 && text.charCodeAt(text.length - 1) === 90
+}
+
 function writeDay(sink: Sink): void {
   reserve(sink, 8)
   putInt32(sink.bytes, sink.at, 4)
@@ -66,6 +71,7 @@ export function timestamp(kind: MomentKind, form: TimeForm): CellWriter {
     },
     refusal: (value) => `is not a date and time: ${shown(value)}`,
     text(value) {
+      if (typeof value === 'string' && isPlain(value)) return value
       read(value)
       // Into the day that the offset leads to.
       const days = reading.days + Math.floor(reading.micros / dayMicros)

@@ -12,7 +12,8 @@ import { json } from './json.ts'
 import { date, time, timestamp } from './moment.ts'
 import { network } from './network.ts'
 import { numeric } from './numeric.ts'
-import { oidOf } from './postgres-types.ts'
+import { opaqueText } from './opaque.ts'
+import { oidOf, writerOf } from './postgres-types.ts'
 import { oneOf, text, varchar } from './text.ts'
 import { uuid } from './uuid.ts'
 import type { UuidRule } from './uuid.ts'
@@ -25,6 +26,7 @@ function ofString(schema: z.core.$ZodString, column: ColumnSpec): CellWriter | u
   const { type } = column
   if (!(schema instanceof z.core.$ZodStringFormat)) {
     if (type === 'text' || type === 'citext') return text
+    if (writerOf(type) === undefined) return opaqueText(type)
     return type.startsWith('character varying') ? varchar(type) : undefined
   }
   if (schema instanceof z.ZodUUID && type === 'uuid') return uuid(uuidRule(schema._zod.def))

@@ -67,3 +67,16 @@ export function writeNull(sink: Sink): void {
   putInt32(sink.bytes, sink.at, -1)
   sink.at += 4
 }
+
+/** Writes one byte. */
+export function writeByte(sink: Sink, byte: number): void {
+  reserve(sink, 1)
+  sink.bytes[sink.at++] = byte
+}
+
+/** Writes a NULL of text COPY: `\N`. */
+export function writeTextNull(sink: Sink): void {
+  reserve(sink, 2)
+  sink.bytes[sink.at++] = 0x5c
+  sink.bytes[sink.at++] = 0x4e
+}

@@ -19,7 +19,7 @@ for (const character of Object.keys(escapes)) plain[character.charCodeAt(0)] = 0
 const plainElement = Uint8Array.from(plain, (one, code) => (code === quote ? 0 : one))
 
 /** Writes text as it stands. */
-export function writeRaw(sink: Sink, value: string): void {
+function writeRaw(sink: Sink, value: string): void {
   reserve(sink, value.length * 3)
   if (value.length === 1 && value !== '\0' && value < '\u0080') sink.bytes[sink.at++] = value.charCodeAt(0)
   else sink.at += sink.bytes.write(value, sink.at, 'utf8')

@@ -1,6 +1,7 @@
 import type { TextReader } from '../../definitions/text-values.ts'
 import type { Cell } from './cell.ts'
 import type { Sink } from './sink.ts'
+import type { StreamFormat } from './stream-format.ts'
 
 /** The values of one row of text: where each begins and ends in the bytes, and what it is: 0 what its bytes say, 1 the same with its quotes doubled, 2 null. */
 export interface RowOfText {
@@ -27,11 +28,19 @@ export interface TextRow {
 }
 
 /** @param quote as one character; it stands doubled within values of kind 1 */
-export function createTextRow(cells: readonly Cell[], sourceOf: (field: string) => TextSource | undefined, quote: string): TextRow {
+export function createTextRow(
+  cells: readonly Cell[],
+  { betweenCells }: Pick<StreamFormat, 'betweenCells'>,
+  sourceOf: (field: string) => TextSource | undefined,
+  quote: string,
+): TextRow {
   const writes = cells.map((cell) => textCell(cell, sourceOf(cell.column.field), quote))
   return {
     write(sink, row) {
-      for (let index = 0; index < writes.length; index++) if (writes[index]?.(sink, row) !== true) return false
+      for (let index = 0; index < writes.length; index++) {
+        if (betweenCells !== undefined && index > 0) betweenCells(sink)
+        if (writes[index]?.(sink, row) !== true) return false
+      }
       return true
     },
   }

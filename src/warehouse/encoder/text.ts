@@ -42,7 +42,7 @@ export function textRefusal(value: unknown): string {
 }
 
 /** Copies the bytes of a text that is UTF-8 and has no NUL. */
-function copyText(sink: Sink, bytes: Buffer, start: number, end: number): boolean {
+export function copyText(sink: Sink, bytes: Buffer, start: number, end: number): boolean {
   const length = end - start
   reserve(sink, 4 + length)
   const target = sink.bytes
@@ -55,7 +55,7 @@ function copyText(sink: Sink, bytes: Buffer, start: number, end: number): boolea
 }
 
 /** The same up to the first byte that a JSON string cannot hold as it is: looking and copying at once. */
-function copyPlain(sink: Sink, bytes: Buffer, start: number): number {
+export function copyPlain(sink: Sink, bytes: Buffer, start: number): number {
   reserve(sink, 4 + shortText)
   const target = sink.bytes
   const first = sink.at + 4

@@ -1,26 +1,29 @@
 import pg from 'pg'
 import type { ColumnSpec } from '../definitions/column-spec.ts'
 import { storableText } from '../errors.ts'
-import { copy } from './copy.ts'
-import { rowsOf } from './encoded-rows.ts'
 import { hasBinaryForm } from './encoder/postgres-types.ts'
+import { putInt32, reserve, writeNull } from './encoder/sink.ts'
+import type { Sink } from './encoder/sink.ts'
+import { putUnescaped } from './encoder/text-bytes.ts'
 import type { Refusal } from './refusal.ts'
 import { quoteLiteral, quoteTable } from './identifier.ts'
 import type { LoadBatchRequest } from './load-batch.ts'
 import { stagingTable } from './staging.ts'
-
-const probe = 'millrace_values'
 
 // As much of a value as is kept of it.
 const shownCharacters = 200
 
 const [tab, newline] = [0x09, 0x0a]
 
+const firstBytes = 64 * 1024
+
 /** A column whose values our encoder hands on without having read them. */
 interface UnreadColumn {
   readonly spec: ColumnSpec
   /** Of a row's cells. */
   readonly index: number
+  /** Behind room for an array's header: each with its length, as binary arrays have them. */
+  readonly values: Sink
   /** Whether the stream has a NULL in it. */
   hasNull: boolean
 }
@@ -32,21 +35,23 @@ interface UnreadColumn {
 export async function findUnreadable(client: pg.ClientBase, request: LoadBatchRequest): Promise<Refusal[] | undefined> {
   // A target of the user's may have constraints of his own.
   if (request.format !== 'text' || request.direct !== undefined) return undefined
-  const columns = request.columns.flatMap((spec, index): UnreadColumn[] => (hasBinaryForm(spec) ? [] : [{ spec, index, hasNull: false }]))
+  const columns = request.columns.flatMap((spec, index): UnreadColumn[] =>
+    hasBinaryForm(spec) ? [] : [{ spec, index, values: { bytes: Buffer.allocUnsafe(firstBytes), at: arrayHeader }, hasNull: false }],
+  )
   if (columns.length === 0) return undefined
-  const values = valuesOf(request, columns)
-  await client.query('BEGIN')
+  takeValues(request, columns)
+  const types = await typesOf(client, request, columns)
+  if (types === undefined) return undefined
+  const questions = types.map((type, at) => {
+    const literal = quoteLiteral(type)
+    return `SELECT (row - 1)::float8 AS row, ${String(at)} AS at, left(value, ${String(shownCharacters)}) AS value, (pg_input_error_info(value, ${literal})).message
+      FROM unnest($${String(at + 1)}::text[]) WITH ORDINALITY AS given (value, row) WHERE NOT pg_input_is_valid(value, ${literal})`
+  })
   try {
-    const types = await typesOf(client, request, columns)
-    if (types === undefined) return undefined
-    await client.query(`CREATE TEMP TABLE ${probe} (row bigint, ${columns.map((_, at) => `v${String(at)} text`).join(', ')}) ON COMMIT DROP`)
-    await copy(client, `COPY ${probe} FROM STDIN`, values)
-    const questions = types.map((type, at) => {
-      const [value, literal] = [`v${String(at)}`, quoteLiteral(type)]
-      return `SELECT row::float8, ${String(at)} AS at, left(${value}, ${String(shownCharacters)}) AS value, (pg_input_error_info(${value}, ${literal})).message
-        FROM ${probe} WHERE NOT pg_input_is_valid(${value}, ${literal})`
-    })
-    const { rows } = await client.query<{ row: number; at: number; value: string; message: string }>(`${questions.join(' UNION ALL ')} ORDER BY row, at`)
+    const { rows } = await client.query<{ row: number; at: number; value: string; message: string }>(
+      `${questions.join(' UNION ALL ')} ORDER BY row, at`,
+      columns.map((column) => asArray(column, request.rows)),
+    )
     return rows.map(({ row, at, value, message }) => ({
       row,
       column: columns[at]?.spec.name ?? '(row)',
@@ -57,8 +62,6 @@ export async function findUnreadable(client: pg.ClientBase, request: LoadBatchRe
     // Of a type that raises instead of answering.
     if (error instanceof pg.DatabaseError) return undefined
     throw error
-  } finally {
-    await client.query('ROLLBACK')
   }
 }
 
@@ -80,23 +83,50 @@ async function typesOf(client: pg.ClientBase, request: LoadBatchRequest, columns
   return types.length === columns.length ? types : undefined
 }
 
-/** The columns' values as they stand in the stream, behind the row's number. */
-function valuesOf(request: LoadBatchRequest, columns: readonly UnreadColumn[]): Buffer {
-  const { count, view, start } = rowsOf(request)
-  const lines: string[] = []
-  for (let row = 0; row < count; row += 1) {
-    let line = String(row)
-    let at = start(row)
+/** Takes the columns' values out of a stream. */
+function takeValues({ bytes, rows }: LoadBatchRequest, columns: readonly UnreadColumn[]): void {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let row = 0, at = 0; row < rows; row += 1) {
     let cell = 0
     for (const column of columns) {
-      for (; cell < column.index; at += 1) if (view[at] === tab) cell += 1
-      let end = at
-      while (view[end] !== tab && view[end] !== newline) end += 1
-      const value = view.toString('utf8', at, end)
-      if (value === '\\N') column.hasNull = true
-      line += `\t${value}`
+      at = takeValue(column, view, afterCells(view, at, column.index - cell))
+      cell = column.index
     }
-    lines.push(line, '\n')
+    at = view.indexOf(newline, at) + 1
   }
-  return Buffer.from(lines.join(''))
+}
+
+/** Where so many cells end, with their tabs. */
+function afterCells(view: Buffer, from: number, count: number): number {
+  let at = from
+  for (let left = count; left > 0; at += 1) if (view[at] === tab) left -= 1
+  return at
+}
+
+/** Where the value ends that begins at `start`. */
+function takeValue(column: UnreadColumn, view: Buffer, start: number): number {
+  let end = start
+  while (view[end] !== tab && view[end] !== newline) end += 1
+  const { values } = column
+  if (end - start === 2 && view[start] === 0x5c && view[start + 1] === 0x4e) {
+    column.hasNull = true
+    writeNull(values)
+    return end
+  }
+  reserve(values, 4 + end - start)
+  const first = values.at + 4
+  const last = putUnescaped(values.bytes, first, view, start, end)
+  putInt32(values.bytes, values.at, last - first)
+  values.at = last
+  return end
+}
+
+// Dimensions, whether it holds NULLs, the type of its elements, how many they are, and the first one's number.
+const arrayHeader = 20
+const textOid = 25
+
+/** As a parameter of type text[], in binary. */
+function asArray({ values, hasNull }: UnreadColumn, count: number): Buffer {
+  for (const [index, value] of [1, hasNull ? 1 : 0, textOid, count, 1].entries()) putInt32(values.bytes, index * 4, value)
+  return values.bytes.subarray(0, values.at)
 }

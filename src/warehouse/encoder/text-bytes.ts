@@ -5,8 +5,10 @@ import type { Sink } from './sink.ts'
 
 // The letter that stands behind a backslash for a byte that text COPY would read as something else; 0 for bytes that stand for themselves.
 const letters = new Uint8Array(256)
+const unescaped = new Uint8Array(256)
 for (const [byte, letter] of Object.entries({ '\\': '\\', '\t': 't', '\n': 'n', '\r': 'r', '\b': 'b', '\f': 'f', '\v': 'v' })) {
   letters[byte.charCodeAt(0)] = letter.charCodeAt(0)
+  unescaped[letter.charCodeAt(0)] = byte.charCodeAt(0)
 }
 
 // Up to here a loop over the bytes is quicker than calling into the engine, as for the binary format.
@@ -36,6 +38,16 @@ function writeEscaped(sink: Sink, bytes: Buffer, start: number, end: number): vo
     }
   }
   sink.at = at
+}
+
+/** Puts what a cell of text COPY says, as `writeEscaped` wrote it, where there is room for as much as it has. Answers where it ends. */
+export function putUnescaped(target: Buffer, from: number, bytes: Buffer, start: number, end: number): number {
+  let at = from
+  for (let index = start; index < end; index++) {
+    const byte = bytes[index] ?? 0
+    target[at++] = byte === 0x5c ? (unescaped[bytes[++index] ?? 0] ?? 0) : byte
+  }
+  return at
 }
 
 /** Copies what stands from `start` up to the first byte that a JSON string cannot hold as it is: nothing of it needs an escape. */

@@ -83,16 +83,18 @@ async function typesOf(client: pg.ClientBase, request: LoadBatchRequest, columns
   return types.length === columns.length ? types : undefined
 }
 
-/** Takes the columns' values out of a stream. */
-function takeValues({ bytes, rows }: LoadBatchRequest, columns: readonly UnreadColumn[]): void {
+/** Takes the columns' values out of a stream: of each row from the end that is nearer. */
+function takeValues({ bytes, rows, columns: { length } }: LoadBatchRequest, columns: readonly UnreadColumn[]): void {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let row = 0, at = 0; row < rows; row += 1) {
+    const end = view.indexOf(newline, at)
     let cell = 0
     for (const column of columns) {
-      at = takeValue(column, view, afterCells(view, at, column.index - cell))
+      const [before, behind] = [column.index - cell, length - column.index]
+      at = takeValue(column, view, behind < before ? beforeCells(view, end, behind) : afterCells(view, at, before))
       cell = column.index
     }
-    at = view.indexOf(newline, at) + 1
+    at = end + 1
   }
 }
 
@@ -101,6 +103,13 @@ function afterCells(view: Buffer, from: number, count: number): number {
   let at = from
   for (let left = count; left > 0; at += 1) if (view[at] === tab) left -= 1
   return at
+}
+
+/** Where the last cells of a row begin. */
+function beforeCells(view: Buffer, end: number, count: number): number {
+  let at = end
+  for (let left = count; left > 0;) if (view[(at -= 1)] === tab) left -= 1
+  return at + 1
 }
 
 /** Where the value ends that begins at `start`. */

@@ -83,11 +83,14 @@ describe('rows that Postgres refuses', () => {
   })
 
   test('name each of their columns that Postgres cannot read', async () => {
-    const columns = Wait.extend({ waits: z.array(z.string()).meta({ postgres: 'interval[]' }), point: z.string().nullable().meta({ postgres: 'point' }) })
+    const { id, wait } = Wait.shape
+    const [name, waits] = [z.string().nullable(), z.array(z.string()).meta({ postgres: 'interval[]' })]
+    const columns = z.object({ id, name, nick: name, alias: name, wait, waits, point: z.string().nullable().meta({ postgres: 'point' }) })
+    const named = { name: 'tab\tof', nick: null, alias: 'line\n' }
     const records = [
-      { id: 0, wait: '1 s', waits: ['2 s', 'P1D'], point: '(1,2)' },
-      { id: 1, wait: 'so\ton', waits: ['2 s', 'later\n'], point: null },
-      { id: 2, wait: '1 s', waits: [], point: '\\N' },
+      { id: 0, ...named, wait: '1 s', waits: ['2 s', 'P1D'], point: '(1,2)' },
+      { id: 1, ...named, wait: 'so\ton', waits: ['2 s', 'later\n'], point: null },
+      { id: 2, ...named, wait: '1 s', waits: [], point: '\\N' },
     ]
     await engine.define([table<typeof columns, unknown>({ key: 'refused/each', columns, quarantine: true, extract: () => [records] })])
     const run = await engine.succeed('refused/each')

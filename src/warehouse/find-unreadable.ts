@@ -101,21 +101,21 @@ function takeValues({ bytes, rows, columns: { length } }: LoadBatchRequest, colu
 /** Where so many cells end, with their tabs. */
 function afterCells(view: Buffer, from: number, count: number): number {
   let at = from
-  for (let left = count; left > 0; at += 1) if (view[at] === tab) left -= 1
+  for (let left = count; left > 0 && at < view.length; at += 1) if (view[at] === tab) left -= 1
   return at
 }
 
 /** Where the last cells of a row begin. */
 function beforeCells(view: Buffer, end: number, count: number): number {
   let at = end
-  for (let left = count; left > 0;) if (view[(at -= 1)] === tab) left -= 1
+  for (let left = count; left > 0 && at > 0;) if (view[(at -= 1)] === tab) left -= 1
   return at + 1
 }
 
 /** Where the value ends that begins at `start`. */
 function takeValue(column: UnreadColumn, view: Buffer, start: number): number {
   let end = start
-  while (view[end] !== tab && view[end] !== newline) end += 1
+  while (end < view.length && view[end] !== tab && view[end] !== newline) end += 1
   const { values } = column
   if (end - start === 2 && view[start] === 0x5c && view[start + 1] === 0x4e) {
     column.hasNull = true

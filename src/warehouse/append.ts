@@ -1,12 +1,12 @@
 import type pg from 'pg'
 import { leavesKnownOut } from '../definitions/target.ts'
+import { becomeTarget } from './become-target.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
-import { hasKeysTwice, keyOf } from './keys.ts'
+import { keyOf } from './keys.ts'
 import { holdsNothing } from './merge.ts'
 import type { MergeCounts } from './merge.ts'
-import { replaceTarget } from './replace.ts'
 import type { ReplaceRequest } from './replace.ts'
-import { reasonsAgainstSwap, referencingKeys } from './swap-obstacles.ts'
+import { isSwappable } from './swap-obstacles.ts'
 
 export interface AppendRequest extends ReplaceRequest {
   /** How many rows staging holds. */
@@ -21,8 +21,8 @@ export async function appendToTarget(client: pg.ClientBase, request: AppendReque
   const source = quoteTable(staging)
   const names = table.columns.map((column) => quoteIdentifier(column.name)).join(', ')
   const known = leavesKnownOut(table)
-  if (await canBecomeTarget(client, request)) {
-    const how = await replaceTarget(client, request)
+  const how = (await mayBecomeTarget(client, request)) ? await becomeTarget(client, request) : undefined
+  if (how !== undefined) {
     return known ? { inserted: rows, updated: 0, deleted: 0, unchanged: 0, how } : { how }
   }
   const onConflict = known ? ` ON CONFLICT (${keyOf(table).join(', ')}) DO NOTHING` : ''
@@ -36,8 +36,7 @@ export async function appendToTarget(client: pg.ClientBase, request: AppendReque
 }
 
 /** Whether the load may become the table as it is: the first of a table, and mostly the largest, need not be written twice. */
-async function canBecomeTarget(client: pg.ClientBase, { table, staging, rows }: AppendRequest): Promise<boolean> {
+async function mayBecomeTarget(client: pg.ClientBase, { table, staging, rows }: AppendRequest): Promise<boolean> {
   if (rows === 0 || table.snapshot !== undefined || !(await holdsNothing(client, table))) return false
-  if ((await referencingKeys(client, table)).length > 0 || (await reasonsAgainstSwap(client, table, staging)).length > 0) return false
-  return table.primaryKey.length === 0 || !(await hasKeysTwice(client, table, quoteTable(staging)))
+  return isSwappable(client, table, staging)
 }

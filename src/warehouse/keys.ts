@@ -1,7 +1,18 @@
 import type pg from 'pg'
 import type { ColumnSpec, TableSpec } from '../definitions/column-spec.ts'
 import { DataError } from '../errors.ts'
-import { quoteIdentifier } from './identifier.ts'
+import { quoteIdentifier, quoteTable } from './identifier.ts'
+
+/** Whether the target has a unique index of its asset's key. */
+export async function hasKeyIndex(client: pg.ClientBase, table: TableSpec): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT 1 FROM pg_index i WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+       AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+         = (SELECT array_agg(name ORDER BY name) FROM unnest($2::text[]) name)`,
+    [quoteTable(table), table.primaryKey],
+  )
+  return rows.length > 0
+}
 
 /** Whether a load has several records with one key. */
 export async function hasKeysTwice(client: pg.ClientBase, table: TableSpec, source: string): Promise<boolean> {
@@ -30,7 +41,6 @@ export async function refuseDifferent(client: pg.ClientBase, asset: string, tabl
 
 /** Leaves the first row of each key. */
 export async function keepOneOfEachKey(client: pg.ClientBase, table: TableSpec, source: string): Promise<void> {
-  if (!(await hasKeysTwice(client, table, source))) return
   await client.query(
     `DELETE FROM ${source} s USING (SELECT ctid, row_number() OVER (PARTITION BY ${keyOf(table).join(', ')} ORDER BY ctid) AS n FROM ${source}) d WHERE d.ctid = s.ctid AND d.n > 1`,
   )

@@ -2,10 +2,10 @@ import type pg from 'pg'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import { DataError } from '../errors.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
-import { hasKeysTwice, keyOf, refuseDifferent } from './keys.ts'
+import { becomeTarget } from './become-target.ts'
+import { hasKeyIndex, hasKeysTwice, keyOf, refuseDifferent } from './keys.ts'
 import { firstToSayWhat, mergeSql, upsertSql } from './merge-sql.ts'
 import type { MergeSource } from './merge-sql.ts'
-import { replaceTarget } from './replace.ts'
 import type { ReplaceRequest } from './replace.ts'
 
 export interface MergeRequest extends ReplaceRequest {
@@ -37,12 +37,12 @@ export async function mergeIntoTarget(client: pg.ClientBase, request: MergeReque
   const { asset, table, fullRefresh = false } = request
   const source = quoteTable(request.staging)
   await client.query(`SELECT set_config('work_mem', $1, true) WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes($1)`, [workMemory])
-  const twice = await hasKeysTwice(client, table, source)
-  if (twice && table.merge?.newestBy === undefined) await refuseDifferent(client, asset, table, source)
   // Into an empty table there is nothing to merge with: the load becomes the table, and its index is built at once.
-  if (!twice && !(await hasFlagged(client, table, source)) && (fullRefresh || (await holdsNothing(client, table)))) {
-    return { inserted: request.rows, updated: 0, deleted: 0, unchanged: 0, how: await replaceTarget(client, request) }
-  }
+  const alone = !(await hasFlagged(client, table, source)) && (fullRefresh || (await holdsNothing(client, table)))
+  const how = alone ? await becomeTarget(client, request) : undefined
+  if (how !== undefined) return { inserted: request.rows, updated: 0, deleted: 0, unchanged: 0, how }
+  const twice = alone || (await hasKeysTwice(client, table, source))
+  if (twice && table.merge?.newestBy === undefined) await refuseDifferent(client, asset, table, source)
   if (fullRefresh) await client.query(`DELETE FROM ${quoteTable(table)}`)
   const counts = await writeRows(client, {
     table,
@@ -110,13 +110,7 @@ export async function holdsNothing(client: pg.ClientBase, table: TableSpec): Pro
  * @throws DataError `MERGE_KEY_MISSING`
  */
 export async function requireKey(client: pg.ClientBase, table: TableSpec): Promise<void> {
-  const { rows } = await client.query(
-    `SELECT 1 FROM pg_index i WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
-       AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
-         = (SELECT array_agg(name ORDER BY name) FROM unnest($2::text[]) name)`,
-    [quoteTable(table), table.primaryKey],
-  )
-  if (rows.length > 0) return
+  if (await hasKeyIndex(client, table)) return
   const key = table.primaryKey.map(quoteIdentifier).join(', ')
   throw new DataError(`${table.schema}.${table.name} cannot be merged into: it has no primary key or unique index of ${table.primaryKey.join(', ')}.`, {
     code: 'MERGE_KEY_MISSING',

@@ -5,6 +5,7 @@ import type { ColumnStatistics, StageTotals } from '../definitions/column-statis
 import type { Json } from '../definitions/json.ts'
 import { MillraceError } from '../errors.ts'
 import { appendToTarget } from './append.ts'
+import { becomeTarget } from './become-target.ts'
 import { refuseFailed, runChecks } from './checks.ts'
 import type { CheckOutcome } from './checks.ts'
 import { greatestOf, moveCursor } from './cursor.ts'
@@ -291,8 +292,9 @@ async function apply(client: pg.ClientBase, request: PublishRequest, rows: numbe
   if (table.by !== undefined) return replacedParts(await replaceParts(client, { ...swappable, order }), rows)
   if (table.disposition === 'replace') {
     if (fullRefresh) await markWhole(client, { ...swappable, order })
-    if (fullRefresh && table.primaryKey.length > 0) await keepOneOfEachKey(client, table, quoteTable(staging))
-    return { how: await replaceTarget(client, swappable) }
+    const how = fullRefresh ? await becomeTarget(client, swappable) : undefined
+    if (fullRefresh && how === undefined) await keepOneOfEachKey(client, table, quoteTable(staging))
+    return { how: how ?? (await replaceTarget(client, swappable)) }
   }
   if (table.disposition === 'merge') return mergeIntoTarget(client, { ...swappable, asset, rows, fullRefresh })
   if (table.disposition === 'scd2') return addToHistory(client, { asset, table, staging, at: request.runStartedAt })

@@ -12,6 +12,14 @@ export interface ReplaceRequest {
   readonly table: TableSpec
   readonly staging: TableName
   readonly signal: AbortSignal
+  /** The target's indexes, where staging has them already. */
+  readonly built?: readonly BuiltIndex[]
+}
+
+/** An index of staging that is to have another name once it is the target's. */
+export interface BuiltIndex {
+  readonly name: string
+  readonly becomes: string
 }
 
 /** How long a swap waits for snapshots that are older than the load; then the rows are replaced in place. */
@@ -102,9 +110,11 @@ async function waitForOldSnapshots(client: pg.ClientBase, { stepId, signal }: Re
 }
 
 /** Puts staging in the target's place. False when readers did not let go of the table in time; nothing is changed then. */
-async function swap(client: pg.ClientBase, { table, staging }: ReplaceRequest): Promise<boolean> {
+async function swap(client: pg.ClientBase, request: ReplaceRequest): Promise<boolean> {
+  const { table, staging } = request
   const target = quoteTable(table)
-  const dressed = await dress(client, table, staging)
+  const built = request.built ?? (await buildIndexes(client, request))
+  await copyFacts(client, request)
   // A tenth of the usual sample, so that readers get plans at once and the swap need not wait; the whole follows, see `analyzeSwapped`.
   await client.query(`SET LOCAL default_statistics_target = 10`)
   await client.query(`ANALYZE ${quoteTable(staging)}`)
@@ -114,7 +124,7 @@ async function swap(client: pg.ClientBase, { table, staging }: ReplaceRequest): 
     await client.query(`DROP TABLE ${target}`)
     await client.query(`ALTER TABLE ${quoteTable(staging)} SET SCHEMA ${quoteIdentifier(table.schema)}`)
     await client.query(`ALTER TABLE ${quoteTable({ schema: table.schema, name: staging.name })} RENAME TO ${quoteIdentifier(table.name)}`)
-    for (const [from, to] of dressed) await client.query(`ALTER INDEX ${quoteTable({ schema: table.schema, name: from })} RENAME TO ${quoteIdentifier(to)}`)
+    for (const { name, becomes } of built) await client.query(`ALTER INDEX ${quoteTable({ schema: table.schema, name })} RENAME TO ${quoteIdentifier(becomes)}`)
   })
 }
 
@@ -125,17 +135,19 @@ export async function analyzeSwapped(client: pg.ClientBase, table: TableName): P
   if (rows[0]?.there === true) await client.query(`ANALYZE (SKIP_LOCKED) ${quoteTable(table)}`)
 }
 
-/** Gives staging what the target has besides rows: indexes, keys, grants, owner, comments, storage options, tablespace. Answers index names to set after the swap. */
-async function dress(client: pg.ClientBase, table: TableSpec, staging: TableName): Promise<[string, string][]> {
-  const target = quoteTable(table)
-  const renames: [string, string][] = []
+/**
+ * Gives staging the target's indexes and keys. Answers those to rename after the swap.
+ * @throws what Postgres says, 23505, where a unique one refuses the rows
+ */
+export async function buildIndexes(client: pg.ClientBase, { table, staging }: ReplaceRequest): Promise<readonly BuiltIndex[]> {
+  const built: BuiltIndex[] = []
   const { rows: indexes } = await client.query<{ name: string; definition: string; constraint: string | null; key: string | null; prefix: string }>(
     `SELECT c.relname AS name, pg_get_indexdef(i.indexrelid) AS definition, k.conname AS constraint, k.contype::text AS key,
         'CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX ' || quote_ident(c.relname) || ' ON ' || quote_ident(n.nspname) || '.' || quote_ident(t.relname) AS prefix
      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
        LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
      WHERE i.indrelid = $1::regclass ORDER BY c.relname`,
-    [target],
+    [quoteTable(table)],
   )
   for (const [number, index] of indexes.entries()) {
     const temporary = `${staging.name}_${String(number)}`
@@ -149,9 +161,14 @@ async function dress(client: pg.ClientBase, table: TableSpec, staging: TableName
         `ALTER TABLE ${quoteTable(staging)} ADD CONSTRAINT ${quoteIdentifier(index.constraint)} ${kind} USING INDEX ${quoteIdentifier(temporary)}`,
       )
     } else {
-      renames.push([temporary, index.name])
+      built.push({ name: temporary, becomes: index.name })
     }
   }
+  return built
+}
+
+/** Gives staging what else the target has besides rows: grants, owner, comments, storage options, tablespace. */
+async function copyFacts(client: pg.ClientBase, { table, staging }: ReplaceRequest): Promise<void> {
   const { rows: facts } = await client.query<{ statement: string }>(
     `SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, $2::text, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
         CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) AS statement
@@ -162,8 +179,7 @@ async function dress(client: pg.ClientBase, table: TableSpec, staging: TableName
      UNION ALL SELECT format('ALTER TABLE %s SET (%s)', $2::text, array_to_string(c.reloptions, ', ')) FROM pg_class c WHERE c.oid = $1::text::regclass AND c.reloptions IS NOT NULL
      UNION ALL SELECT format('ALTER TABLE %s SET TABLESPACE %I', $2::text, s.spcname) FROM pg_class c JOIN pg_tablespace s ON s.oid = c.reltablespace WHERE c.oid = $1::text::regclass
      UNION ALL SELECT format('ALTER TABLE %s OWNER TO %I', $2::text, pg_get_userbyid(c.relowner)) FROM pg_class c WHERE c.oid = $1::text::regclass AND c.relowner <> current_user::regrole`,
-    [target, quoteTable(staging)],
+    [quoteTable(table), quoteTable(staging)],
   )
   for (const { statement } of facts) await client.query(statement)
-  return renames
 }

@@ -13,6 +13,11 @@ export async function referencingKeys(client: pg.ClientBase, table: TableSpec): 
   return rows
 }
 
+/** Whether a load may become the table as it is. */
+export async function isSwappable(client: pg.ClientBase, table: TableSpec, staging: TableName): Promise<boolean> {
+  return (await referencingKeys(client, table)).length === 0 && (await reasonsAgainstSwap(client, table, staging)).length === 0
+}
+
 /** What a swap would lose: answered as text for the event log; empty when the tables may be swapped. */
 export async function reasonsAgainstSwap(client: pg.ClientBase, table: TableSpec, staging: TableName): Promise<string[]> {
   const { rows } = await client.query<{ reason: string }>(

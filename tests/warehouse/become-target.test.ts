@@ -13,6 +13,8 @@ interface Tried {
   readonly indexes: readonly string[]
   /** Of the load's own table, where it is still there. */
   readonly left: readonly string[]
+  /** How many workers a query may have. */
+  readonly workers: unknown
 }
 
 /** What comes of a table of one row that a load of others is to become. */
@@ -41,7 +43,14 @@ async function become(pool: pg.Pool, name: string, { rows, before = 'SELECT' }: 
     )
     return definitions.map(({ indexdef }) => indexdef)
   }
-  return { how, ids: found.map(({ id }) => id), indexes: await indexesOf(`become.${name}`), left: await indexesOf(`millrace_staging.s_${name}`) }
+  const { rows: settings } = await client.query<{ workers: unknown }>(`SELECT current_setting('max_parallel_workers_per_gather') AS workers`)
+  return {
+    workers: settings[0]?.workers,
+    how,
+    ids: found.map(({ id }) => id),
+    indexes: await indexesOf(`become.${name}`),
+    left: await indexesOf(`millrace_staging.s_${name}`),
+  }
 }
 
 test('a load with each key once becomes the table, with its key and its indexes', async ({ database: { pool } }) => {
@@ -55,6 +64,7 @@ test('a load with each key once becomes the table, with its key and its indexes'
       'CREATE UNIQUE INDEX theirs ON become.once USING btree (lower(name)) WHERE (id > 0)',
     ],
     left: [],
+    workers: '2',
   })
 })
 
@@ -64,7 +74,7 @@ test.for([
   ['keyless', 'ALTER TABLE become.keyless DROP CONSTRAINT keyless_pkey', 'the table has lost its key'],
 ] as const)('a load with a key twice does not, and nothing is changed: %s', async ([name, before], { database: { pool } }) => {
   const tried = await become(pool, name, { rows: `(1, 'a'), (2, 'b'), (1, 'c')`, before })
-  expect(tried).toMatchObject({ how: undefined, ids: [9], left: [] })
+  expect(tried).toMatchObject({ how: undefined, ids: [9], left: [], workers: '2' })
   expect(tried.indexes.length).toBe(name === 'keyless' ? 1 : 2)
 })
 

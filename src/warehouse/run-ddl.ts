@@ -8,8 +8,8 @@ import { quoteTable } from './identifier.ts'
 const patienceMs = 30
 const pauseMs = 100
 const tries = 30
-// A vacuum of the server's own gives way to whoever has waited for `deadlock_timeout`, a second by default, and to nobody before.
-const vacuumPatienceMs = 1200
+// A vacuum of the server's own gives way to whoever has waited for `deadlock_timeout`, a second by default, and to nobody before; then it takes a while to end.
+const vacuumPatienceMs = 2000
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
@@ -21,8 +21,9 @@ export async function whenUnlocked(client: pg.ClientBase, table: TableName, run:
   for (let tried = 0; tried < tries; tried += 1) {
     if (tried > 0) await sleep(pauseMs)
     if (await runWithin(client, patienceMs, run)) return true
+    if (tried === 0) await cancelVacuum(client, table)
   }
-  return (await isBeingVacuumed(client, table)) && runWithin(client, vacuumPatienceMs, run)
+  return (await vacuumsOf(client, table)).length > 0 && runWithin(client, vacuumPatienceMs, run)
 }
 
 /** False when a lock was not had in time; nothing is changed then. */
@@ -41,13 +42,30 @@ async function runWithin(client: pg.ClientBase, milliseconds: number, run: () =>
   }
 }
 
-async function isBeingVacuumed(client: pg.ClientBase, table: TableName): Promise<boolean> {
-  const { rows } = await client.query<{ vacuumed: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-       WHERE a.backend_type = 'autovacuum worker' AND l.relation = to_regclass($1)) AS vacuumed`,
+/** Processes of the server's own that vacuum or analyze a table. An ordinary role is not shown what kind they are: then those that report such work. */
+async function vacuumsOf(client: pg.ClientBase, table: TableName): Promise<number[]> {
+  const { rows } = await client.query<{ pid: number }>(
+    `SELECT l.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE l.relation = to_regclass($1) AND l.granted AND coalesce(a.backend_type = 'autovacuum worker',
+       l.pid IN (SELECT pid FROM pg_stat_progress_vacuum UNION ALL SELECT pid FROM pg_stat_progress_analyze))`,
     [quoteTable(table)],
   )
-  return rows[0]?.vacuumed === true
+  return rows.map(({ pid }) => pid)
+}
+
+/** Ends the server's own vacuum of a table where we may, as superusers and members of pg_signal_autovacuum_worker do: nobody has to wait behind us for it to give way. */
+async function cancelVacuum(client: pg.ClientBase, table: TableName): Promise<void> {
+  const pids = await vacuumsOf(client, table)
+  if (pids.length === 0) return
+  await client.query('SAVEPOINT before_cancel')
+  try {
+    // One against the wraparound of transaction ids is urgent.
+    await client.query(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = ANY($1) AND query NOT LIKE '%to prevent wraparound%'`, [pids])
+    await client.query('RELEASE SAVEPOINT before_cancel')
+  } catch (error) {
+    await client.query('ROLLBACK TO SAVEPOINT before_cancel; RELEASE SAVEPOINT before_cancel')
+    if (codeOf(error) !== '42501') throw error
+  }
 }
 
 /**

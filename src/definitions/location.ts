@@ -1,3 +1,4 @@
+import type { FunctionAsset } from './function-asset.ts'
 import type { ResourceDefinition } from './resource.ts'
 import type { ScheduleSpec } from './schedule.ts'
 import { selectAssets } from './selection/select-assets.ts'
@@ -7,7 +8,10 @@ import { DestinationSpec } from './destination.ts'
 import { tableNameOf } from './asset-key.ts'
 import { DefinitionError } from './definition-error.ts'
 
-export type Asset = TableAsset | SqlAsset
+export type Asset = TableAsset | SqlAsset | FunctionAsset
+
+/** Those that are a table, or a view, of a destination. */
+type StoredInPostgres = TableAsset | SqlAsset
 
 /** A stand-in for an outside system, used where MILLRACE_DEMO is on and `when` says that the real one is not configured. */
 export interface Demo {
@@ -46,8 +50,9 @@ export function defineLocation(options: LocationOptions): Location {
     )
   }
   refuseDuplicates(options.assets, (one) => one.key, 'The asset key', options.name)
-  checkDestinations(options.assets, options.name)
-  refuseDuplicates(options.assets, placeOf, 'The table', options.name)
+  const stored = options.assets.filter((one) => one.kind !== 'function')
+  checkDestinations(stored, options.name)
+  refuseDuplicates(stored, placeOf, 'The table', options.name)
   refuseDuplicates(options.schedules ?? [], (one) => one.name, 'The schedule', options.name)
   const assets = sortByDependency(options.assets, options.name)
   for (const schedule of options.schedules ?? []) selectAssets(assets, schedule.assets)
@@ -71,13 +76,13 @@ function refuseDuplicates<T>(items: readonly T[], nameOf: (item: T) => string, w
 }
 
 /** A table with its database, where that is not the default one. */
-function placeOf({ key, destination }: Asset): string {
+function placeOf({ key, destination }: StoredInPostgres): string {
   const table = Object.values(tableNameOf(key)).join('.')
   return destination === undefined ? table : `${table} of the destination ${destination.name}`
 }
 
 /** One name is one database, whichever asset says it. */
-function checkDestinations(assets: readonly Asset[], location: string): void {
+function checkDestinations(assets: readonly StoredInPostgres[], location: string): void {
   const known = new Map<string, string>()
   for (const { key, destination } of assets) {
     if (destination === undefined) continue
@@ -114,6 +119,7 @@ function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
       }
       visit(upstream, [...path, asset.key])
     }
+    if (asset.kind === 'function') checkInputs(asset, byKey)
     state.set(asset.key, 'done')
     sorted.push(asset)
   }
@@ -121,10 +127,23 @@ function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
   return sorted
 }
 
+/** What is handed in is the very asset that the location has: its I/O manager says where the value is. */
+function checkInputs({ key, inputs }: FunctionAsset, byKey: ReadonlyMap<string, Asset>): void {
+  for (const [name, input] of Object.entries(inputs)) {
+    const own = byKey.get(input.key)
+    if (own?.kind === 'function' && own === input) continue
+    throw new DefinitionError(
+      own?.kind === 'function'
+        ? `The input ${name} of ${key} is another asset than the one of the location that is called ${input.key}. Hand both the same.`
+        : `The input ${name} of ${key} is ${input.key}, which has no value that could be loaded: it is a table. Name it in deps, and query it.`,
+    )
+  }
+}
+
 function collectResources(assets: readonly Asset[], location: string): Record<string, ResourceDefinition<unknown>> {
   const all: Record<string, ResourceDefinition<unknown>> = {}
   for (const asset of assets) {
-    if (asset.kind !== 'table') continue
+    if (asset.kind === 'sql') continue
     for (const [name, definition] of Object.entries(asset.resources)) {
       if (all[name] !== undefined && all[name] !== definition) {
         throw new DefinitionError(`Two different resources of ${location} are called ${name} (the second one by ${asset.key}). Rename one of the two.`)

@@ -7,6 +7,7 @@ import { cursorSpecOf } from './cursor-spec.ts'
 import { DestinationSpec } from './destination.ts'
 import { DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import type { FunctionAsset } from './function-asset.ts'
 import type { Asset, Location } from './location.ts'
 import { QuarantineContract } from './quarantine.ts'
 import { RetryPolicy } from './retry.ts'
@@ -24,30 +25,37 @@ const common = {
   group: z.string().optional(),
   tags: z.record(z.string(), z.string()),
   deps: z.array(z.string()),
-  /** Absent: the default one. */
-  destination: DestinationSpec.optional(),
   checks: z.array(CheckSpec),
   retry: RetryPolicy,
   timeoutMs: z.number().positive(),
+}
+const inPostgres = {
+  /** Absent: the default one. */
+  destination: DestinationSpec.optional(),
+}
+const configured = {
+  /** JSON Schema of the run configuration. */
+  configSchema: z.json().optional(),
 }
 
 export const TableAssetSpec = z.object({
   kind: z.literal('table'),
   ...common,
+  ...inPostgres,
+  ...configured,
   table: TableSpec,
   /** Two tables with the same fingerprint take the same encoded rows. */
   fingerprint: z.string(),
   resumable: z.boolean(),
   /** Absent: the first record that does not fit fails the step. */
   quarantine: QuarantineContract.optional(),
-  /** JSON Schema of the run configuration. */
-  configSchema: z.json().optional(),
 })
 export type TableAssetSpec = z.infer<typeof TableAssetSpec>
 
 export const SqlAssetSpec = z.object({
   kind: z.literal('sql'),
   ...common,
+  ...inPostgres,
   schema: z.string(),
   name: z.string(),
   select: z.string(),
@@ -58,7 +66,17 @@ export const SqlAssetSpec = z.object({
 })
 export type SqlAssetSpec = z.infer<typeof SqlAssetSpec>
 
-export const AssetSpec = z.discriminatedUnion('kind', [TableAssetSpec, SqlAssetSpec])
+const FunctionAssetSpec = z.object({
+  kind: z.literal('function'),
+  ...common,
+  ...configured,
+  /** Keys of the assets whose values it is handed, by the names that it uses. */
+  inputs: z.record(z.string(), z.string()),
+  codeVersion: z.string().optional(),
+})
+type FunctionAssetSpec = z.infer<typeof FunctionAssetSpec>
+
+export const AssetSpec = z.discriminatedUnion('kind', [TableAssetSpec, SqlAssetSpec, FunctionAssetSpec])
 export type AssetSpec = z.infer<typeof AssetSpec>
 
 /** A code location's definitions as JSON: what the board, the API, the planners and the load workers read. */
@@ -75,7 +93,8 @@ export function manifestOf(location: Location): Manifest {
 }
 
 function assetSpecOf(asset: Asset): AssetSpec {
-  return asset.kind === 'table' ? tableAssetSpecOf(asset) : sqlAssetSpecOf(asset)
+  if (asset.kind === 'table') return tableAssetSpecOf(asset)
+  return asset.kind === 'sql' ? sqlAssetSpecOf(asset) : functionAssetSpecOf(asset)
 }
 
 function commonOf(asset: Asset) {
@@ -85,7 +104,6 @@ function commonOf(asset: Asset) {
     ...(asset.group === undefined ? {} : { group: asset.group }),
     tags: { ...asset.tags },
     deps: [...asset.deps],
-    ...(asset.destination === undefined ? {} : { destination: asset.destination }),
     retry: RetryPolicy.parse(asset.retry),
     timeoutMs: asset.timeoutMs,
   }
@@ -130,12 +148,13 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
   return {
     kind: 'table',
     ...commonOf(asset),
+    ...destinationOf(asset),
+    ...configSchemaOf(asset),
     checks,
     table,
     fingerprint: fingerprintOf(table),
     resumable: asset.resumable,
     ...(asset.quarantine === undefined ? {} : { quarantine: contractOf(asset.key, asset.quarantine) }),
-    ...(asset.config === undefined ? {} : { configSchema: jsonSchemaOf(asset.config) }),
   }
 }
 
@@ -149,6 +168,7 @@ function sqlAssetSpecOf(asset: SqlAsset): SqlAssetSpec {
   return {
     kind: 'sql',
     ...commonOf(asset),
+    ...destinationOf(asset),
     checks: [...asset.checks],
     ...tableNameOf(asset.key),
     select: asset.select,
@@ -158,6 +178,22 @@ function sqlAssetSpecOf(asset: SqlAsset): SqlAssetSpec {
         : { kind: 'table', primaryKey: [...asset.store.primaryKey], indexes: asset.store.indexes.map((one) => [...one]) },
   }
 }
+
+function functionAssetSpecOf(asset: FunctionAsset): FunctionAssetSpec {
+  return {
+    kind: 'function',
+    ...commonOf(asset),
+    ...configSchemaOf(asset),
+    checks: [],
+    inputs: Object.fromEntries(Object.entries(asset.inputs).map(([name, { key }]) => [name, key])),
+    ...(asset.codeVersion === undefined ? {} : { codeVersion: asset.codeVersion }),
+  }
+}
+
+const destinationOf = ({ destination }: TableAsset | SqlAsset): { destination?: DestinationSpec } => (destination === undefined ? {} : { destination })
+
+const configSchemaOf = ({ config }: TableAsset | FunctionAsset): { configSchema?: z.infer<ReturnType<typeof z.json>> } =>
+  config === undefined ? {} : { configSchema: jsonSchemaOf(config) }
 
 function jsonSchemaOf(schema: z.ZodType): z.infer<ReturnType<typeof z.json>> {
   // What a person fills in, so the input side; round-tripped to drop what JSON cannot say.

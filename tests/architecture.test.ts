@@ -11,6 +11,7 @@ const anywhere = ['config', 'errors', 'fault-point', 'logger', 'postgres', 'reda
 const arrows: Readonly<Record<string, readonly string[]>> = {
   definitions: [],
   sources: ['definitions'],
+  io: ['definitions'],
   queues: ['definitions'],
   spool: [],
   embedded: [],

@@ -1,0 +1,2 @@
+export { jsonFiles } from './json-files.ts'
+export type { JsonFilesOptions } from './json-files.ts'

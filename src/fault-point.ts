@@ -34,6 +34,9 @@ export type FaultPoint =
   | 'publish.committed'
   | 'compute.claimed'
   | 'compute.committed'
+  | 'execute.claimed'
+  | 'execute.computed'
+  | 'execute.stored'
   | 'launch.middle'
   | 'launch.committed'
 

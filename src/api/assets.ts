@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { nameOf } from '../catalog/destinations.ts'
 import { readCheckResults, readMaterializations, readOpenSteps } from '../catalog/read/assets.ts'
+import { stepKinds } from '../catalog/step-states.ts'
 import { ColumnStatistics } from '../definitions/column-statistics.ts'
 import type { AssetSpec } from '../definitions/manifest.ts'
 import { chooseInLocations } from '../definitions/selection/select-in-locations.ts'
@@ -13,9 +14,9 @@ export const Asset = z
   .object({
     key: z.string(),
     location: z.string(),
-    kind: z.enum(['table', 'sql']),
+    kind: z.enum(stepKinds),
     group: z.string().nullable(),
-    destination: z.string().meta({ description: 'The name of the database that its table is in.' }),
+    destination: z.string().nullable().meta({ description: 'The name of the database that its table is in; null for a function asset.' }),
     description: z.string().nullable(),
     tags: z.record(z.string(), z.string()),
     deps: z.array(z.string()),
@@ -31,7 +32,7 @@ export const Asset = z
           }),
         }),
       )
-      .meta({ description: 'Empty for SQL assets, whose columns Postgres decides.' }),
+      .meta({ description: 'Of table assets.' }),
     configSchema: z.json().nullable().meta({ description: 'JSON Schema of its run configuration; null where it takes none.' }),
     checks: z.array(z.object({ name: z.string(), blocking: z.boolean(), last: CheckResult.nullable() })),
     lastMaterialization: z
@@ -69,12 +70,12 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
         location: name,
         kind: spec.kind,
         group: spec.group ?? null,
-        destination: nameOf(spec.destination),
+        destination: spec.kind === 'function' ? null : nameOf(spec.destination),
         description: spec.description ?? null,
         tags: spec.tags,
         deps: spec.deps,
         columns: columnsOf(spec, last?.metadata),
-        configSchema: spec.kind === 'table' ? (spec.configSchema ?? null) : null,
+        configSchema: spec.kind === 'sql' ? null : (spec.configSchema ?? null),
         checks: spec.checks.map((check) => ({
           name: check.name,
           blocking: check.blocking,
@@ -98,7 +99,7 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
 const Known = z.object({ statistics: z.object({ columns: ColumnStatistics.array() }) })
 
 function columnsOf(spec: AssetSpec, metadata: unknown): Asset['columns'] {
-  if (spec.kind === 'sql') return []
+  if (spec.kind !== 'table') return []
   const known = Known.safeParse(metadata).data?.statistics.columns ?? []
   return spec.table.columns.map((column) => ({
     name: column.name,

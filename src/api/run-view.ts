@@ -6,7 +6,7 @@ import { readRun, runStatuses } from '../catalog/read/runs.ts'
 import type { RunRead } from '../catalog/read/runs.ts'
 import { readSteps } from '../catalog/read/steps.ts'
 import type { StepRead } from '../catalog/read/steps.ts'
-import { stepStatuses } from '../catalog/step-states.ts'
+import { stepKinds, stepStatuses } from '../catalog/step-states.ts'
 import { stageTotalsOf } from '../catalog/batch-statistics.ts'
 import { ColumnStatistics, StageTotals } from '../definitions/column-statistics.ts'
 import { redact } from '../redact.ts'
@@ -46,7 +46,7 @@ export const Step = z
   .object({
     id: z.uuid(),
     asset: z.string(),
-    kind: z.enum(['table', 'sql']),
+    kind: z.enum(stepKinds),
     status: z.enum(stepStatuses),
     attempt: z.int().meta({ description: 'Tries, from 1.' }),
     upstream: z.array(z.string()),
@@ -123,7 +123,7 @@ function presentStep(step: StepRead, waitsFor: Wait | null): Step {
     startedAt: step.startedAt,
     endedAt: step.endedAt,
     error: step.error,
-    stages: step.kind === 'sql' ? [] : (step.statistics?.stages ?? stageTotalsOf(step.sums)),
+    stages: step.kind !== 'table' ? [] : (step.statistics?.stages ?? stageTotalsOf(step.sums)),
     columns: step.statistics?.columns ?? [],
     waitsFor,
   }

@@ -27,6 +27,7 @@ const queueOf: Record<StepStatus, string | null> = {
   loading: null,
   publishing: 'load',
   computing: 'load',
+  running: 'ops',
   retrying: 'load',
   succeeded: null,
   failed: null,

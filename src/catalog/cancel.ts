@@ -2,12 +2,12 @@ import type pg from 'pg'
 import { notifyCanceled } from './change-feed.ts'
 import { transaction } from './database.ts'
 import { insertEvents } from './events.ts'
-import { statusesWith } from './step-states.ts'
+import { endedByHolderInSql, statusesWith } from './step-states.ts'
 import { finishRun } from './steps.ts'
 
 /**
  * Asks for a run to end. What has not reached its publishing ends at once: its claims are void from the commit on. What is
- * publishing or computing either commits or, told by its worker's signal, gives up; the run ends with it.
+ * publishing, computing or running either commits or, told by its worker's signal, gives up; the run ends with it.
  */
 export async function requestCancel(pool: pg.Pool, runId: string): Promise<'canceling' | 'ended' | 'unknown'> {
   return transaction(pool, async (client) => {
@@ -21,7 +21,7 @@ export async function requestCancel(pool: pg.Pool, runId: string): Promise<'canc
     if (status === 'started') await insertEvents(client, [{ runId, kind: 'cancel', level: 'warn', message: 'Somebody asked for the run to be canceled.' }])
     await client.query(
       `UPDATE millrace.step SET status = 'canceled', claimed_by = NULL, ended_at = clock_timestamp()
-       WHERE run_id = $1 AND (status = ANY($2) OR (status IN ('publishing', 'computing') AND claimed_by IS NULL))`,
+       WHERE run_id = $1 AND (status = ANY($2) OR (status IN ${endedByHolderInSql} AND claimed_by IS NULL))`,
       [runId, statusesWith('cancel')],
     )
     await finishRun(client, runId)

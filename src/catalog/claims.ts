@@ -222,6 +222,12 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
   }
 }
 
+/** Whether a claim of a step is still the current one. */
+export async function holdsStep(database: Database, stepId: string, claim: number): Promise<boolean> {
+  const { rowCount } = await database.query(`SELECT 1 FROM millrace.step WHERE id = $1 AND claim = $2 AND claimed_by IS NOT NULL`, [stepId, claim])
+  return rowCount === 1
+}
+
 /** Gives a step back unfinished, for the next delivery; returns its counter, or undefined when the claim was lost meanwhile. */
 export async function releaseStep(database: Database, stepId: string, claim: number): Promise<number | undefined> {
   const { rows } = await database.query<{ enqueued: number }>(

@@ -3,6 +3,7 @@ import type { BatchPointer } from './batches.ts'
 import { transaction } from './database.ts'
 import { insertEvents } from './events.ts'
 import { dropGenerationsBefore, nextGeneration } from './generation.ts'
+import { beginSql } from './step-states.ts'
 import { dueColumns, toDue } from './steps.ts'
 import type { DueStep } from './steps.ts'
 
@@ -63,7 +64,7 @@ export async function reviveStep(pool: pg.Pool, stepId: string): Promise<DueStep
       asset: string
       attempt: number
     }>(
-      `UPDATE millrace.step SET status = CASE kind WHEN 'table' THEN 'preparing' ELSE 'computing' END, resume_status = NULL, attempt = attempt + 1,
+      `UPDATE millrace.step SET status = ${beginSql('kind')}, resume_status = NULL, attempt = attempt + 1,
           ${nextGeneration}, error = NULL, ended_at = NULL, cleaned_at = NULL,
           claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp()
        WHERE id = $1 AND status = 'failed' RETURNING ${dueColumns}, run_id, asset, attempt`,

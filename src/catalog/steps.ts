@@ -10,7 +10,7 @@ import type { CursorFrom } from './claims.ts'
 import { carryOver, dropGenerationsBefore, nextGeneration } from './generation.ts'
 import { insertEvents, storableJson } from './events.ts'
 import type { EventInput } from './events.ts'
-import { statusesWith } from './step-states.ts'
+import { beginSql, statusesWith } from './step-states.ts'
 import type { StepStatus } from './step-states.ts'
 
 /** A step that is due in a queue: what to enqueue once the transaction that made it so has committed. */
@@ -145,14 +145,16 @@ export async function succeedStep(
   stepId: string,
   result: StepResult,
   as: 'succeeded' | 'superseded' = 'succeeded',
+  /** Where nothing else fences it: the claim that must still be the current one. */
+  claim?: number,
 ): Promise<StepEnd | undefined> {
   return transaction(pool, async (client) => {
     await lockRun(client, stepId)
     const from = as === 'superseded' ? statusesWith('supersede') : [...statusesWith('done'), ...statusesWith('reconcile')]
     const { rows } = await client.query<{ run_id: string; location: string; asset: string }>(
       `UPDATE millrace.step SET status = $2, result = $3, error = NULL, claimed_by = NULL, ended_at = clock_timestamp()
-       WHERE id = $1 AND status = ANY($4) RETURNING run_id, location, asset`,
-      [stepId, as, storableJson(result.metadata), from],
+       WHERE id = $1 AND status = ANY($4) AND ($5::int IS NULL OR claim = $5) RETURNING run_id, location, asset`,
+      [stepId, as, storableJson(result.metadata), from, claim ?? null],
     )
     const step = rows[0]
     if (step === undefined) return undefined
@@ -203,7 +205,7 @@ async function recordChecks(
 
 async function readyDownstream(client: pg.PoolClient, runId: string): Promise<DueStep[]> {
   const { rows } = await client.query<DueRow>(
-    `UPDATE millrace.step d SET status = CASE d.kind WHEN 'table' THEN 'preparing' ELSE 'computing' END, ${due}
+    `UPDATE millrace.step d SET status = ${beginSql('d.kind')}, ${due}
      WHERE run_id = $1 AND status = 'waiting' AND NOT EXISTS (SELECT FROM millrace.step u
        WHERE u.run_id = d.run_id AND u.asset = ANY(d.upstream) AND u.status NOT IN ('succeeded', 'superseded'))
      RETURNING ${dueColumns}`,

@@ -19,7 +19,9 @@ export interface DeclaredDestination {
 /** Every destination besides the default one, once where several locations declare it alike. By name. */
 export async function declaredDestinations(client: Pick<pg.ClientBase, 'query'>, location?: string): Promise<DeclaredDestination[]> {
   const named = (await currentManifests(client, location)).flatMap(({ manifest }) =>
-    manifest.assets.flatMap(({ destination }) => (destination === undefined ? [] : [{ spec: destination, location: manifest.location }])),
+    manifest.assets.flatMap((asset) =>
+      asset.kind === 'function' || asset.destination === undefined ? [] : [{ spec: asset.destination, location: manifest.location }],
+    ),
   )
   const alike = [...Map.groupBy(named, ({ spec }) => JSON.stringify(spec)).values()]
   return alike

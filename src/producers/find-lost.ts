@@ -1,4 +1,5 @@
 import { insertEvents } from '../catalog/events.ts'
+import { claimedInSql } from '../catalog/step-states.ts'
 import type { StepStatus } from '../catalog/step-states.ts'
 import { jobId, jobs } from '../queues/jobs.ts'
 import type { JobName, Payload } from '../queues/jobs.ts'
@@ -22,7 +23,7 @@ export async function findLostSteps(deps: SweepDeps): Promise<number> {
   const { pool, queues } = deps
   const { rows } = await pool.query<DueRow & { status: StepStatus }>(
     `SELECT id, run_id AS "runId", location, asset, status, enqueued FROM millrace.step
-     WHERE claimed_by IS NULL AND ((status IN ('preparing', 'extracting', 'publishing', 'computing') AND (enqueued_at IS NULL OR enqueued_at < clock_timestamp() - $1 * interval '1 ms'))
+     WHERE claimed_by IS NULL AND ((status IN ${claimedInSql} AND (enqueued_at IS NULL OR enqueued_at < clock_timestamp() - $1 * interval '1 ms'))
        OR (status = 'retrying' AND next_attempt_at < clock_timestamp() - $1 * interval '1 ms'))
      ORDER BY random() LIMIT 200`,
     [overdueMs],

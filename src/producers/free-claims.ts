@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { claimedInSql } from '../catalog/step-states.ts'
 import type { StepStatus } from '../catalog/step-states.ts'
 import { failStep } from '../catalog/steps.ts'
 import type { FailureGuard } from '../catalog/steps.ts'
@@ -26,7 +27,7 @@ const holderIsDead = (row: string): string =>
 export async function freeSteps({ pool, queues, logger }: SweepDeps): Promise<number> {
   const { rows } = await pool.query<{ id: string; location: string; status: StepStatus; enqueued: number; lost: number; claim: number; asset: string }>(
     `UPDATE millrace.step s SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp(), lost_claims = lost_claims + 1
-     WHERE status IN ('preparing', 'extracting', 'publishing', 'computing') AND ${holderIsDead('s')}
+     WHERE status IN ${claimedInSql} AND ${holderIsDead('s')}
      RETURNING id, location, status, enqueued, lost_claims AS lost, claim, asset`,
   )
   for (const row of rows) {

@@ -25,6 +25,8 @@ export const jobs = {
   publish: { queue: 'load', payload: stepPointer },
   /** Computes a SQL asset. */
   compute: { queue: 'load', payload: stepPointer },
+  /** Runs a function asset. */
+  execute: { queue: 'ops', payload: stepPointer },
   /** Takes a step that waits for its next attempt back to where it was. */
   resume: { queue: 'load', payload: stepPointer },
   /** Removes what an ended step left in staging and spool. */

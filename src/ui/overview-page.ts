@@ -103,7 +103,7 @@ function assetRow(asset: Asset, now: number): Html {
       <th scope="row">${asset.key}</th>
       <td data-label="Kind">
         ${asset.kind}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}${
-          asset.destination === ownDatabase ? null : html` <span class="quiet">in ${asset.destination}</span>`
+          asset.destination === null || asset.destination === ownDatabase ? null : html` <span class="quiet">in ${asset.destination}</span>`
         }
       </td>
       <td data-label="Last materialized">

@@ -98,11 +98,11 @@ function stepRow(run: string, step: Step, now: number): Html {
           step.waitsFor === null ? null : html`<p class="quiet">${step.waitsFor.message}</p>`
         }
       </td>
-      <td data-label="Batches">${step.kind === 'sql' ? '–' : stages(step)}</td>
+      <td data-label="Batches">${step.kind === 'table' ? stages(step) : '–'}</td>
       <td data-label="Rows" class="number">
         ${count(step.rows)}${step.quarantined === 0 ? null : html`<p class="quiet"><a href="/quarantine?${parameters({ run, asset: step.asset })}">${count(step.quarantined)} in quarantine</a></p>`}
       </td>
-      <td data-label="Bytes" class="number">${step.kind === 'sql' ? '–' : bytes(step.bytes)}</td>
+      <td data-label="Bytes" class="number">${step.kind === 'table' ? bytes(step.bytes) : '–'}</td>
       <td data-label="Duration">${duration(step.startedAt, step.endedAt, now)}</td>
     </tr>
     ${

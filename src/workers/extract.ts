@@ -3,7 +3,6 @@ import { beginPublishing, restartStep, sealStep } from '../catalog/steps.ts'
 import { claimStep } from '../catalog/claims.ts'
 import type { ClaimedStep } from '../catalog/claims.ts'
 import { recordBatch } from '../catalog/batches.ts'
-import { insertEvents } from '../catalog/events.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import type { Page } from '../definitions/page.ts'
 import { FencedError, MillraceError } from '../errors.ts'
@@ -20,6 +19,7 @@ import { dropSpooled, untilSpooled } from './spooling.ts'
 import type { Patience } from './spooling.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
+import { logUserLine } from './user-log.ts'
 import { judgeVersion } from './versions.ts'
 import type { OwnAsset } from './versions.ts'
 import { waitForWindow } from './window.ts'
@@ -36,7 +36,7 @@ export async function extract(context: WorkerContext, payload: Payload<'extract'
   if (claimed === undefined) return
   faultPoint('extract.claimed')
   await doWork(context, 'extract', claimed, async (signal) => {
-    const verdict = await judgeVersion(context, claimed, 'extract')
+    const verdict = await judgeVersion(context, claimed, 'extract', 'table')
     if (verdict.kind === 'hand back') return giveBack(context, 'extract', claimed, 250)
     const { asset } = verdict.own
     // A last batch without a position leaves nothing to go on from: from the beginning, in the same generation, would double its rows.
@@ -81,7 +81,7 @@ function pagesOf(context: WorkerContext, claimed: ClaimedStep, { asset, spec }: 
       runStartedAt: claimed.runStartedAt,
       idempotencyKey: claimed.stepId,
       throttle: context.throttles.of(claimed.location),
-      log: (message: string, fields: JsonObject = {}) => log(context, claimed, message, fields),
+      log: (message: string, fields: JsonObject = {}) => logUserLine(context, claimed, message, fields),
     } as Parameters<typeof asset.extract>[0])
   })
 }
@@ -175,11 +175,4 @@ async function write(context: WorkerContext, claimed: ClaimedStep, batch: CutBat
   faultPoint('extract.recorded')
   await context.queues.enqueue(claimed.location, 'transform', pointer)
   context.notifier.changed(claimed.runId)
-}
-
-function log(context: WorkerContext, claimed: ClaimedStep, message: string, fields: JsonObject): void {
-  context.logger.info({ asset: claimed.asset, run: claimed.runId, ...fields }, message)
-  insertEvents(context.pool, [{ runId: claimed.runId, stepId: claimed.stepId, asset: claimed.asset, kind: 'log', message, data: fields }]).catch(
-    (error: unknown) => context.logger.warn({ err: error }, 'a log line of user code was not stored'),
-  )
 }

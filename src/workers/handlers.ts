@@ -7,6 +7,7 @@ import type { JobName, Payload } from '../queues/jobs.ts'
 import { clean } from './clean.ts'
 import { compute } from './compute.ts'
 import type { WorkerContext } from './context.ts'
+import { execute } from './execute.ts'
 import { extract } from './extract.ts'
 import { isConnectionLoss } from './failure.ts'
 import { load } from './load.ts'
@@ -19,7 +20,7 @@ import { transform } from './transform.ts'
 type Handler<N extends JobName> = (context: WorkerContext, payload: Payload<N>, job: Job, location: string) => Promise<void>
 
 /** What happens to each job. */
-const handlers: { readonly [N in JobName]: Handler<N> } = { tick, prepare, extract, transform, load, publish, compute, resume, clean }
+const handlers: { readonly [N in JobName]: Handler<N> } = { tick, prepare, extract, transform, load, publish, compute, execute, resume, clean }
 
 function isJobName(name: string): name is JobName {
   return Object.hasOwn(jobs, name)

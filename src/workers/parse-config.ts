@@ -1,4 +1,5 @@
 import type { JsonObject } from '../definitions/json.ts'
+import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { TableAsset } from '../definitions/table.ts'
 import { MillraceError } from '../errors.ts'
 
@@ -6,7 +7,7 @@ import { MillraceError } from '../errors.ts'
  * The part of a run's configuration that an asset's schema names, checked, with defaults filled in.
  * @throws MillraceError `CONFIG_INVALID` naming every field that is wrong
  */
-export function parseConfig(asset: TableAsset, config: JsonObject): unknown {
+export function parseConfig(asset: Pick<TableAsset | FunctionAsset, 'key' | 'config'>, config: JsonObject): unknown {
   if (asset.config === undefined) return config
   const parsed = asset.config.safeParse(config)
   if (parsed.success) return parsed.data

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import type pg from 'pg'
 import { endProcess, registerProcess, renewLease } from '../catalog/processes.ts'
 import type { ProcessRow } from '../catalog/processes.ts'
+import { claimedInSql } from '../catalog/step-states.ts'
 import { FencedError, MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 
@@ -174,7 +175,7 @@ async function releaseForgotten(pool: pg.Pool, session: string, inHand: Readonly
   const batches = [...inHand].flatMap((work) => (work.batchId === undefined ? [] : [work.batchId]))
   await pool.query(
     `UPDATE millrace.step SET claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp() - interval '1 minute'
-     WHERE claimed_by = $1 AND NOT id = ANY($2) AND claimed_at < clock_timestamp() - interval '5 s' AND status IN ('preparing', 'extracting', 'publishing', 'computing')`,
+     WHERE claimed_by = $1 AND NOT id = ANY($2) AND claimed_at < clock_timestamp() - interval '5 s' AND status IN ${claimedInSql}`,
     [session, steps],
   )
   await pool.query(

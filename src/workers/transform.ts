@@ -34,7 +34,7 @@ export async function transform(context: WorkerContext, payload: Payload<'transf
   if (claimed === undefined) return
   faultPoint('transform.claimed')
   await doWork(context, 'transform', claimed, async (signal) => {
-    const verdict = await judgeVersion(context, claimed, 'transform')
+    const verdict = await judgeVersion(context, claimed, 'transform', 'table')
     if (verdict.kind === 'hand back') return giveBack(context, 'transform', claimed, 250)
     if (verdict.kind === 'other table') {
       const message = `No transform worker of version ${claimed.version} is left, and version ${verdict.own.version} has other columns: ${claimed.asset} begins afresh under it.`

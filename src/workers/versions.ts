@@ -2,36 +2,43 @@ import { hasLiveWorker } from '../catalog/processes.ts'
 import { insertEvents } from '../catalog/events.ts'
 import type { Asset } from '../definitions/location.ts'
 import type { AssetSpec } from '../definitions/manifest.ts'
-import type { TableAsset } from '../definitions/table.ts'
 import { MillraceError } from '../errors.ts'
 import type { QueueKind } from '../queues/jobs.ts'
 import type { WorkerContext } from './context.ts'
 import type { Claimed } from './work.ts'
 
 /** The definitions that a piece of user code runs from, in this worker. */
-export interface OwnAsset {
-  readonly asset: TableAsset
-  readonly spec: AssetSpec & { kind: 'table' }
+export interface OwnAsset<Kind extends UserKind = 'table'> {
+  readonly asset: Extract<Asset, { kind: Kind }>
+  readonly spec: Extract<AssetSpec, { kind: Kind }>
   readonly version: string
 }
 
+/** Kinds of asset that run a user's code. */
+type UserKind = 'table' | 'function'
+
 /** What a worker does with work that was planned under another version than its own. */
-export type VersionVerdict =
-  | { readonly kind: 'mine'; readonly own: OwnAsset }
+export type VersionVerdict<Kind extends UserKind = 'table'> =
+  | { readonly kind: 'mine'; readonly own: OwnAsset<Kind> }
   | { readonly kind: 'hand back' }
-  | { readonly kind: 'other table'; readonly own: OwnAsset }
+  | { readonly kind: 'other table'; readonly own: OwnAsset<Kind> }
 
 /**
  * Whether this worker may run the user code of a step. Work of another version is handed back while a worker of that version lives;
  * after that it goes on under this one, if the table is the same.
  * @throws MillraceError when this worker's definitions no longer have the asset
  */
-export async function judgeVersion(context: WorkerContext, claimed: Claimed, queue: QueueKind): Promise<VersionVerdict> {
-  const own = ownAsset(context, claimed)
+export async function judgeVersion<Kind extends UserKind>(
+  context: WorkerContext,
+  claimed: Claimed,
+  queue: QueueKind,
+  kind: Kind,
+): Promise<VersionVerdict<Kind>> {
+  const own = ownAsset(context, claimed, kind)
   if (own.version === claimed.version) return { kind: 'mine', own }
   if (await hasLiveWorker(context.pool, claimed.location, claimed.version, queue)) return { kind: 'hand back' }
   const planned = await context.manifests.assetSpec(claimed.location, claimed.version, claimed.asset)
-  if (queue === 'transform' && (planned.kind !== 'table' || planned.fingerprint !== own.spec.fingerprint)) return { kind: 'other table', own }
+  if (queue === 'transform' && fingerprintIn(planned) !== fingerprintIn(own.spec)) return { kind: 'other table', own }
   await insertEvents(context.pool, [
     {
       runId: claimed.runId,
@@ -45,12 +52,15 @@ export async function judgeVersion(context: WorkerContext, claimed: Claimed, que
   return { kind: 'mine', own }
 }
 
-function ownAsset(context: WorkerContext, claimed: Claimed): OwnAsset {
+const fingerprintIn = (spec: AssetSpec): string | undefined => (spec.kind === 'table' ? spec.fingerprint : undefined)
+
+function ownAsset<Kind extends UserKind>(context: WorkerContext, claimed: Claimed, kind: Kind): OwnAsset<Kind> {
   const location = context.locations.get(claimed.location)
-  const asset: Asset | undefined = location?.location.assets.find((one) => one.key === claimed.asset)
-  const spec = location?.manifest.assets.find((one) => one.key === claimed.asset)
-  if (location === undefined || asset?.kind !== 'table' || spec?.kind !== 'table') {
-    throw new MillraceError(`The definitions of ${claimed.location} no longer have the table asset ${claimed.asset}.`, {
+  const isIt = (one: Asset | AssetSpec): boolean => one.key === claimed.asset && one.kind === kind
+  const asset = location?.location.assets.find((one): one is Extract<Asset, { kind: Kind }> => isIt(one))
+  const spec = location?.manifest.assets.find((one): one is Extract<AssetSpec, { kind: Kind }> => isIt(one))
+  if (location === undefined || asset === undefined || spec === undefined) {
+    throw new MillraceError(`The definitions of ${claimed.location} no longer have the ${kind} asset ${claimed.asset}.`, {
       code: 'ASSET_GONE',
       hint: 'The run was planned under an older version. Launch a new one.',
     })

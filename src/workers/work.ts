@@ -1,5 +1,6 @@
 import type { ClaimedBatch, ClaimedStep } from '../catalog/claims.ts'
 import { releaseBatch, releaseStep } from '../catalog/claims.ts'
+import { endedByHolder } from '../catalog/step-states.ts'
 import { failStep } from '../catalog/steps.ts'
 import type { StepEnd } from '../catalog/steps.ts'
 import { RetryPolicy } from '../definitions/retry.ts'
@@ -102,9 +103,9 @@ async function settle(context: WorkerContext, job: JobName, claimed: Claimed, re
   if (end.due.length > 0) logger.warn({ err: error, ...where, delayMs: end.due[0]?.delayMs }, 'step will be tried again')
 }
 
-/** A canceled run's publishing or computing step has nobody else to end it. */
+/** What of a canceled run only its holder can end has nobody else to end it. */
 async function settleCanceled(context: WorkerContext, claimed: Claimed): Promise<void> {
-  if (isBatch(claimed) || (claimed.status !== 'publishing' && claimed.status !== 'computing')) return
+  if (isBatch(claimed) || !endedByHolder.some((status) => status === claimed.status)) return
   const { rows } = await context.pool.query<{ status: string }>(`SELECT status FROM millrace.run WHERE id = $1`, [claimed.runId])
   if (rows[0]?.status === 'canceling') await failStep(context.pool, guardOf(claimed), new FencedError(`the step ${claimed.stepId}`), RetryPolicy.parse({}))
 }

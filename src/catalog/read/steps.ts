@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { defaultDestination } from '../../definitions/destination.ts'
 import { StageSums, stageSums } from '../batch-statistics.ts'
 import { ColumnStatistics, StageTotals } from '../../definitions/column-statistics.ts'
-import { stepStatuses } from '../step-states.ts'
+import { stepKinds, stepStatuses } from '../step-states.ts'
 import { failure } from './failure.ts'
 import { count, readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
@@ -11,7 +11,7 @@ const StepRow = z.object({
   id: z.uuid(),
   location: z.string(),
   asset: z.string(),
-  kind: z.enum(['table', 'sql']),
+  kind: z.enum(stepKinds),
   upstream: z.array(z.string()),
   /** What its destination is called. */
   destination: z.string(),

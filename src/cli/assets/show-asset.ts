@@ -13,8 +13,10 @@ export interface AssetView {
   readonly checks: readonly CheckResultRead[]
 }
 
+type InPostgres = Exclude<AssetSpec, { kind: 'function' }>
+
 /** `schema.name` */
-export function tableOf(spec: AssetSpec): string {
+export function tableOf(spec: InPostgres): string {
   return spec.kind === 'table' ? `${spec.table.schema}.${spec.table.name}` : `${spec.schema}.${spec.name}`
 }
 
@@ -30,10 +32,12 @@ export function describeAsset({ location, spec, last, checks }: AssetView, downs
   const facts: [string, string][] = [
     ['Asset', spec.key],
     ...(spec.description === undefined ? [] : [['', spec.description] satisfies [string, string]]),
-    ['Kind', spec.kind === 'table' ? `table asset, ${spec.table.disposition}` : `SQL asset, ${spec.store.kind}`],
+    ['Kind', kindOf(spec)],
     ['Location', location],
     ...(spec.group === undefined ? [] : [['Group', spec.group] satisfies [string, string]]),
-    ['Table', `${tableOf(spec)}${spec.destination === undefined ? '' : `, in ${spec.destination.name}`}`],
+    ...(spec.kind === 'function'
+      ? inputsOf(spec)
+      : [['Table', `${tableOf(spec)}${spec.destination === undefined ? '' : `, in ${spec.destination.name}`}`] satisfies [string, string]]),
     ['Upstream', spec.deps.join(', ') || 'none'],
     ['Downstream', downstream.join(', ') || 'none'],
     [
@@ -44,13 +48,27 @@ export function describeAsset({ location, spec, last, checks }: AssetView, downs
     ],
   ]
   const parts = [facts.map(([name, value]) => `${name.padEnd(10)} ${harmless(value)}\n`).join('')]
-  parts.push(spec.kind === 'table' ? columnTable(spec.table.columns, spec.table.primaryKey) : `${harmless(spec.select.trim())}\n`)
-  if (spec.kind === 'table' && spec.configSchema !== undefined) parts.push(`Run configuration\n${JSON.stringify(spec.configSchema, null, 2)}\n`)
+  if (spec.kind === 'table') parts.push(columnTable(spec.table.columns, spec.table.primaryKey))
+  if (spec.kind === 'sql') parts.push(`${harmless(spec.select.trim())}\n`)
+  if (spec.kind !== 'sql' && spec.configSchema !== undefined) parts.push(`Run configuration\n${JSON.stringify(spec.configSchema, null, 2)}\n`)
   if (spec.checks.length > 0) parts.push(checkTable(spec.checks, checks))
   const metadata = Object.entries(Object(redact(last?.metadata ?? {})) as Record<string, unknown>).filter(([name]) => name !== 'preview')
   if (metadata.length > 0)
     parts.push(`Metadata of the last materialization\n${metadata.map(([name, value]) => `  ${name}: ${harmless(JSON.stringify(value))}\n`).join('')}`)
   return parts.join('\n')
+}
+
+function kindOf(spec: AssetSpec): string {
+  if (spec.kind === 'table') return `table asset, ${spec.table.disposition}`
+  return spec.kind === 'sql' ? `SQL asset, ${spec.store.kind}` : 'function asset'
+}
+
+function inputsOf({ inputs, codeVersion }: Extract<AssetSpec, { kind: 'function' }>): [string, string][] {
+  const named = Object.entries(inputs).map(([name, key]) => `${name} = ${key}`)
+  return [
+    ...(named.length === 0 ? [] : [['Inputs', named.join(', ')] satisfies [string, string]]),
+    ...(codeVersion === undefined ? [] : [['Code', codeVersion] satisfies [string, string]]),
+  ]
 }
 
 type Columns = Extract<AssetSpec, { kind: 'table' }>['table']['columns']

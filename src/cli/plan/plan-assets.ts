@@ -17,7 +17,8 @@ import { withClient } from '../with-client.ts'
 export interface AssetPlan {
   readonly asset: string
   readonly location: string
-  readonly table: string
+  /** Null where it has none: a function asset. */
+  readonly table: string | null
   readonly exists: boolean
   /** What it would do with its rows. */
   readonly writes: string
@@ -56,6 +57,8 @@ export async function planAssets({ config, assets, location }: PlanRequest): Pro
 }
 
 async function planAsset(client: pg.Client, spec: AssetSpec, location: string): Promise<AssetPlan> {
+  if (spec.kind === 'function')
+    return { asset: spec.key, location, table: null, exists: false, writes: 'stores a value by its I/O manager; no table is touched', ddl: [], limits: [] }
   const common = { asset: spec.key, location, table: tableOf(spec) }
   await client.query('BEGIN READ ONLY')
   try {

@@ -9,6 +9,7 @@ export const jobOfStatus = {
   extracting: 'extract',
   publishing: 'publish',
   computing: 'compute',
+  running: 'execute',
   retrying: 'resume',
 } as const satisfies Partial<Record<StepStatus, JobName>>
 

@@ -6,6 +6,8 @@ import { insertEvents } from '../../catalog/events.ts'
 import { holdsLead } from '../../catalog/leader.ts'
 import { brokenLocations, currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
+import { beginOf } from '../../catalog/step-states.ts'
+import type { StepStatus } from '../../catalog/step-states.ts'
 import type { JsonObject } from '../../definitions/json.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
 import { selectInLocations } from '../../definitions/selection/select-in-locations.ts'
@@ -129,14 +131,14 @@ async function insertSteps(client: pg.PoolClient, planned: PlannedRun, specs: re
       asset: spec.key,
       kind: spec.kind,
       upstream,
-      status: ready ? (spec.kind === 'table' ? 'preparing' : 'computing') : 'waiting',
+      status: ready ? beginOf[spec.kind] : 'waiting',
       enqueued: ready ? 1 : 0,
-      destination: spec.destination ?? null,
+      destination: spec.kind === 'function' ? null : (spec.destination ?? null),
       // What is redriven joins the table by staging, as any load that is whole.
       each_batch: spec.kind === 'table' && spec.table.eachBatch === true && !redrive,
     }
   })
-  const inserted = await client.query<{ id: string; status: 'preparing' | 'computing' | 'waiting'; enqueued: number }>(
+  const inserted = await client.query<{ id: string; status: StepStatus; enqueued: number }>(
     `INSERT INTO millrace.step (run_id, location, version, asset, kind, destination, upstream, status, enqueued, each_batch, redrive, full_refresh, enqueued_at)
      SELECT $1, $2, $3, s.asset, s.kind, s.destination, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, s.each_batch, $5, $6, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END
      FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, destination jsonb, upstream jsonb, status text, enqueued int, each_batch boolean)

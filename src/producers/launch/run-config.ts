@@ -12,7 +12,7 @@ export function checkRunConfig(assets: readonly AssetSpec[], config: JsonObject)
   const known = new Set<string>()
   const problems: string[] = []
   for (const asset of assets) {
-    if (asset.kind !== 'table' || asset.configSchema === undefined) continue
+    if (asset.kind === 'sql' || asset.configSchema === undefined) continue
     const jsonSchema = z.looseObject({ properties: z.record(z.string(), z.unknown()).optional() }).parse(asset.configSchema)
     const fields = Object.keys(jsonSchema.properties ?? {})
     for (const field of fields) known.add(field)

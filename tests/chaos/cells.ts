@@ -1,7 +1,7 @@
 import type { FaultPoint } from '../../src/fault-point.ts'
 import { expect, waitFor } from '../support/test.ts'
 import type { Cluster, FaultAction, Member, Role } from './cluster.ts'
-import { expectExact, expectSummary, runSucceeds } from './exactness.ts'
+import { expectExact, expectSummary, expectValues, runSucceeds } from './exactness.ts'
 
 /** What a cell of the matrix showed. */
 export interface Outcome {
@@ -31,6 +31,9 @@ export const points: Readonly<Record<FaultPoint, { readonly role: Role; readonly
   'publish.committed': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
   'compute.claimed': { role: 'load', assets: ['chaos/appended', 'chaos/summary'] },
   'compute.committed': { role: 'load', assets: ['chaos/appended', 'chaos/summary'] },
+  'execute.claimed': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
+  'execute.computed': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
+  'execute.stored': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
   'launch.middle': { role: 'ticks', assets: [] },
   'launch.committed': { role: 'ticks', assets: [] },
 }
@@ -53,6 +56,7 @@ export async function runCell(cluster: Cluster, point: FaultPoint, action: Fault
   const resumedAfter = await resumption(cluster, held, struckAt)
   await expectExact(cluster)
   if (assets.includes('chaos/summary')) await expectSummary(cluster)
+  if (assets.includes('chaos/value')) await expectValues(cluster)
   if (action === 'stop') await thaw(cluster, victim)
   if (scheduledAt !== undefined) await expectOneRun(cluster, scheduledAt)
   return { seconds: secondsBetween(struckAt, endedAt), ...(resumedAfter === undefined ? {} : { resumedAfter }) }

@@ -16,7 +16,7 @@ import type { Readers } from './readers.ts'
 import { startChaosSource } from './source.ts'
 import type { ChaosSource } from './source.ts'
 
-export type Role = 'producers' | 'extract' | 'transform' | 'load' | 'ticks'
+export type Role = 'producers' | 'extract' | 'transform' | 'load' | 'ops' | 'ticks'
 export type FaultAction = 'kill' | 'stop'
 
 export interface Fault {
@@ -52,6 +52,8 @@ export interface Cluster {
   readonly pool: pg.Pool
   readonly source: ChaosSource
   readonly readers: Readers
+  /** The folder in which function assets store their values. */
+  readonly values: string
   /** The folder of its spool, where that is files. */
   readonly spool: string
   readonly batches: ChaosSpool
@@ -89,6 +91,7 @@ const commands: Readonly<Record<Role, readonly string[]>> = {
   extract: ['worker', '--queues', 'extract'],
   transform: ['worker', '--queues', 'transform'],
   load: ['worker', '--queues', 'load'],
+  ops: ['worker', '--queues', 'ops'],
   ticks: ['worker', '--queues', 'ticks'],
 }
 
@@ -106,6 +109,7 @@ export interface ClusterOptions {
 export async function startCluster({ backend, leaseSeconds = 3, members = {}, spool: spoolKind = 'files' }: ClusterOptions): Promise<Cluster> {
   const folder = await temporaryFolder()
   const spool = join(folder, 'spool')
+  const values = join(folder, 'values')
   const [database, redis, source, batches] = await Promise.all([
     createDurablePostgres(),
     backend === 'redis' ? startChaosRedis() : undefined,
@@ -128,6 +132,7 @@ export async function startCluster({ backend, leaseSeconds = 3, members = {}, sp
     MILLRACE_BATCH_BYTES: '20000',
     MILLRACE_DRAIN_SECONDS: '10',
     CHAOS_SOURCE_URL: source.url,
+    CHAOS_VALUES: values,
     LOG_LEVEL: 'debug',
   }
   const running = new Set<Member>()
@@ -194,6 +199,7 @@ export async function startCluster({ backend, leaseSeconds = 3, members = {}, sp
     ['extract', members.extract ?? 1],
     ['transform', members.transform ?? 1],
     ['load', members.load ?? 1],
+    ['ops', members.ops ?? 0],
     ['ticks', members.ticks ?? 0],
   ]
   const startAll = () => Promise.all(roles.flatMap(([role, number]) => Array.from({ length: number }, () => start(role))))
@@ -206,6 +212,7 @@ export async function startCluster({ backend, leaseSeconds = 3, members = {}, sp
     pool,
     source,
     readers,
+    values,
     spool,
     batches,
     redis,

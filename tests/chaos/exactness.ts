@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, waitFor } from '../support/test.ts'
 import type { Cluster } from './cluster.ts'
 import { batchwise, fillingsOf, growing, single, wrongIn } from './readers.ts'
@@ -82,6 +84,17 @@ export async function expectSummary(cluster: Cluster): Promise<void> {
      FROM chaos.summary s JOIN (SELECT id, count(*) AS copies, sum(amount) AS amount FROM chaos.appended GROUP BY id) a USING (id)`,
   )
   expect(rows[0]).toEqual({ ids: cluster.source.rows, wrong: 0 })
+}
+
+/** The function assets hold what the last run that succeeded made of its edition, the one downstream by the one upstream. */
+export async function expectValues({ pool, values }: Cluster): Promise<void> {
+  const { rows } = await pool.query<{ edition: number }>(
+    `SELECT (r.config->>'edition')::int AS edition FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id
+     WHERE s.asset = 'chaos/valued' AND s.status = 'succeeded' ORDER BY s.ended_at DESC LIMIT 1`,
+  )
+  const edition = rows[0]?.edition ?? Number.NaN
+  const read = async (asset: string): Promise<unknown> => JSON.parse(await readFile(join(values, asset, 'value.json'), 'utf8'))
+  expect([await read('chaos/value'), await read('chaos/valued')]).toEqual([{ edition }, { edition, doubled: edition * 2 }])
 }
 
 async function existing<T>(read: () => Promise<T[]>): Promise<T[]> {

@@ -19,6 +19,8 @@ describeBackends('a process struck in the middle of a run', (backend) => {
     ['publish.applied', 'stop'],
     ['publish.committed', 'kill'],
     ['compute.committed', 'kill'],
+    ['execute.computed', 'stop'],
+    ['execute.stored', 'kill'],
     ['launch.committed', 'kill'],
     ['transform.spooled', 'kill', 'chaos/strained'],
   ] as const) {

@@ -1,5 +1,6 @@
-import { decimal, defineLocation, resource, schedule, sqlAsset, table } from 'millrace'
+import { asset, decimal, defineLocation, resource, schedule, sqlAsset, table } from 'millrace'
 import type { Location, WriteOptions } from 'millrace'
+import { jsonFiles } from 'millrace/io'
 import * as z from 'zod'
 
 /** A record of the source, as its pages carry it. */
@@ -108,6 +109,10 @@ export function chaosLocation(wide: boolean): Location {
     store: { kind: 'table', primaryKey: ['id'] },
     deps: [appended],
   })
+  const io = jsonFiles({ folder: process.env['CHAOS_VALUES'] ?? '.millrace/values' })
+  const retry = { retries: 5, delayMs: 100 }
+  const value = asset({ key: 'chaos/value', config, io, retry, run: ({ config: { edition } }) => ({ edition }) })
+  const valued = asset({ key: 'chaos/valued', inputs: { value }, io, retry, run: ({ inputs }) => ({ ...inputs.value, doubled: inputs.value.edition * 2 }) })
   return defineLocation({
     name: 'chaos',
     assets: [
@@ -121,6 +126,8 @@ export function chaosLocation(wide: boolean): Location {
       resumed('chaos/parts', { disposition: 'replace', by: 'edition' }),
       strained,
       summary,
+      value,
+      valued,
     ],
     // Never due by the clock: its ticks are handed out by the tests.
     schedules: [schedule({ name: 'yearly', cron: '0 0 1 1 *', timeZone: 'UTC', assets: ['chaos/replaced'], config: { edition: 0 } })],

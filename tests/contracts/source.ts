@@ -167,7 +167,7 @@ export function sourceContract(name: string, { serve, faults, resumable, measure
 
     if (measured) {
       test('asks for no more than a few pages that nobody has taken yet', async () => {
-        const large = Array.from({ length: 32 }, (_, index): SourceRecord => ({ id: `r${String(index)}`, text: 'x'.repeat(2 ** 20) }))
+        const large = Array.from({ length: 64 }, (_, index): SourceRecord => ({ id: `r${String(index)}`, text: 'x'.repeat(2 ** 20) }))
         const { read, open, sent = () => Number.NaN } = await serve(large)
         let taken = 0
         for await (const page of read({})) {
@@ -175,8 +175,8 @@ export function sourceContract(name: string, { serve, faults, resumable, measure
           if (taken > 3) break
           await settled(sent)
         }
-        // Buffers of the operating system between two sockets take a few MiB more.
-        expect(sent() / 2 ** 20).toBeLessThan(taken + 16)
+        // Buffers of the operating system between two sockets grow to as much as 10 MiB for each connection; half of it all is far beyond them.
+        expect(sent() / 2 ** 20).toBeLessThan(taken + large.length / 2)
         await waitFor(() => open() === 0, { what: 'nothing to be open any more' })
       })
     }

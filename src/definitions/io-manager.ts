@@ -1,4 +1,4 @@
-import type { JsonObject } from './json.ts'
+import type { MetadataFields } from './metadata/fields.ts'
 
 /** What a value is stored under. */
 export interface ValuePlace {
@@ -18,7 +18,7 @@ export interface IoContext {
  */
 export interface IoManager {
   /** Puts a value in the place of the one that is there, whole or not at all, so that nobody loads half. Answers metadata, such as where it is. */
-  readonly store: (place: ValuePlace, value: unknown, context: IoContext) => Promise<JsonObject>
+  readonly store: (place: ValuePlace, value: unknown, context: IoContext) => Promise<MetadataFields>
   /** @throws DataError `VALUE_MISSING` where there is none */
   readonly load: (place: ValuePlace, context: IoContext) => Promise<unknown>
   /** Removes a value; nothing where there is none. */

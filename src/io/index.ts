@@ -1,2 +1,8 @@
 export { jsonFiles } from './json-files.ts'
 export type { JsonFilesOptions } from './json-files.ts'
+export { jsonS3 } from './json-s3.ts'
+export type { JsonS3Options } from './json-s3.ts'
+export { postgresJson } from './postgres-json.ts'
+export type { PostgresJsonOptions } from './postgres-json.ts'
+export { postgresSeries } from './postgres-series.ts'
+export type { PostgresSeriesOptions } from './postgres-series.ts'

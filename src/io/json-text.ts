@@ -11,6 +11,19 @@ export function jsonText({ asset }: ValuePlace, value: unknown): string {
   return text
 }
 
+/**
+ * A stored value.
+ * @param where what the text was read from, in words
+ * @throws DataError `VALUE_UNREADABLE` for text that is not JSON
+ */
+export function readJson({ asset }: ValuePlace, text: string, where: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    throw new DataError(`${where} is not JSON.`, { code: 'VALUE_UNREADABLE', cause: error, hint: `Materialize ${asset} again, or put right what is there.` })
+  }
+}
+
 function refuseUnsayable(asset: string) {
   const paths = new WeakMap<object, string>()
   return function check(this: unknown, key: string, said: unknown): unknown {

@@ -1,26 +1,32 @@
 import type { ChangeListener } from '../../catalog/change-feed.ts'
-import { readEvents } from '../../catalog/read/events.ts'
-import type { EventRead } from '../../catalog/read/events.ts'
+import { readEventPage } from '../../catalog/read/events.ts'
+import type { EventFilter, EventRead } from '../../catalog/read/events.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
 import { readRun } from '../../catalog/read/runs.ts'
 
 const pageEvents = 1000
-/** Events are numbered before they are committed, so one may appear below a number that was seen; that many are looked at again. */
-const overlap = 200
 
-/** A run's events from the first on, each once, until there are no more for now. */
-export function createEventReader(db: Queryable, runId: string): { next(): Promise<EventRead[]> } {
-  let seen: string[] = []
-  let before = '0'
+export interface EventReader {
+  /** The next of them, in their order and each once; empty when there are no more for now. */
+  next(): Promise<readonly EventRead[]>
+  /** Whether the last answer was all there was: not where somebody who is about to add some did not finish. */
+  readonly complete: boolean
+}
+
+/** A run's events from the first on. */
+export function createEventReader(db: Queryable, runId: string, filter: EventFilter = {}, patienceMs?: number): EventReader {
+  let after = '0'
+  let complete = false
   return {
+    get complete() {
+      return complete
+    },
     async next() {
-      const page = await readEvents(db, runId, before, pageEvents)
-      const known = new Set(seen)
-      const fresh = page.filter((event) => !known.has(event.id))
-      seen = [...seen, ...fresh.map((event) => event.id)].toSorted((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1))
-      before = seen.at(-overlap - 1) ?? before
-      seen = seen.slice(-overlap)
-      return fresh
+      const patience = patienceMs === undefined ? {} : { patienceMs }
+      const page = await readEventPage(db, runId, { ...filter, ...patience, after, limit: pageEvents })
+      after = page?.next ?? after
+      complete = page?.complete ?? true
+      return page?.events ?? []
     },
   }
 }
@@ -28,6 +34,7 @@ export function createEventReader(db: Queryable, runId: string): { next(): Promi
 export interface FollowOptions {
   readonly db: Queryable
   readonly runId: string
+  readonly filter?: EventFilter
   /** Without, ends at the last event there is. */
   readonly listener?: ChangeListener
   /** Answers false when nobody reads any longer. */
@@ -35,15 +42,18 @@ export interface FollowOptions {
 }
 
 /** Prints a run's events; with a listener until the run has ended. */
-export async function followEvents({ db, runId, listener, print }: FollowOptions): Promise<void> {
-  const reader = createEventReader(db, runId)
+export async function followEvents({ db, runId, filter, listener, print }: FollowOptions): Promise<void> {
+  const reader = createEventReader(db, runId, filter)
   const changes = listener === undefined ? undefined : createSignal(listener, runId)
   try {
     for (;;) {
       const changed = changes?.next()
       // Read before the events: what a run that has ended wrote is all there.
       const over = changes === undefined || ((await readRun(db, runId))?.endedAt ?? null) !== null
-      for (let events = await reader.next(); events.length > 0; events = await reader.next()) if (!(await print(events))) return
+      do {
+        const events = await reader.next()
+        if (events.length > 0 && !(await print(events))) return
+      } while (!reader.complete)
       if (over) return
       await changed
     }

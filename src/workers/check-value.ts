@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { FunctionAsset } from '../definitions/function-asset.ts'
 import { DataError } from '../errors.ts'
+import { redact } from '../redact.ts'
 
 /** As much of a value as a message shows of it. */
 const shownCharacters = 100
@@ -13,18 +14,19 @@ const mostIssues = 5
 export function checkValue({ value: schema }: Pick<FunctionAsset, 'value'>, value: unknown, what: string): void {
   const parsed = schema?.safeParse(value)
   if (parsed === undefined || parsed.success) return
-  const { issues } = parsed.error
+  throw new DataError(`${what} is not as its schema says: ${describeIssues(parsed.error.issues, value)}.`, {
+    code: 'VALUE_INVALID',
+    hint: 'Mend the function that answers it, or the schema `value` of its asset.',
+  })
+}
+
+/** What is wrong with a value, where in it, and what stands there. */
+export function describeIssues(issues: readonly z.core.$ZodIssue[], value: unknown): string {
   const rest = issues.length > mostIssues ? `; and ${String(issues.length - mostIssues)} more` : ''
-  throw new DataError(
-    `${what} is not as its schema says: ${issues
-      .slice(0, mostIssues)
-      .map((issue) => describeIssue(issue, value))
-      .join('; ')}${rest}.`,
-    {
-      code: 'VALUE_INVALID',
-      hint: 'Mend the function that answers it, or the schema `value` of its asset.',
-    },
-  )
+  return `${issues
+    .slice(0, mostIssues)
+    .map((issue) => describeIssue(issue, value))
+    .join('; ')}${rest}`
 }
 
 function describeIssue({ path, message }: z.core.$ZodIssue, whole: unknown): string {
@@ -32,6 +34,6 @@ function describeIssue({ path, message }: z.core.$ZodIssue, whole: unknown): str
     (at, key) => (typeof at === 'object' && at !== null ? (at as Readonly<Record<PropertyKey, unknown>>)[key] : undefined),
     whole,
   )
-  const shown = JSON.stringify(found) ?? String(found)
+  const shown = JSON.stringify(redact(found)) ?? String(found)
   return `${path.length === 0 ? 'it' : path.map(String).join('.')}: ${message}, but is ${shown.slice(0, shownCharacters)}${shown.length > shownCharacters ? '…' : ''}`
 }

@@ -25,7 +25,8 @@ export const mapPartitions = {
   dimension: (dimension: string): PartitionMapping => ({ kind: 'dimension', dimension }),
 } as const
 
-const isTime = ({ kind }: PartitionsSpec): boolean => kind === 'hourly' || kind === 'daily' || kind === 'weekly' || kind === 'monthly' || kind === 'cron'
+/** Whether its partitions are windows of time. */
+export const isTime = (spec: PartitionsSpec): boolean => 'timeZone' in spec
 
 /** How an upstream is mapped where nobody says. */
 export function defaultMapping(upstream: PartitionsSpec | undefined, downstream: PartitionsSpec | undefined): PartitionMapping {

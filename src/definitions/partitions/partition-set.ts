@@ -1,4 +1,4 @@
-import type { OneDimensionSpec, PartitionsSpec } from './partitions-spec.ts'
+import type { OneDimensionSpec, PartitionsSpec, TimePartitionsSpec } from './partitions-spec.ts'
 import { timePartitions, windowFrom } from './time-partitions.ts'
 import type { TimePartitions, TimeWindow } from './time-partitions.ts'
 
@@ -43,7 +43,7 @@ export function partitionSet(spec: PartitionsSpec, moment: PartitionMoment): Par
 function oneDimension(spec: OneDimensionSpec, { now, dynamic }: PartitionMoment): PartitionSet {
   if (spec.kind === 'static') return listed(spec.keys)
   if (spec.kind === 'dynamic') return listed(dynamic(spec.name))
-  const time = timePartitions(spec)
+  const { time, places } = knownTime(spec)
   const { cadence, first } = time
   const end = time.endAt(now.getTime())
   const count = cadence.between(first, end)
@@ -55,8 +55,13 @@ function oneDimension(spec: OneDimensionSpec, { now, dynamic }: PartitionMoment)
     count,
     time,
     indexOf(key) {
+      const place = places.get(key)
+      if (place !== undefined) return place < count ? place : -1
       const boundary = boundaryOf(key)
-      return boundary === undefined ? -1 : cadence.between(first, boundary)
+      if (boundary === undefined) return -1
+      const found = cadence.between(first, boundary)
+      if (places.size < mostPlaces) places.set(key, found)
+      return found
     },
     at: (index) => cadence.format(cadence.step(first, within(index, count))),
     windowOf(key) {
@@ -64,6 +69,26 @@ function oneDimension(spec: OneDimensionSpec, { now, dynamic }: PartitionMoment)
       return boundary === undefined ? undefined : windowFrom(time, boundary)
     },
   }
+}
+
+interface KnownTime {
+  readonly time: TimePartitions
+  /** Where keys are that were asked for: a key is read once, as 100,000 of them take a while. */
+  readonly places: Map<string, number>
+}
+
+const known = new Map<string, KnownTime>()
+const mostKnown = 100
+const mostPlaces = 250_000
+
+function knownTime(spec: TimePartitionsSpec): KnownTime {
+  const id = JSON.stringify(spec)
+  const found = known.get(id)
+  if (found !== undefined) return found
+  if (known.size >= mostKnown) known.clear()
+  const made = { time: timePartitions(spec), places: new Map<string, number>() }
+  known.set(id, made)
+  return made
 }
 
 function listed(keys: readonly string[]): PartitionSet {

@@ -15,7 +15,8 @@ const localTime = z
   .regex(/^\d{4}-\d\d-\d\d(T\d\d:\d\d)?$/, 'a date, as 2026-01-31, or a local time, as 2026-01-31T05:30')
   .refine((text) => works(() => Temporal.PlainDateTime.from(text)), 'there is no such day or time')
 
-const keyOfPartition = z
+/** A key that is known by itself: of static and of dynamic partitions. */
+export const PartitionKey = z
   .string()
   .min(1)
   .max(255)
@@ -50,7 +51,7 @@ export const TimePartitionsSpec = z.discriminatedUnion('kind', [
 ])
 export type TimePartitionsSpec = z.infer<typeof TimePartitionsSpec>
 
-const StaticPartitionsSpec = z.object({ kind: z.literal('static'), keys: z.array(keyOfPartition).min(1) })
+const StaticPartitionsSpec = z.object({ kind: z.literal('static'), keys: z.array(PartitionKey).min(1) })
 
 /** Keys are added and removed while everything runs, by sensors, the API and the CLI; several assets may share them by their name. */
 const DynamicPartitionsSpec = z.object({ kind: z.literal('dynamic'), name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, 'letters, digits, _ and -') })

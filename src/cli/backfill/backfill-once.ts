@@ -1,0 +1,76 @@
+import { createPool } from '../../catalog/database.ts'
+import type { BackfillDetail } from '../../api/backfills.ts'
+import { cancelBackfill } from '../../producers/launch/backfill/end-backfill.ts'
+import { startBackfill } from '../../producers/launch/backfill/start-backfill.ts'
+import type { BackfillRequest } from '../../producers/launch/backfill/start-backfill.ts'
+import { createQueues } from '../../queues/queues.ts'
+import { harmless } from '../argument.ts'
+import { readEnvironment } from '../environment.ts'
+import { exitCode } from '../exit-code.ts'
+import { commandName, openForOneRun } from '../one-run.ts'
+import { stopSignal } from '../stop-signals.ts'
+import { followBackfill } from './follow-backfill.ts'
+import { describeFailures, describeProgress } from './show-backfill.ts'
+
+export interface BackfillOnceOptions extends Omit<BackfillRequest, 'launchedBy'> {
+  /** Whether to wait for the end. */
+  readonly follow: boolean
+  /** Whether the end is printed as JSON, and no progress. */
+  readonly json: boolean
+}
+
+/** Starts a backfill, shows how far it is, and sets the exit code by its end. With no installation running, starts what it needs and stops it again. */
+export async function backfillOnce({ follow, json, ...request }: BackfillOnceOptions): Promise<void> {
+  const { config, logger } = readEnvironment(process.env['LOG_LEVEL'] === undefined ? { LOG_LEVEL: 'fatal' } : {})
+  const interrupted = stopSignal()
+  const { assets, location } = request
+  const open = await openForOneRun({ config, logger, job: undefined, assets, location, follow, say: (line) => !json && process.stderr.write(`${line}\n`) })
+  const { databaseUrl } = open.installation
+  const pool = createPool({ url: databaseUrl, max: 3, name: commandName, logger })
+  const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
+  const deps = { pool, queues, logger }
+  try {
+    const { backfillId } = await startBackfill(deps, { ...request, launchedBy: 'cli' })
+    if (!follow) {
+      process.stdout.write(json ? `${JSON.stringify({ backfillId })}\n` : `Backfill ${backfillId} was started.\n`)
+      return
+    }
+    if (!json) process.stdout.write(`Backfill ${backfillId}\n`)
+    const show = createProgressLine(process.stdout, process.stdout.isTTY)
+    const cancel = () => cancelBackfill(deps, backfillId)
+    report(await followBackfill({ pool, id: backfillId, interrupted, cancel, onProgress: (backfill) => !json && show(backfill) }), json)
+  } finally {
+    await queues.close()
+    await pool.end()
+    await open.close()
+  }
+}
+
+/** One line that is drawn anew on a terminal; elsewhere a line where something changed, at most every 2 s. */
+function createProgressLine(stream: NodeJS.WriteStream, terminal: boolean): (backfill: BackfillDetail) => void {
+  let last = { text: '', at: -Infinity }
+  return (backfill) => {
+    const waits = backfill.problem === null ? '' : `  ${backfill.problem}`
+    const text = harmless(`${describeProgress(backfill)}${waits}`)
+    const now = performance.now()
+    if (terminal) {
+      stream.write(`\r\u001B[K${text.slice(0, Math.max(20, stream.columns) - 1)}${backfill.endedAt === null ? '' : '\n'}`)
+    } else if (text !== last.text && (now - last.at >= 2000 || backfill.endedAt !== null)) {
+      stream.write(`${text}\n`)
+      last = { text, at: now }
+    }
+  }
+}
+
+function report(end: BackfillDetail, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(end)}\n`)
+  } else {
+    process.stderr.write(describeFailures(end))
+    const seconds = (Date.parse(end.endedAt ?? '') - Date.parse(end.createdAt)) / 1000
+    process.stdout.write(`Backfill ${end.id} ${end.status === 'canceled' ? 'was canceled' : end.status} after ${seconds.toFixed(1)} s.\n`)
+    if (end.status === 'failed')
+      process.stderr.write(`\`millrace backfills retry ${end.id.slice(0, 8)}\` makes again what failed, and what was skipped for it.\n`)
+  }
+  process.exitCode = end.status === 'succeeded' ? exitCode.done : end.status === 'canceled' ? exitCode.interrupted : exitCode.failed
+}

@@ -1,0 +1,78 @@
+import { transaction } from '../../../catalog/database.ts'
+import { storableJson } from '../../../catalog/events.ts'
+import type { JsonObject } from '../../../definitions/json.ts'
+import { MillraceError } from '../../../errors.ts'
+import { chooseAssets } from '../choose-assets.ts'
+import type { LaunchDeps } from '../launch.ts'
+import { checkRunConfig } from '../run-config.ts'
+import { advanceBackfill } from './advance.ts'
+import { planBackfill } from './plan-backfill.ts'
+import type { PartitionChoice } from './plan-backfill.ts'
+
+export interface BackfillRequest extends PartitionChoice {
+  /** Selections, all of one location. */
+  readonly assets: readonly string[]
+  readonly location?: string | undefined
+  readonly config?: JsonObject | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  /** Partitions that one run makes: 1 by default; `all`: as many as are ready and follow each other. */
+  readonly perRun?: number | 'all' | undefined
+  /** Runs under way at the same time, 20 by default. */
+  readonly runsAtOnce?: number | undefined
+  /** `api`, `page` or `cli`. */
+  readonly launchedBy: string
+  /** A second one with the same key answers with the first. */
+  readonly idempotencyKey?: string | undefined
+}
+
+export interface StartedBackfill {
+  readonly backfillId: string
+  readonly created: boolean
+}
+
+const defaultRunsAtOnce = 20
+
+/**
+ * Plans a backfill, writes it down with all its parts, and launches its first runs. From then on whatever ends one of its runs takes it further.
+ * @throws MillraceError as `chooseAssets`, `checkRunConfig` and `planBackfill`, `BACKFILL_INVALID`
+ */
+export async function startBackfill(deps: LaunchDeps, request: BackfillRequest): Promise<StartedBackfill> {
+  const { perRun = 1, runsAtOnce = defaultRunsAtOnce } = request
+  if (runsAtOnce < 1 || (perRun !== 'all' && perRun < 1)) {
+    throw new MillraceError('A backfill makes at least one partition by a run, and has at least one run under way.', { code: 'BACKFILL_INVALID' })
+  }
+  const { manifest, keys } = await chooseAssets(deps.pool, request)
+  const chosen = new Set(keys)
+  const specs = manifest.assets.filter(({ key }) => chosen.has(key))
+  const config = checkRunConfig(specs, request.config ?? {})
+  const { plan, parts } = await planBackfill(deps.pool, manifest.location, specs, request)
+  const started = await transaction(deps.pool, async (client) => {
+    const { rows } = await client.query<{ id: string }>(
+      `INSERT INTO millrace.backfill (location, assets, plan, partitions_per_run, runs_at_once, config, tags, launched_by, idempotency_key)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id`,
+      [
+        manifest.location,
+        specs.map(({ key }) => key),
+        storableJson(plan),
+        perRun === 'all' ? null : perRun,
+        runsAtOnce,
+        storableJson(config),
+        JSON.stringify(request.tags ?? {}),
+        request.launchedBy,
+        request.idempotencyKey ?? null,
+      ],
+    )
+    const id = rows[0]?.id
+    if (id === undefined) {
+      const known = await client.query<{ id: string }>(`SELECT id FROM millrace.backfill WHERE idempotency_key = $1`, [request.idempotencyKey ?? ''])
+      return { backfillId: known.rows[0]?.id ?? '', created: false }
+    }
+    await client.query(
+      `INSERT INTO millrace.backfill_part (backfill_id, unit, ordinal, partition) SELECT $1, p.unit, p.ordinal, p.partition FROM unnest($2::int[], $3::int[], $4::text[]) AS p(unit, ordinal, partition)`,
+      [id, parts.map((one) => one.unit), parts.map((one) => one.ordinal), parts.map((one) => one.partition)],
+    )
+    return { backfillId: id, created: true }
+  })
+  if (started.created) await advanceBackfill(deps, started.backfillId)
+  return started
+}

@@ -1,23 +1,9 @@
-import * as z from 'zod'
-import type { OutageRead } from '../catalog/read/outages.ts'
-import type { ProcessRead } from '../catalog/read/processes.ts'
+import type { ClaimRead, Surroundings } from '../catalog/read/waits.ts'
 import type { StepRead } from '../catalog/read/steps.ts'
 import { endedStatuses } from '../catalog/step-states.ts'
 import type { StepStatus } from '../catalog/step-states.ts'
-
-/** Why a step does not go on. */
-export const Wait = z
-  .object({
-    reason: z.enum(['upstream', 'no-worker', 'destination', 'retry', 'queue', 'spool']),
-    message: z.string(),
-    upstream: z.array(z.string()).optional().meta({ description: 'The assets that must be done first.' }),
-    queues: z.array(z.string()).optional().meta({ description: 'The queues that it is in.' }),
-    retryAt: z.iso.datetime().optional(),
-    destination: z.string().optional().meta({ description: 'The destination that is down.' }),
-    since: z.iso.datetime().optional().meta({ description: 'Since when it is down.' }),
-  })
-  .meta({ id: 'Wait' })
-export type Wait = z.output<typeof Wait>
+import { pausedWait, pauseOf, poolWait } from './run-waits.ts'
+import type { Wait } from './wait.ts'
 
 /** Which kind of queue an unclaimed step is in; null where it is in none. */
 const queueOf: Record<StepStatus, string | null> = {
@@ -36,21 +22,36 @@ const queueOf: Record<StepStatus, string | null> = {
   superseded: null,
 }
 const over: ReadonlySet<StepStatus> = new Set(endedStatuses)
+/** What hangs on a step in these may begin. */
+const passed: ReadonlySet<StepStatus> = new Set(['succeeded', 'superseded'])
 
 /** What stands in the way of a run's steps. */
-export interface Circumstances {
+export interface Circumstances extends Surroundings {
   readonly steps: readonly StepRead[]
-  readonly processes: readonly ProcessRead[]
-  readonly outages: readonly OutageRead[]
 }
 
 /** Why a step waits, or null while it is being worked on or over. */
-export function waitOf(step: StepRead, { steps, processes, outages }: Circumstances): Wait | null {
+export function waitOf(step: StepRead, circumstances: Circumstances): Wait | null {
+  const { steps, processes, outages, pauses, claims } = circumstances
   if (over.has(step.status)) return null
   if (step.spoolWait !== null) return { reason: 'spool', message: step.spoolWait }
   if (step.status === 'waiting') {
-    const upstream = step.upstream.filter((key) => steps.find((other) => other.asset === key)?.status !== 'succeeded')
-    if (upstream.length > 0) return { reason: 'upstream', message: `Waits for ${upstream.join(', ')}.`, upstream }
+    const upstream = step.upstream.filter((key) => !steps.some((other) => other.asset === key && passed.has(other.status)))
+    if (upstream.length > 0) return upstreamWait(upstream, steps)
+    const pause = pauseOf(pauses, step.location)
+    if (pause !== undefined) return pausedWait(pause)
+  }
+  if (step.pool !== null && (step.status === 'waiting' || (step.status === 'retrying' && Date.parse(step.nextAttemptAt ?? '') < Date.now()))) {
+    return poolWait({ ...step, pool: step.pool }, circumstances)
+  }
+  const claim = claims.find((one) => one.stepId === step.id)
+  if (claim !== undefined) {
+    const silent = silenceOf(
+      step,
+      claim,
+      processes.some((one) => one.role === 'producers'),
+    )
+    if (silent !== undefined) return silent
   }
   const kinds = new Set<string>()
   const own = queueOf[step.status]
@@ -81,4 +82,25 @@ export function waitOf(step: StepRead, { steps, processes, outages }: Circumstan
   if (own === null || step.claimed) return null
   const queue = `${step.location}.${own}`
   return { reason: 'queue', message: `In the queue ${queue}.`, queues: [queue] }
+}
+
+function upstreamWait(upstream: readonly string[], steps: readonly StepRead[]): Wait {
+  const named = upstream.map((key) => {
+    const status = steps.find((other) => other.asset === key)?.status
+    return status === undefined ? key : `${key} (${status})`
+  })
+  return { reason: 'upstream', message: `Waits for ${named.join(', ')}.`, upstream: [...upstream] }
+}
+
+/** What is to be said of a holder that is no longer heard of: it renews its lease four times as often as it would run out. */
+function silenceOf(step: StepRead, claim: ClaimRead, anyProducers: boolean): Wait | undefined {
+  const { silentSeconds, leaseSeconds, leaseLeftSeconds } = claim
+  if (silentSeconds !== null && leaseLeftSeconds !== null && silentSeconds < leaseSeconds / 2) return undefined
+  const who = claim.pid === null ? 'a process that is gone' : `the worker ${claim.host ?? ''}:${String(claim.pid)}`
+  const left = Math.max(0, leaseLeftSeconds ?? 0)
+  const freed = anyProducers
+    ? `It is freed in at most ${String(Math.ceil(left + 1))} s, and goes on where another worker is alive.`
+    : 'Nobody frees it: no producers are alive. Start them: millrace producers'
+  const heard = silentSeconds === null ? '' : left > 0 ? `, not heard of for ${silentSeconds.toFixed(0)} s` : `, whose lease has run out`
+  return { reason: 'dead-worker', message: `Held by ${who}${heard}. ${freed}`, queues: [`${step.location}.${queueOf[step.status] ?? 'load'}`] }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { link, mkdir, open, opendir, readFile, rename, rm, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { syncFolder } from '../sync-folder.ts'
 import { expectChecksum, expectLength } from './reference.ts'
 import type { Spool, SpoolEntry, SpoolReference } from './spool.ts'
 import { SpoolLostError } from './spool-lost-error.ts'
@@ -153,15 +154,6 @@ async function readWhole(path: string, reference: SpoolReference, into: Buffer |
     return buffer
   } finally {
     await file.close()
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 

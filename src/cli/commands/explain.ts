@@ -1,0 +1,76 @@
+import { Command } from '@commander-js/extra-typings'
+import { explainRun } from '../../api/explain.ts'
+import type { Explanation } from '../../api/explain.ts'
+import { createPool } from '../../catalog/database.ts'
+import type { Queryable } from '../../catalog/read/row.ts'
+import { MillraceError } from '../../errors.ts'
+import { harmless } from '../argument.ts'
+import { readEnvironment } from '../environment.ts'
+import { requireInstallation } from '../installation.ts'
+import { findRun } from '../runs/find-run.ts'
+import { createStandardOutput } from '../standard-output.ts'
+import { formatTable } from '../table-output.ts'
+
+export function explainCommand() {
+  return new Command('explain')
+    .description('Why a run or a step does not go on: what holds it, since when, and what to do; or what became of it.')
+    .argument('<what>', 'a run or a step by its id or the beginning of it, or an asset: then its newest run that has not ended')
+    .option('--json', 'print one object')
+    .action(async (what, { json }) => {
+      const { config, logger } = readEnvironment()
+      const { databaseUrl } = await requireInstallation(config)
+      const pool = createPool({ url: databaseUrl, max: 2, name: 'millrace explain', logger })
+      try {
+        const found = await find(pool, what)
+        const explained = await explainRun({ pool }, found.runId)
+        if (explained === undefined) throw new MillraceError(`The run ${found.runId} is gone.`, { code: 'RUN_UNKNOWN' })
+        await createStandardOutput().write(json === true ? `${JSON.stringify(explained, null, 2)}\n` : describe(explained, found.asset))
+      } finally {
+        await pool.end()
+      }
+    })
+}
+
+/** The run that is meant, and the asset where one step of it is. */
+async function find(pool: Queryable, what: string): Promise<{ readonly runId: string; readonly asset?: string }> {
+  const { rows: ofAsset } = await pool.query<{ runId: string; asset: string }>(
+    `SELECT run_id AS "runId", asset FROM millrace.step JOIN millrace.run ON run.id = step.run_id WHERE asset = $1
+     ORDER BY run.ended_at IS NOT NULL, run.created_at DESC LIMIT 1`,
+    [what],
+  )
+  if (ofAsset[0] !== undefined) return ofAsset[0]
+  const { rows: ofStep } = await pool.query<{ runId: string; asset: string }>(
+    `SELECT run_id AS "runId", asset FROM millrace.step WHERE starts_with(id::text, $1) AND length($1) >= 6 LIMIT 2`,
+    [what.toLowerCase()],
+  )
+  if (ofStep.length === 1 && ofStep[0] !== undefined) return ofStep[0]
+  return { runId: await findRun(pool, what) }
+}
+
+function describe(explained: Explanation, asset: string | undefined): string {
+  const step = explained.steps.find((one) => one.asset === asset)
+  const head =
+    step === undefined
+      ? `Run ${explained.run} (${explained.status})\n${explained.message}\n`
+      : `${step.asset} (${step.status}) of run ${explained.run} (${explained.status})\n${step.message}\n`
+  const waits = step === undefined ? explained.waitsFor : step.waitsFor
+  const holders = waits?.holders ?? []
+  const parts = [harmless(head)]
+  if (holders.length > 0) {
+    parts.push(
+      formatTable(
+        [{ name: 'held by run' }, { name: 'step' }, { name: 'since' }],
+        holders.map((one) => [one.runId, one.asset ?? '', one.since]),
+      ),
+    )
+  }
+  if (step === undefined && explained.waitsFor === null) {
+    parts.push(
+      formatTable(
+        [{ name: 'step' }, { name: 'status' }, { name: 'why' }],
+        explained.steps.map((one) => [one.asset, one.status, one.message]),
+      ),
+    )
+  }
+  return parts.join('\n')
+}

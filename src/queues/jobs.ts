@@ -17,6 +17,16 @@ export const jobs = {
     queue: 'ticks',
     payload: z.object({ schedule: z.string(), scheduledAt: z.iso.datetime().optional(), cause: z.enum(['clock', 'first start', 'missed']).default('clock') }),
   },
+  /** One evaluation of a sensor. `asked` is the number of one that was asked for; a scheduler's jobs, and those tried again, have none. */
+  sense: {
+    queue: 'ticks',
+    payload: z.object({
+      sensor: z.string(),
+      cause: z.enum(['clock', 'retry', 'webhook', 'hand']),
+      asked: z.int().positive().optional(),
+      failures: z.int().min(0).default(0),
+    }),
+  },
   /** Makes staging ready and draws the load's order. */
   prepare: { queue: 'load', payload: stepPointer },
   extract: { queue: 'extract', payload: stepPointer },
@@ -44,5 +54,6 @@ export function queueName(location: string, kind: QueueKind): string {
 export function jobId<N extends JobName>(name: N, payload: Payload<N>): string {
   if ('stepId' in payload) return `${name}-${payload.stepId}-${String(payload.enqueued)}`
   if ('batchId' in payload) return `${name}-${payload.batchId}-${String(payload.enqueued)}`
+  if ('sensor' in payload) return `${name}-${payload.sensor}-${payload.cause}-${String(payload.asked ?? '')}-${String(payload.failures)}`
   return `${name}-${payload.schedule}-${payload.scheduledAt ?? ''}`.replaceAll(':', '')
 }

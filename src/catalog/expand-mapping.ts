@@ -1,0 +1,90 @@
+import type pg from 'pg'
+import { nextInLine, readyAfter } from './ready-steps.ts'
+import type { Begun } from './ready-steps.ts'
+import { skipDownstream } from './skip-steps.ts'
+
+/** A step that every branch of a mapping has. */
+interface BranchStep {
+  readonly name: string
+  /** Steps of the same branch that it hangs on. */
+  readonly within: readonly string[]
+  /** Steps outside of it. */
+  readonly outside: readonly string[]
+  /** Outputs of steps outside that it is handed. */
+  readonly handed: readonly { readonly step: string; readonly output: string }[]
+}
+
+/** The branches of a mapping whose items are known. */
+export interface NewBranches {
+  readonly map: string
+  readonly partOf: string | undefined
+  /** Values as JSON text, in order. */
+  readonly items: readonly { readonly key: string; readonly value: string }[]
+  /** Upstream before downstream. */
+  readonly steps: readonly BranchStep[]
+}
+
+/** Items written in one statement. */
+const itemsAtOnce = 1000
+
+/** Writes the steps of all branches, in the transaction of the step that found the items, and begins as many as may go at once. */
+export async function expandMapping(client: pg.PoolClient, runId: string, { map, partOf, items, steps }: NewBranches): Promise<Begun> {
+  for (let from = 0; from < items.length; from += itemsAtOnce) {
+    const some = items.slice(from, from + itemsAtOnce)
+    await client.query(
+      `INSERT INTO millrace.map_item (run_id, map, ordinal, key, value)
+       SELECT $1, $2, $3 + n - 1, key, value::json FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS i(key, value, n)`,
+      [runId, map, from, some.map(({ key }) => key), some.map(({ value }) => value)],
+    )
+  }
+  const outside = await readOutside(client, runId, [...new Set(steps.flatMap((step) => step.outside))])
+  const fates = new Map<string, Fate>()
+  const begun: Begun[] = []
+  for (const step of steps) {
+    const fate = fateOf(step, outside, fates)
+    fates.set(step.name, fate)
+    const inLine = step.within.length === 0
+    await client.query(
+      `INSERT INTO millrace.step (run_id, location, version, kind, part_of, asset, template, map, ordinal, upstream, in_line, status, unneeded, ended_at, cleaned_at)
+       SELECT r.id, r.location, r.version, 'op', $3, $4::text || '[' || i.key || ']', $4::text, $2, i.ordinal, array(SELECT u || '[' || i.key || ']' FROM unnest($5::text[]) u) || $6::text[],
+         $7, $8, $9, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END
+       FROM millrace.run r JOIN millrace.map_item i ON i.run_id = r.id AND i.map = $2 WHERE r.id = $1`,
+      [runId, map, partOf ?? null, step.name, step.within, step.outside, inLine, fate === 'runs' ? 'waiting' : 'skipped', fate === 'unneeded'],
+    )
+    if (fate === 'runs' && inLine) begun.push(await nextInLine(client, runId, step.name))
+    if (fate === 'blocked') await skipDownstream(client, runId, { asset: `${step.name}[]`, template: step.name })
+    if (fate === 'unneeded') begun.push(await readyAfter(client, { runId, asset: `${step.name}[]`, template: step.name }))
+  }
+  return { due: begun.flatMap((one) => one.due), held: begun.some((one) => one.held) }
+}
+
+/** Whether steps of branches will run, will not because something outside failed, or need not because something was left out. */
+type Fate = 'runs' | 'blocked' | 'unneeded'
+
+interface Outside {
+  readonly status: string
+  readonly unneeded: boolean
+  readonly outputs: readonly string[]
+}
+
+async function readOutside(client: pg.PoolClient, runId: string, names: readonly string[]): Promise<ReadonlyMap<string, Outside>> {
+  if (names.length === 0) return new Map()
+  const { rows } = await client.query<Outside & { asset: string }>(
+    `SELECT asset, status, unneeded, array(SELECT output FROM millrace.step_value v WHERE v.step_id = s.id) AS outputs
+     FROM millrace.step s WHERE run_id = $1 AND asset = ANY($2)`,
+    [runId, names],
+  )
+  return new Map(rows.map((row) => [row.asset, row]))
+}
+
+function fateOf(step: BranchStep, outside: ReadonlyMap<string, Outside>, fates: ReadonlyMap<string, Fate>): Fate {
+  const around = step.outside.flatMap((name) => outside.get(name) ?? [])
+  if (around.some(({ status, unneeded }) => ['failed', 'canceled', 'skipped'].includes(status) && !unneeded)) return 'blocked'
+  if (step.within.some((name) => fates.get(name) === 'blocked')) return 'blocked'
+  if (around.some(({ unneeded }) => unneeded) || step.within.some((name) => fates.get(name) === 'unneeded')) return 'unneeded'
+  const leftOut = step.handed.some(({ step: name, output }) => {
+    const from = outside.get(name)
+    return from?.status === 'succeeded' && !from.outputs.includes(output)
+  })
+  return leftOut ? 'unneeded' : 'runs'
+}

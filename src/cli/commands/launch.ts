@@ -1,0 +1,27 @@
+import { Command } from '@commander-js/extra-typings'
+import { parseConfig, parseTag } from '../argument.ts'
+import { runOnce } from '../run-once.ts'
+
+export function launchCommand() {
+  return new Command('launch')
+    .description('Launch a job now and follow its run. With no installation running, starts what this one run needs and stops it again.')
+    .argument('<job>', 'the name of the job')
+    .option('-c, --config <json>', 'run configuration', parseConfig)
+    .option('-l, --location <name>', 'the code location, where several have a job of this name')
+    .option('-t, --tag <name=value>', 'a tag of the run; may be repeated', parseTag, {})
+    .option('--no-follow', 'launch and do not wait for the end (needs a running installation)')
+    .option('--json', 'print the end as JSON, and no progress')
+    .addHelpText(
+      'after',
+      `
+Ctrl-C cancels the run. Exit code 0: it succeeded; 1: it failed; 130: it was canceled.
+A field of the configuration is for every step that has it; what stands under \`ops\` is for one step alone.
+
+Examples:
+  millrace launch math_job
+  millrace launch math_job --config '{"size":3,"ops":{"add_numbers_2":{"config":{"size":5}}}}'`,
+    )
+    .action(async (job, { config, location, tag, follow, json }) =>
+      runOnce({ assets: [], job, location, follow, json: json === true, tags: tag, runConfig: config }),
+    )
+}

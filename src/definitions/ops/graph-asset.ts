@@ -1,0 +1,75 @@
+import type * as z from 'zod'
+import { DefinitionError } from '../definition-error.ts'
+import { asset } from '../function-asset.ts'
+import type { FunctionAsset, Inputs } from '../function-asset.ts'
+import type { IoManager } from '../io-manager.ts'
+import type { ResourceDefinition } from '../resource.ts'
+import type { RetryOptions } from '../retry.ts'
+import type { AssetReference } from '../dependency.ts'
+import type { AnyGraph, Graph } from './graph.ts'
+import type { Schemas } from './op-definition.ts'
+import { leavesOf, answersOf } from './plan.ts'
+import type { GraphPlan } from './plan.ts'
+import type { Ref } from './ref.ts'
+
+/** What a graph answers, as a value. */
+type ValueOf<Answer> = Answer extends Ref<infer Value> ? Value : { readonly [Name in keyof Answer]: Answer[Name] extends Ref<infer Value> ? Value : never }
+
+/** Assets whose values fit a graph's inputs. */
+type AssetsFor<I extends Schemas> = { readonly [Name in keyof I]: FunctionAsset<z.input<I[Name]>> }
+
+interface GraphAssetCommon<Value> {
+  /** Parts joined by `/`. */
+  readonly key: string
+  readonly description?: string
+  readonly group?: string
+  readonly tags?: Readonly<{ [name: string]: string }>
+  readonly codeVersion?: string
+  /** Other assets that must be up to date first. */
+  readonly deps?: readonly AssetReference[]
+  /** What the value must be. */
+  readonly value?: z.ZodType<Value>
+  /** Where the value is stored. */
+  readonly io: ResourceDefinition<IoManager>
+  readonly retry?: RetryOptions
+}
+
+export type GraphAssetOptions<I extends Schemas, Answer> = GraphAssetCommon<ValueOf<Answer>> & {
+  /** Makes the value: what it answers is stored. */
+  readonly graph: Graph<I, Answer>
+} & ({} extends I
+    ? { readonly inputs?: AssetsFor<I> }
+    : {
+        /** The assets whose values are the graph's inputs. */
+        readonly inputs: AssetsFor<I>
+      })
+
+/**
+ * An asset that a graph makes. In a run its ops are steps of their own, called `key.step`.
+ * @throws DefinitionError when the key is none, the graph answers nothing, or an input is missing
+ */
+export function graphAsset<I extends Schemas, Answer>(options: GraphAssetOptions<I, Answer>): FunctionAsset<ValueOf<Answer>> {
+  const { graph, inputs, ...rest } = options as GraphAssetCommon<ValueOf<Answer>> & { readonly graph: AnyGraph; readonly inputs?: Inputs }
+  const { name, plan, inputs: wanted } = graph.definition
+  if (answersOf(plan).length === 0) throw new DefinitionError(`The graph ${name} answers nothing, so ${rest.key} would have no value.`)
+  const missing = Object.keys(wanted).find((input) => inputs?.[input] === undefined)
+  if (missing !== undefined) throw new DefinitionError(`${rest.key} hands the graph ${name} no asset for its input ${missing}.`)
+  const made = asset<ValueOf<Answer>>({
+    ...rest,
+    ...(inputs === undefined ? {} : { inputs }),
+    run: () => {
+      throw new DefinitionError(`${rest.key} is made by the graph ${name}, and has no function of its own.`)
+    },
+  })
+  return { ...made, plan }
+}
+
+/** What a graph's answer hangs on: steps, and steps in all branches. */
+export function waitsOfAnswer(plan: GraphPlan): { readonly upstream: readonly string[]; readonly collects: readonly string[] } {
+  const leaves = answersOf(plan).flatMap(leavesOf)
+  const sources = leaves.flatMap((leaf) => (leaf.kind === 'collect' ? plan.maps.filter(({ id }) => id === leaf.map).map(({ step }) => step) : []))
+  return {
+    upstream: [...new Set([...leaves.flatMap((leaf) => (leaf.kind === 'output' ? [leaf.step] : [])), ...sources])],
+    collects: [...new Set(leaves.flatMap((leaf) => (leaf.kind === 'collect' ? [leaf.step] : [])))],
+  }
+}

@@ -1,0 +1,98 @@
+import type { Database } from '../../catalog/database.ts'
+import { currentManifests } from '../../catalog/manifests.ts'
+import type { CurrentManifest } from '../../catalog/manifests.ts'
+import { beginOf } from '../../catalog/step-states.ts'
+import type { JsonObject } from '../../definitions/json.ts'
+import { JobConfig } from '../../definitions/ops/job-config.ts'
+import type { JobSpec, OpStepSpec } from '../../definitions/ops/job-spec.ts'
+import type { RunOptions } from '../../definitions/run-limits.ts'
+import { MillraceError } from '../../errors.ts'
+import { notLoaded } from './choose-assets.ts'
+import { checkJobConfig } from './run-config.ts'
+import { settleRunOptions } from './run-options.ts'
+import { planRun } from './plan-run.ts'
+import type { PlannedRun, PlannedStep } from './plan-run.ts'
+
+interface JobRequest extends RunOptions {
+  readonly job: string
+  readonly location?: string | undefined
+  readonly config?: JsonObject
+  readonly partitions?: readonly string[] | undefined
+  readonly tags?: Readonly<Record<string, string>>
+}
+
+/**
+ * What a run of a job would do, of the definitions that are in force.
+ * @throws MillraceError `UNKNOWN_JOB`, `LOCATION_AMBIGUOUS`, `LOCATION_NOT_LOADED`, `CONFIG_INVALID`
+ */
+export async function planJob(database: Database, request: JobRequest): Promise<PlannedRun> {
+  const { version, manifest, spec } = await findJob(database, request)
+  const config = mergeConfig(spec.config, request.config ?? {})
+  const common = { job: spec.name, tags: spec.tags }
+  const settled = { ...request, tags: { ...spec.tags, ...request.tags } }
+  if (spec.work.kind === 'assets')
+    return { ...(await planRun(database, { ...settled, assets: spec.work.assets, location: manifest.location, config })), ...common }
+  const { steps } = spec.work
+  return {
+    ...common,
+    location: manifest.location,
+    version,
+    assets: [],
+    config: checkJobConfig(spec.name, steps, config),
+    redrive: false,
+    fullRefresh: false,
+    partitions: undefined,
+    options: settleRunOptions(settled, manifest.runs ?? {}),
+    limited: manifest.limits !== undefined,
+    // Steps of branches are made once the items are known.
+    steps: steps.filter(({ map }) => map === undefined).map(stepOf),
+  }
+}
+
+function stepOf({ name, upstream, collects }: OpStepSpec): PlannedStep {
+  return {
+    asset: name,
+    kind: 'op',
+    upstream,
+    collects,
+    status: upstream.length === 0 ? beginOf.op : 'waiting',
+    destination: null,
+    eachBatch: false,
+    partitioned: false,
+    pool: undefined,
+  }
+}
+
+/** @throws MillraceError as `planJob` */
+async function findJob(database: Database, { job, location }: JobRequest): Promise<CurrentManifest & { readonly spec: JobSpec }> {
+  const manifests = await currentManifests(database, location)
+  if (manifests.length === 0) throw await notLoaded(database, location)
+  const found = manifests.flatMap((one) => one.manifest.jobs.filter(({ name }) => name === job).map((spec) => ({ ...one, spec })))
+  const [first, ...others] = found
+  if (first === undefined) {
+    const known = manifests.flatMap((one) => one.manifest.jobs.map(({ name }) => name))
+    throw new MillraceError(`There is no job ${job}${location === undefined ? '' : ` in the location ${location}`}.`, {
+      code: 'UNKNOWN_JOB',
+      hint: known.length === 0 ? 'No jobs are defined.' : `The jobs are: ${known.join(', ')}.`,
+    })
+  }
+  if (others.length > 0) {
+    throw new MillraceError(`Several locations have a job ${job}: ${found.map((one) => one.manifest.location).join(', ')}.`, {
+      code: 'LOCATION_AMBIGUOUS',
+      hint: 'Say which one by naming the location.',
+    })
+  }
+  return first
+}
+
+/** The configuration of a launch over that of its job: field by field, and of single steps field by field too. */
+function mergeConfig(ofJob: JsonObject, given: JsonObject): JsonObject {
+  const [below, above] = [JobConfig.safeParse(ofJob).data?.ops ?? {}, JobConfig.safeParse(given).data?.ops ?? {}]
+  const merged = { ...ofJob, ...given }
+  const names = [...new Set([...Object.keys(below), ...Object.keys(above)])]
+  if (names.length === 0) return merged
+  return {
+    ...merged,
+    ops: { ...below, ...above, ...Object.fromEntries(names.map((name) => [name, { config: { ...below[name]?.config, ...above[name]?.config } }])) },
+  }
+}

@@ -1,0 +1,129 @@
+import type { ClaimedStep } from '../catalog/claims.ts'
+import { holdsStep } from '../catalog/claims.ts'
+import { succeedOp } from '../catalog/succeed-op.ts'
+import type { OpResult } from '../catalog/succeed-op.ts'
+import type { Log } from '../definitions/log.ts'
+import { configOfStep } from '../definitions/ops/job-config.ts'
+import { handedLeftOut, mayBeLeftOut, outputsOf } from '../definitions/ops/resolve.ts'
+import { FencedError, MillraceError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
+import { enqueueSteps } from '../producers/launch/enqueue-step.ts'
+import { startWaiting } from '../producers/launch/start-waiting.ts'
+import { checkOutput, parseInputs } from './check-op-values.ts'
+import type { WorkerContext } from './context.ts'
+import { callUserCode } from './failure.ts'
+import { goOnAfter } from './go-on-after.ts'
+import { graphInput } from './graph-inputs.ts'
+import { branchesOf } from './op-branches.ts'
+import { ownOp } from './own-op.ts'
+import type { OwnOp } from './own-op.ts'
+import { ioOfOp, outputPlace, outputText, valuesOf } from './op-values.ts'
+import { parseConfig } from './parse-config.ts'
+import { createStepSignal } from './step-signal.ts'
+import type { StepSignal } from './step-signal.ts'
+import { withUserLog } from './user-log.ts'
+import { giveBack } from './work.ts'
+
+/** Runs an op, and hands on what it answers. */
+export async function executeOp(context: WorkerContext, claimed: ClaimedStep, workSignal: AbortSignal): Promise<void> {
+  const own = await ownOp(context, claimed)
+  if (own === undefined) return giveBack(context, 'execute', claimed, 250)
+  const { op } = own.step
+  const stop = createStepSignal(workSignal, op.timeoutMs, () => tooLong(claimed.asset, op.timeoutMs))
+  try {
+    const result = await withUserLog(context, claimed, (log) => run(context, claimed, own, stop, log))
+    const end = await succeedOp(context.pool, claimed.stepId, claimed.claim, result)
+    faultPoint(claimed.place.branch === undefined ? 'op.stored' : 'branch.stored')
+    if (end !== undefined) {
+      await enqueueSteps(context.queues, end.due)
+      if (end.runEnded) await goOnAfter(context, claimed.stepId)
+      if (end.makesRoom) await startWaiting(context)
+    }
+  } finally {
+    stop.end()
+  }
+  return undefined
+}
+
+async function run(context: WorkerContext, claimed: ClaimedStep, own: OwnOp, stop: StepSignal, log: Log): Promise<OpResult> {
+  const began = performance.now()
+  const { op, inputs: bindings, name } = own.step
+  const given = await valuesOf(context, claimed, own, bindings, stop, (input) => graphInput(context, claimed, input, stop))
+  const inputs = parseInputs(claimed.asset, op.inputs, given)
+  const resources = await stop.until(() => callUserCode(() => context.resources.of(claimed.location, op.resources)))
+  const config = parseConfig(
+    { key: claimed.asset, config: op.config },
+    claimed.place.partOf === undefined ? configOfStep(claimed.config, name) : claimed.config,
+  )
+  const answered = await stop.until(() =>
+    callUserCode(async () =>
+      op.run({
+        inputs,
+        config,
+        resources,
+        signal: stop.signal,
+        runId: claimed.runId,
+        runStartedAt: claimed.runStartedAt,
+        idempotencyKey: claimed.stepId,
+        attempt: claimed.attempt,
+        throttle: context.throttles.of(claimed.location),
+        log,
+      } as unknown as Parameters<typeof op.run>[0]),
+    ),
+  )
+  const answers = outputsOf(own.step, answered)
+  for (const [output, schema] of Object.entries(op.outputs)) checkOutput(claimed.asset, op.single ? undefined : output, schema, answers[output])
+  faultPoint(claimed.place.branch === undefined ? 'op.computed' : 'branch.computed')
+  const made = Object.keys(op.outputs).filter((output) => answers[output] !== undefined)
+  const leftOut = Object.keys(op.outputs).filter((output) => answers[output] === undefined && mayBeLeftOut(op.outputs, output))
+  const branches = await branchesOf(own, claimed.place.partOf, answers)
+  const outputs = await keep(context, claimed, own, stop, Object.fromEntries(made.map((output) => [output, answers[output]])))
+  return { outputs, branches, unneeded: unneededOf(claimed, own, leftOut), seconds: Math.round(performance.now() - began) / 1000 }
+}
+
+/** The outputs as the catalogue keeps them; an I/O manager's are stored here. */
+async function keep(
+  context: WorkerContext,
+  claimed: ClaimedStep,
+  { step: { op } }: OwnOp,
+  { signal, until }: StepSignal,
+  answers: Readonly<Record<string, unknown>>,
+): Promise<Readonly<Record<string, string | null>>> {
+  const io = await ioOfOp(context, claimed.location, op)
+  if (io === undefined) {
+    return Object.fromEntries(
+      Object.entries(answers).map(([output, value]) => [output, outputText(`What ${claimed.asset} answered${op.single ? '' : ` as ${output}`}`, value)]),
+    )
+  }
+  // Whoever lost the step while its function ran must not store over what came after.
+  if (!(await holdsStep(context.pool, claimed.stepId, claimed.claim))) throw new FencedError(`the step ${claimed.stepId}`)
+  for (const [output, value] of Object.entries(answers)) {
+    await until(() => callUserCode(() => io.store(outputPlace(claimed.runId, claimed.asset, output), value, { signal })))
+  }
+  return Object.fromEntries(Object.keys(answers).map((output) => [output, null]))
+}
+
+function unneededOf({ asset, place }: ClaimedStep, { plan, step, prefix }: OwnOp, leftOut: readonly string[]): OpResult['unneeded'] {
+  const suffix = place.branch === undefined ? '' : asset.slice(place.branch.template.length)
+  const assets: string[] = []
+  const templates: string[] = []
+  for (const other of handedLeftOut(plan, step.name, leftOut)) {
+    if (other.map === undefined) assets.push(`${prefix}${other.name}`)
+    else if (other.map === step.map) assets.push(`${prefix}${other.name}${suffix}`)
+    else templates.push(`${prefix}${other.name}`)
+  }
+  // What a graph-backed asset would store.
+  if (place.partOf !== undefined && leftOut.length > 0) {
+    const { answer } = plan
+    if (answer?.kind === 'output' && answer.step === step.name && leftOut.includes(answer.output)) assets.push(place.partOf)
+  }
+  return { assets, templates }
+}
+
+function tooLong(step: string, timeoutMs: number): MillraceError {
+  return new MillraceError(`The op of ${step} took longer than ${String(timeoutMs / 1000)} s.`, {
+    code: 'STEP_TIMEOUT',
+    retryable: true,
+    hint: 'Raise the op’s `timeoutMs`, or look what it waits for: hand `signal` to every request it makes.',
+  })
+}

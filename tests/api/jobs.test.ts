@@ -1,0 +1,63 @@
+import * as z from 'zod'
+import { publishManifest } from '../../src/catalog/manifests.ts'
+import { defineLocation } from '../../src/definitions/location.ts'
+import { manifestOf } from '../../src/definitions/manifest.ts'
+import { graph } from '../../src/definitions/ops/graph.ts'
+import { job } from '../../src/definitions/ops/job.ts'
+import { op } from '../../src/definitions/ops/op.ts'
+import { getJson, startBoard, startQueues } from '../board/start.ts'
+import { describe, expect, test } from '../support/test.ts'
+
+const add = op({
+  name: 'add',
+  inputs: { n: z.number() },
+  config: z.object({ by: z.number().default(1) }),
+  output: z.number(),
+  run: ({ inputs, config }) => inputs.n + config.by,
+})
+const twice = graph({ name: 'twice', compose: () => add({ n: add({ n: 1 }) }) })
+const location = defineLocation({ name: 'sums', jobs: [job({ name: 'sum_job', graph: twice, config: { by: 3 }, tags: { team: 'x' } })] })
+
+const post = (body: unknown): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', 'idempotency-key': 'k' },
+  body: JSON.stringify(body),
+})
+
+describe('jobs', () => {
+  test('are listed with their steps and the schema of their configuration, and launched', async ({ database }) => {
+    const board = await startBoard({ pool: database.pool, queues: startQueues(database) })
+    await publishManifest(database.pool, manifestOf(location), 'v1', undefined)
+    const api = `${board.url}/api/v1`
+    const by = { type: 'number', default: 1 }
+    const own = { type: 'object', properties: { config: { type: 'object', properties: { by }, additionalProperties: false } }, additionalProperties: false }
+    expect((await getJson(`${api}/jobs`)).body).toMatchObject({
+      jobs: [
+        {
+          name: 'sum_job',
+          location: 'sums',
+          graph: 'twice',
+          steps: [
+            { name: 'add', op: 'add', mapped: false, upstream: [] },
+            { name: 'add_2', op: 'add', upstream: ['add'], inputs: { n: { type: 'number' } }, outputs: { result: { type: 'number' } } },
+          ],
+          config: { by: 3 },
+          configSchema: { type: 'object', properties: { by, ops: { type: 'object', properties: { add: own, add_2: own } } } },
+        },
+      ],
+    })
+    const request = post({ config: { ops: { add_2: { config: { by: 5 } } } }, tags: { who: 'me' } })
+    const launched = await getJson(`${api}/jobs/sums/sum_job/runs`, request)
+    expect(launched).toMatchObject({
+      status: 201,
+      body: { job: 'sum_job', assets: [], tags: { team: 'x', who: 'me' }, config: { by: 3, ops: { add_2: { config: { by: 5 } } } } },
+    })
+    expect(await getJson(`${api}/jobs/sums/sum_job/runs`, request)).toMatchObject({ status: 200, body: { id: (launched.body as { id: string }).id } })
+    expect(await getJson(`${api}/jobs/sums/other/runs`, post({}))).toMatchObject({ status: 404, body: { code: 'UNKNOWN_JOB' } })
+    expect(await getJson(`${api}/jobs/sums/sum_job/runs`, post({ config: { by: 'x' } }))).toMatchObject({ status: 422, body: { code: 'CONFIG_INVALID' } })
+    expect(await getJson(`${api}/runs/${(launched.body as { id: string }).id}/retry`, post({}))).toMatchObject({
+      status: 409,
+      body: { code: 'RUN_NOT_FAILED' },
+    })
+  })
+})

@@ -7,6 +7,7 @@ import type { Logger } from '../logger.ts'
 import { jobId } from '../queues/jobs.ts'
 import type { Payload } from '../queues/jobs.ts'
 import type { Queues } from '../queues/queues.ts'
+import { isSensorScheduler } from './sensors.ts'
 
 export interface SchedulesDeps {
   readonly pool: pg.Pool
@@ -34,7 +35,7 @@ function previousTick(schedule: ScheduleSpec, before: Date): Date {
 export async function syncSchedules({ pool, queues, logger }: SchedulesDeps, now: Date): Promise<void> {
   for (const { manifest } of await currentManifests(pool)) {
     const queue = queues.queue(manifest.location, 'ticks')
-    const existing = new Map((await queue.getJobSchedulers(0, -1)).map((one) => [one.key, one]))
+    const existing = new Map((await queue.getJobSchedulers(0, -1)).filter(({ key }) => !isSensorScheduler(key)).map((one) => [one.key, one]))
     for (const schedule of manifest.schedules) {
       const state = await ensureSchedule(pool, manifest.location, schedule.name, schedule.startsStopped)
       const known = existing.get(schedule.name)

@@ -28,3 +28,24 @@ export function readSchedules(db: Queryable): Promise<ScheduleRead[]> {
      ORDER BY schedule.location, schedule.name`,
   )
 }
+
+const TickRow = z.object({
+  scheduledAt: time,
+  at: time,
+  cause: z.string(),
+  status: z.enum(['launched', 'failed']),
+  runId: z.uuid().nullable(),
+  error: failure,
+})
+export type ScheduleTickRead = z.output<typeof TickRow>
+
+/** The ticks of a schedule, the newest first; `before` is the time of one. */
+export function readScheduleTicks(db: Queryable, location: string, schedule: string, limit: number, before?: string): Promise<ScheduleTickRead[]> {
+  return readRows(
+    db,
+    TickRow,
+    `SELECT scheduled_at AS "scheduledAt", at, cause, status, run_id AS "runId", error FROM millrace.tick
+     WHERE location = $1 AND schedule = $2 AND ($3::timestamptz IS NULL OR scheduled_at < $3) ORDER BY scheduled_at DESC LIMIT $4`,
+    [location, schedule, before ?? null, limit],
+  )
+}

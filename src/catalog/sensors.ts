@@ -1,0 +1,152 @@
+import type { Json, JsonObject } from '../definitions/json.ts'
+import type { Database } from './database.ts'
+import { storableJson } from './events.ts'
+
+export const sensorTickStatuses = ['launched', 'skipped', 'failed'] as const
+export type SensorTickStatus = (typeof sensorTickStatuses)[number]
+
+export interface SensorKey {
+  readonly location: string
+  readonly sensor: string
+}
+
+/** Makes a sensor known and answers whether it is stopped. */
+export async function ensureSensor(database: Database, { location, sensor }: SensorKey, startsStopped: boolean): Promise<boolean> {
+  const { rows } = await database.query<{ stopped: boolean }>(
+    `WITH made AS (INSERT INTO millrace.sensor (location, name, stopped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING stopped)
+     SELECT stopped FROM made UNION ALL SELECT stopped FROM millrace.sensor WHERE location = $1 AND name = $2 LIMIT 1`,
+    [location, sensor, startsStopped],
+  )
+  return rows[0]?.stopped ?? startsStopped
+}
+
+export interface ClaimedSensor extends SensorKey {
+  readonly claim: number
+  readonly cursor: Json | undefined
+  readonly evaluatedAt: Date | undefined
+  readonly beganAt: Date
+  readonly messages: readonly { readonly id: string; readonly body: Json; readonly receivedAt: Date }[]
+}
+
+/** As many messages as one evaluation is handed. */
+const messagesAtOnce = 1000
+
+/** Claims a sensor for one evaluation; undefined while another has it, and where it is stopped and was not asked for by a person. */
+export async function claimSensor(database: Database, { location, sensor }: SensorKey, session: string, byHand: boolean): Promise<ClaimedSensor | undefined> {
+  const { rows } = await database.query<{ claim: number; cursor: Json | null; evaluated_at: Date | null; claimed_at: Date }>(
+    `UPDATE millrace.sensor s SET claim = claim + 1, claimed_by = $3, claimed_at = clock_timestamp()
+     WHERE location = $1 AND name = $2 AND (NOT stopped OR $4)
+       AND (claimed_by IS NULL OR NOT EXISTS (SELECT FROM millrace.process h WHERE h.id = s.claimed_by AND h.lease_until > clock_timestamp()))
+       AND EXISTS (SELECT FROM millrace.process me WHERE me.id = $3 AND me.lease_until > clock_timestamp())
+     RETURNING claim, cursor, evaluated_at, claimed_at`,
+    [location, sensor, session, byHand],
+  )
+  const row = rows[0]
+  if (row === undefined) return undefined
+  const messages = await database.query<{ id: string; body: Json; receivedAt: Date }>(
+    `SELECT id, body, received_at AS "receivedAt" FROM millrace.sensor_message WHERE location = $1 AND sensor = $2 ORDER BY id LIMIT $3`,
+    [location, sensor, messagesAtOnce],
+  )
+  return {
+    location,
+    sensor,
+    claim: row.claim,
+    cursor: row.cursor ?? undefined,
+    evaluatedAt: row.evaluated_at ?? undefined,
+    beganAt: row.claimed_at,
+    messages: messages.rows,
+  }
+}
+
+/**
+ * Ends an evaluation that succeeded, in the transaction of its runs: moves the cursor and drops the messages that it was handed. False when another holds the sensor by now.
+ */
+export async function settleSensor(client: Database, claimed: ClaimedSensor, cursor: Json | undefined): Promise<boolean> {
+  const { location, sensor, claim, messages, beganAt } = claimed
+  const { rowCount } = await client.query(
+    `UPDATE millrace.sensor SET claimed_by = NULL, evaluated_at = $4, cursor = CASE WHEN $5 THEN $6::jsonb ELSE cursor END
+     WHERE location = $1 AND name = $2 AND claim = $3 AND claimed_by IS NOT NULL`,
+    [location, sensor, claim, beganAt, cursor !== undefined, cursor === undefined ? null : storableJson(cursor)],
+  )
+  if (rowCount !== 1) return false
+  if (messages.length > 0) await client.query(`DELETE FROM millrace.sensor_message WHERE id = ANY($1::bigint[])`, [messages.map(({ id }) => id)])
+  return true
+}
+
+/** Gives a sensor back without anything of its evaluation. */
+export async function releaseSensor(database: Database, { location, sensor, claim }: ClaimedSensor): Promise<boolean> {
+  const { rowCount } = await database.query(
+    `UPDATE millrace.sensor SET claimed_by = NULL WHERE location = $1 AND name = $2 AND claim = $3 AND claimed_by IS NOT NULL`,
+    [location, sensor, claim],
+  )
+  return rowCount === 1
+}
+
+export interface SensorTick {
+  readonly cause: string
+  readonly status: SensorTickStatus
+  readonly reason?: string | undefined
+  readonly runs?: readonly string[]
+  readonly known?: number
+  /** As `storedError` has it, without secrets. */
+  readonly error?: unknown
+  readonly log: readonly JsonObject[]
+}
+
+/** Writes an evaluation down. One that skips for the same reason as the last is counted there, so that a quiet sensor costs no rows. */
+export async function recordSensorTick(client: Database, { location, sensor, beganAt }: ClaimedSensor, tick: SensorTick): Promise<void> {
+  if (tick.status === 'skipped' && tick.log.length === 0) {
+    const { rowCount } = await client.query(
+      `UPDATE millrace.sensor_tick SET repeated = repeated + 1, ended_at = clock_timestamp()
+       WHERE id = (SELECT id FROM millrace.sensor_tick WHERE location = $1 AND sensor = $2 ORDER BY id DESC LIMIT 1)
+         AND status = 'skipped' AND log = '[]' AND reason IS NOT DISTINCT FROM $3`,
+      [location, sensor, tick.reason ?? null],
+    )
+    if (rowCount === 1) return
+  }
+  await client.query(
+    `INSERT INTO millrace.sensor_tick (location, sensor, cause, began_at, status, reason, runs, known, error, log) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    [
+      location,
+      sensor,
+      tick.cause,
+      beganAt,
+      tick.status,
+      tick.reason ?? null,
+      tick.runs ?? [],
+      tick.known ?? 0,
+      tick.error === undefined ? null : storableJson(tick.error),
+      storableJson(tick.log),
+    ],
+  )
+}
+
+/** Asks for an evaluation now: answers the number of the delivery that is wanted, or undefined where there is no such sensor. */
+export async function askForEvaluation(client: Database, { location, sensor }: SensorKey): Promise<number | undefined> {
+  const { rows } = await client.query<{ asked: number }>(
+    `UPDATE millrace.sensor SET asked = asked + 1, asked_at = clock_timestamp() WHERE location = $1 AND name = $2 RETURNING asked`,
+    [location, sensor],
+  )
+  return rows[0]?.asked
+}
+
+/** Keeps what a webhook brought, for the next evaluation. */
+export async function keepMessage(client: Database, { location, sensor }: SensorKey, body: Json): Promise<void> {
+  await client.query(`INSERT INTO millrace.sensor_message (location, sensor, body) VALUES ($1, $2, $3)`, [location, sensor, storableJson(body)])
+}
+
+/** Sensors with messages that nobody took for a while: the delivery was lost, or the worker died. */
+export async function forgottenSensors(database: Database): Promise<SensorKey[]> {
+  const { rows } = await database.query<SensorKey>(
+    `SELECT s.location, s.name AS sensor FROM millrace.sensor s WHERE NOT s.stopped
+       AND EXISTS (SELECT FROM millrace.sensor_message m WHERE m.location = s.location AND m.sensor = s.name AND m.received_at < clock_timestamp() - interval '2 s')
+       AND (s.asked_at IS NULL OR s.asked_at < clock_timestamp() - interval '2 s')
+       AND NOT EXISTS (SELECT FROM millrace.process h WHERE h.id = s.claimed_by AND h.lease_until > clock_timestamp()) LIMIT 100`,
+  )
+  return rows
+}
+
+export async function setSensorStopped(database: Database, { location, sensor }: SensorKey, stopped: boolean): Promise<boolean> {
+  const { rowCount } = await database.query(`UPDATE millrace.sensor SET stopped = $3 WHERE location = $1 AND name = $2`, [location, sensor, stopped])
+  return rowCount === 1
+}

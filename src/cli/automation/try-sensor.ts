@@ -1,0 +1,63 @@
+import type pg from 'pg'
+import type { Sensor } from '../../api/sensors.ts'
+import type { Config } from '../../config.ts'
+import { ConfigError } from '../../errors.ts'
+import type { Logger } from '../../logger.ts'
+import { planRun } from '../../producers/launch/plan-run.ts'
+import { askSensor } from '../../workers/ask-sensor.ts'
+import { loadLocations } from '../../workers/load-locations.ts'
+import { createResourceClients } from '../../workers/resource-clients.ts'
+import { createThrottles } from '../../workers/throttle.ts'
+
+export interface TrySensorOptions {
+  readonly pool: pg.Pool
+  readonly config: Config
+  readonly logger: Logger
+  readonly sensor: Sensor
+}
+
+/**
+ * Evaluates a sensor here, from its cursor and with its messages, and tells what it would launch. Its function is called for real; nothing that it answers is written.
+ * @throws whatever the function throws, and MillraceError as an evaluation does
+ */
+export async function trySensor({ pool, config, logger, sensor }: TrySensorOptions): Promise<string> {
+  const { loaded, broken } = await loadLocations(config.pipelines, [sensor.location], config.codeVersion)
+  const own = loaded[0]?.location.sensors.find((one) => one.spec.name === sensor.name)
+  if (broken[0] !== undefined) throw broken[0].error
+  if (own === undefined) {
+    throw new ConfigError(`Your files define no sensor ${sensor.name} in the location ${sensor.location}.`, {
+      code: 'UNKNOWN_SENSOR',
+      hint: 'Run this in the project’s folder, or set MILLRACE_PIPELINES.',
+    })
+  }
+  const { rows } = await pool.query<{ body: string | number | boolean | null; receivedAt: Date }>(
+    `SELECT body, received_at AS "receivedAt" FROM millrace.sensor_message WHERE location = $1 AND sensor = $2 ORDER BY id LIMIT 1000`,
+    [sensor.location, sensor.name],
+  )
+  const throttles = createThrottles(pool, logger)
+  const resources = createResourceClients({ envOf: () => config.env, throttles, logger })
+  const lines: string[] = []
+  try {
+    const answer = await askSensor(own, {
+      location: sensor.location,
+      cursor: sensor.cursor ?? undefined,
+      evaluatedAt: undefined,
+      messages: rows,
+      resources,
+      throttles,
+      log: (message, fields) => lines.push(`  ${message}${Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`}\n`),
+    })
+    for (const request of answer.runs) {
+      const assets = request.assets ?? own.spec.assets
+      const key = request.runKey === undefined ? '' : ` with the run key ${JSON.stringify(request.runKey)}`
+      const plan = await planRun(pool, { assets, location: sensor.location, config: request.config, partitions: request.partitions })
+      const partitions = plan.partitions === undefined ? '' : `, partitions ${plan.partitions.join(', ')}`
+      lines.push(`It would launch a run of ${plan.assets.join(', ')}${partitions}${key}.\n`)
+    }
+    if (answer.runs.length === 0) lines.push(`It would launch nothing${answer.reason === undefined ? '' : `: ${answer.reason}`}.\n`)
+    if ('cursor' in answer && answer.cursor !== undefined) lines.push(`Its cursor would be ${JSON.stringify(answer.cursor)}.\n`)
+    return lines.join('')
+  } finally {
+    await resources.close()
+  }
+}

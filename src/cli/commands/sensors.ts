@@ -1,0 +1,129 @@
+import { Command } from '@commander-js/extra-typings'
+import { listSensors } from '../../api/sensors.ts'
+import type { Sensor } from '../../api/sensors.ts'
+import { readSensorTicks } from '../../catalog/read/sensors.ts'
+import { askForEvaluation, setSensorStopped } from '../../catalog/sensors.ts'
+import { createQueues } from '../../queues/queues.ts'
+import { redact } from '../../redact.ts'
+import { harmless, moment, wholeNumber } from '../argument.ts'
+import { findOne } from '../automation/find-one.ts'
+import { withAutomation } from '../automation/with-automation.ts'
+import type { Pool } from '../automation/with-automation.ts'
+import { trySensor } from '../automation/try-sensor.ts'
+import { readEnvironment } from '../environment.ts'
+import { requireInstallation } from '../installation.ts'
+import { createStandardOutput } from '../standard-output.ts'
+import { formatTable } from '../table-output.ts'
+
+const examples = `
+Examples:
+  millrace sensors list
+  millrace sensors show new_files
+  millrace sensors start new_files
+  millrace sensors tick new_files --dry-run`
+
+export function sensorsCommand() {
+  return new Command('sensors')
+    .description('List sensors, look at their evaluations, start and stop them, try one.')
+    .addHelpText('after', examples)
+    .addCommand(listCommand().exitOverride())
+    .addCommand(showCommand().exitOverride())
+    .addCommand(switchCommand('start').exitOverride())
+    .addCommand(switchCommand('stop').exitOverride())
+    .addCommand(tickCommand().exitOverride())
+}
+
+const withPool = <T>(use: (pool: Pool, all: readonly Sensor[]) => Promise<T>): Promise<T> => withAutomation('sensors', (parts) => listSensors(parts), use)
+
+function listCommand() {
+  return new Command('list')
+    .description('Every sensor: how often it is evaluated, and how it went the last time.')
+    .option('--location <name>', 'only of this code location')
+    .option('--json', 'print an array of objects')
+    .action(async ({ location, json }) => {
+      const all = await withPool((_pool, sensors) => Promise.resolve(sensors.filter((one) => location === undefined || one.location === location)))
+      await createStandardOutput().write(
+        json === true ? `${JSON.stringify(redact(all), null, 2)}\n` : all.length === 0 ? 'There are no sensors.\n' : sensorTable(all),
+      )
+    })
+}
+
+function sensorTable(all: readonly Sensor[]): string {
+  return formatTable(
+    [{ name: 'sensor' }, { name: 'location' }, { name: 'every', align: 'right' }, { name: 'state' }, { name: 'last' }, { name: 'says' }],
+    all.map((one) => [
+      one.name,
+      one.location,
+      `${String(one.everyMs / 1000)} s`,
+      one.stopped ? 'stopped' : one.evaluating ? 'evaluating' : 'started',
+      one.lastTick === null ? 'never' : `${one.lastTick.status} ${moment(one.lastTick.endedAt)}`,
+      harmless(one.lastTick?.error?.message ?? one.lastTick?.reason ?? '').slice(0, 100),
+    ]),
+  )
+}
+
+function showCommand() {
+  return new Command('show')
+    .description('The newest evaluations of a sensor, with what its function logged.')
+    .argument('<name>', 'the sensor')
+    .option('--location <name>', 'where several code locations have it')
+    .option('--limit <ticks>', 'how many', wholeNumber, 20)
+    .option('--json', 'print an array of objects')
+    .action(async (name, { location, limit, json }) => {
+      const ticks = await withPool((pool, all) => {
+        const found = findOne(all, 'sensor', name, location)
+        return readSensorTicks(pool, found.location, found.name, limit)
+      })
+      const lines = ticks.map((one) => {
+        const says = one.error?.message ?? one.reason ?? ''
+        const runs = one.runs.length === 0 ? '' : `  runs ${one.runs.map((id) => id.slice(0, 8)).join(', ')}`
+        const repeated = one.repeated === 0 ? '' : `  and ${String(one.repeated)} more times until ${moment(one.endedAt)}`
+        const log = one.log.map((line) => `    ${harmless(typeof line['message'] === 'string' ? line['message'] : '')}\n`).join('')
+        return `${moment(one.beganAt)}  ${one.cause}  ${one.status}${runs}${repeated}${says === '' ? '' : `  ${harmless(says)}`}\n${log}`
+      })
+      await createStandardOutput().write(
+        json === true ? `${JSON.stringify(redact(ticks), null, 2)}\n` : ticks.length === 0 ? 'It was not evaluated yet.\n' : lines.join(''),
+      )
+    })
+}
+
+function switchCommand(what: 'start' | 'stop') {
+  return new Command(what)
+    .description(what === 'start' ? 'Start a sensor: it goes on from its cursor.' : 'Stop a sensor; its runs go on, and what webhooks bring is kept.')
+    .argument('<name>', 'the sensor')
+    .option('--location <name>', 'where several code locations have it')
+    .action(async (name, { location }) => {
+      await withPool(async (pool, all) => {
+        const found = findOne(all, 'sensor', name, location)
+        await setSensorStopped(pool, { location: found.location, sensor: found.name }, what === 'stop')
+      })
+      process.stdout.write(what === 'start' ? `${name} is started.\n` : `${name} is stopped.\n`)
+    })
+}
+
+function tickCommand() {
+  return new Command('tick')
+    .description('Have a sensor evaluated now. With --dry-run evaluate it here, say what it would launch, and change nothing.')
+    .argument('<name>', 'the sensor')
+    .option('--location <name>', 'where several code locations have it')
+    .option('--dry-run', 'launch nothing; its definitions are read from your files')
+    .action(async (name, { location, dryRun }) => {
+      const { config, logger } = readEnvironment()
+      await withPool(async (pool, all) => {
+        const found = findOne(all, 'sensor', name, location)
+        if (dryRun === true) {
+          await createStandardOutput().write(await trySensor({ pool, config, logger, sensor: found }))
+          return
+        }
+        const { databaseUrl } = await requireInstallation(config)
+        const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
+        try {
+          const asked = await askForEvaluation(pool, { location: found.location, sensor: found.name })
+          await queues.enqueue(found.location, 'sense', { sensor: found.name, cause: 'hand', asked: asked ?? 1, failures: 0 })
+        } finally {
+          await queues.close()
+        }
+        process.stdout.write(`${name} is evaluated as soon as a worker takes it. \`millrace sensors show ${name}\` tells how it went.\n`)
+      })
+    })
+}

@@ -1,0 +1,69 @@
+import * as z from 'zod'
+import type { Json, JsonObject } from '../definitions/json.ts'
+import { ParsedAnswer } from '../definitions/sensor.ts'
+import type { Sensor } from '../definitions/sensor.ts'
+import { MillraceError } from '../errors.ts'
+import { callUserCode } from './failure.ts'
+import type { ResourceClients } from './resource-clients.ts'
+import { createStepSignal } from './step-signal.ts'
+import type { Throttles } from './throttle.ts'
+
+export interface SensorQuestion {
+  readonly location: string
+  readonly cursor: Json | undefined
+  readonly evaluatedAt: Date | undefined
+  readonly messages: readonly { readonly body: Json; readonly receivedAt: Date }[]
+  readonly resources: ResourceClients
+  readonly throttles: Throttles
+  readonly log: (message: string, fields: JsonObject) => void
+}
+
+/**
+ * Calls a sensor's function and reads what it answers.
+ * @throws UserCodeError around what the function throws; MillraceError `SENSOR_TIMEOUT`, `SENSOR_ANSWER_INVALID`, `SENSOR_TOO_MANY_RUNS`
+ */
+export async function askSensor({ spec, resources, run }: Sensor, question: SensorQuestion): Promise<ParsedAnswer> {
+  const stop = createStepSignal(new AbortController().signal, spec.timeoutMs, () => tooLong(spec))
+  try {
+    const clients = await stop.until(() => callUserCode(() => question.resources.of(question.location, resources)))
+    const context = {
+      cursor: question.cursor,
+      lastEvaluatedAt: question.evaluatedAt?.toISOString(),
+      messages: question.messages.map(({ body, receivedAt }) => ({ body, receivedAt: receivedAt.toISOString() })),
+      resources: clients,
+      signal: stop.signal,
+      throttle: question.throttles.of(question.location),
+      log: (message: string, fields: JsonObject = {}) => question.log(message, fields),
+    }
+    return readAnswer(spec, await stop.until(() => callUserCode(() => run(context as unknown as Parameters<typeof run>[0]))))
+  } finally {
+    stop.end()
+  }
+}
+
+function readAnswer(spec: Sensor['spec'], answer: unknown): ParsedAnswer {
+  // First, as to check 100,000 requests takes its time.
+  const asked = typeof answer === 'object' && answer !== null && 'runs' in answer && Array.isArray(answer.runs) ? answer.runs.length : 0
+  if (asked > spec.maxRuns) {
+    throw new MillraceError(
+      `The sensor ${spec.name} asked for ${asked.toLocaleString('en')} runs at once; it may ask for ${spec.maxRuns.toLocaleString('en')}.`,
+      {
+        code: 'SENSOR_TOO_MANY_RUNS',
+        hint: 'Ask for some, with a cursor to go on from; start a backfill for many partitions; or raise the sensor’s `maxRuns`.',
+      },
+    )
+  }
+  const parsed = ParsedAnswer.safeParse(answer)
+  if (parsed.success) return parsed.data
+  throw new MillraceError(`The sensor ${spec.name} answered what is no answer: ${z.prettifyError(parsed.error)}.`, {
+    code: 'SENSOR_ANSWER_INVALID',
+    hint: 'It answers { runs: [{ runKey, assets, … }], cursor, reason }, or nothing.',
+  })
+}
+
+function tooLong({ name, timeoutMs }: Sensor['spec']): MillraceError {
+  return new MillraceError(`The sensor ${name} took longer than ${String(timeoutMs / 1000)} s.`, {
+    code: 'SENSOR_TIMEOUT',
+    hint: 'Hand `signal` to every request that it makes, ask for less at once, or raise its `timeoutMs`.',
+  })
+}

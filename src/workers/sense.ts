@@ -1,0 +1,156 @@
+import { changeKeys, dynamicPartitionsOf } from '../catalog/partition-keys.ts'
+import { transaction } from '../catalog/database.ts'
+import type { DynamicPartitions } from '../catalog/partition-keys.ts'
+import { claimSensor, recordSensorTick, releaseSensor, settleSensor } from '../catalog/sensors.ts'
+import type { ClaimedSensor } from '../catalog/sensors.ts'
+import type { DueStep } from '../catalog/due-step.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import type { ParsedAnswer, Sensor } from '../definitions/sensor.ts'
+import { FencedError, MillraceError, storedError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
+import { enqueueStep } from '../producers/launch/enqueue-step.ts'
+import { insertRun } from '../producers/launch/insert-run.ts'
+import { startWaiting } from '../producers/launch/start-waiting.ts'
+import { planRun } from '../producers/launch/plan-run.ts'
+import type { PlannedRun } from '../producers/launch/plan-run.ts'
+import type { Payload } from '../queues/jobs.ts'
+import { redact } from '../redact.ts'
+import { askSensor } from './ask-sensor.ts'
+import type { WorkerContext } from './context.ts'
+import { isConnectionLoss, UserCodeError } from './failure.ts'
+
+/** A failed evaluation is tried again so often before its next time, a little later each time. */
+const mostFailures = 3
+const retryMs = 2000
+/** Lines and characters of an evaluation's log that are kept. */
+const mostLines = 100
+const longestLine = 2000
+
+/**
+ * Evaluates a sensor: its function is asked, and what it answers (runs, cursor, keys of partitions) is written in one transaction with the tick. So whoever dies in it
+ * has done all or nothing, and the same answer twice launches what has a run key once.
+ */
+export async function sense(context: WorkerContext, payload: Payload<'sense'>, _job: unknown, location: string): Promise<void> {
+  const own = context.locations.get(location)?.location.sensors.find((one) => one.spec.name === payload.sensor)
+  if (own === undefined) {
+    context.logger.info({ sensor: payload.sensor, location }, 'an evaluation of a sensor that this worker does not define')
+    return
+  }
+  const claimed = await claimSensor(context.pool, { location, sensor: payload.sensor }, context.session.id, payload.cause === 'hand')
+  if (claimed === undefined) return
+  faultPoint('sense.claimed')
+  const log: JsonObject[] = []
+  try {
+    const answer = await askSensor(own, {
+      ...claimed,
+      resources: context.resources,
+      throttles: context.throttles,
+      log: (message, fields) => {
+        context.logger.info({ sensor: payload.sensor, location, ...fields }, message)
+        if (log.length < mostLines)
+          log.push({ at: new Date().toISOString(), message: message.slice(0, longestLine), ...(Object.keys(fields).length === 0 ? {} : { fields }) })
+      },
+    })
+    const { due, waits } = await write(context, own, claimed, answer, { cause: payload.cause, log })
+    faultPoint('sense.committed')
+    await Promise.all(due.map((step) => enqueueStep(context.queues, step)))
+    if (waits) await startWaiting(context)
+  } catch (error) {
+    await giveUp(context, claimed, payload, error, log)
+  }
+}
+
+async function write(
+  context: WorkerContext,
+  { spec }: Sensor,
+  claimed: ClaimedSensor,
+  answer: ParsedAnswer,
+  { cause, log }: { readonly cause: string; readonly log: readonly JsonObject[] },
+): Promise<{ readonly due: readonly DueStep[]; readonly waits: boolean }> {
+  const { location, sensor } = claimed
+  const due: DueStep[] = []
+  let waits = false
+  await transaction(context.pool, async (client) => {
+    if (!(await settleSensor(client, claimed, 'cursor' in answer ? answer.cursor : undefined))) throw new FencedError(`the sensor ${sensor}`)
+    for (const [name, change] of Object.entries(answer.partitionKeys)) {
+      await changeKeys(client, requirePartitions(context, claimed, name), { ...change, by: `sensor ${sensor}` })
+    }
+    const runs: string[] = []
+    let known = 0
+    for (const [at, request] of answer.runs.entries()) {
+      const planned = await planRequest(client, spec, location, request, at)
+      const inserted = await insertRun(client, planned, {
+        tags: request.tags,
+        launchedBy: `sensor ${sensor}`,
+        idempotencyKey: request.runKey === undefined ? undefined : `sensor ${location}/${sensor} ${request.runKey}`,
+      })
+      if ('known' in inserted) known += 1
+      else {
+        runs.push(inserted.runId)
+        due.push(...inserted.due)
+        waits ||= inserted.waits
+      }
+    }
+    await recordSensorTick(client, claimed, {
+      cause,
+      status: runs.length > 0 ? 'launched' : 'skipped',
+      reason: answer.reason ?? (runs.length === 0 && known > 0 ? `Each of its ${String(known)} requests had a run already.` : undefined),
+      runs,
+      known,
+      log,
+    })
+  })
+  return { due, waits }
+}
+
+function requirePartitions({ locations }: WorkerContext, { location, sensor }: ClaimedSensor, name: string): DynamicPartitions {
+  const manifest = locations.get(location)?.manifest
+  const all = manifest === undefined ? [] : dynamicPartitionsOf(manifest)
+  const found = all.find((one) => one.name === name)
+  if (found !== undefined) return found
+  throw new MillraceError(`The sensor ${sensor} changes keys of the partitions ${name}, which no asset of ${location} has.`, {
+    code: 'UNKNOWN_PARTITIONS',
+    hint: all.length === 0 ? 'No asset has dynamic ones: see dynamicPartitions().' : `There are: ${all.map((one) => one.name).join(', ')}.`,
+  })
+}
+
+async function planRequest(
+  client: Parameters<typeof insertRun>[0],
+  spec: Sensor['spec'],
+  location: string,
+  request: ParsedAnswer['runs'][number],
+  at: number,
+): Promise<PlannedRun> {
+  const assets = request.assets ?? spec.assets
+  try {
+    if (assets.length === 0) throw new MillraceError('It names no assets, and the sensor has none of its own.', { code: 'SENSOR_ANSWER_INVALID' })
+    return await planRun(client, { assets, location, config: request.config, partitions: request.partitions, tags: request.tags })
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    const which = request.runKey === undefined ? `number ${String(at + 1)}` : JSON.stringify(request.runKey)
+    throw new MillraceError(`The run request ${which} of the sensor ${spec.name} cannot be launched, and so none of this evaluation was: ${error.message}`, {
+      code: error.code,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      cause: error,
+    })
+  }
+}
+
+/** Writes down why an evaluation came to nothing; the cursor stays, and messages too. */
+async function giveUp(context: WorkerContext, claimed: ClaimedSensor, payload: Payload<'sense'>, thrown: unknown, log: readonly JsonObject[]): Promise<void> {
+  const error: unknown = thrown instanceof UserCodeError ? thrown.cause : thrown
+  if (error instanceof FencedError) return
+  // A lost database of ours is no failure of the function: its next time comes.
+  if (!(thrown instanceof UserCodeError) && isConnectionLoss(error)) throw error
+  const { location, sensor } = claimed
+  context.logger.error({ err: error, sensor, location }, 'a sensor failed')
+  const released = await transaction(context.pool, async (client) => {
+    if (!(await releaseSensor(client, claimed))) return false
+    await recordSensorTick(client, claimed, { cause: payload.cause, status: 'failed', error: redact(storedError(error)), log })
+    return true
+  })
+  if (!released || payload.failures >= mostFailures) return
+  const failures = payload.failures + 1
+  const asked = (payload.asked ?? 0) + claimed.claim
+  await context.queues.enqueue(location, 'sense', { sensor, cause: 'retry', asked, failures }, { delayMs: retryMs * 2 ** (failures - 1) })
+}

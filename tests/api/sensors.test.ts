@@ -1,0 +1,66 @@
+import { ensureSensor } from '../../src/catalog/sensors.ts'
+import { ensureSchedule } from '../../src/catalog/ticks.ts'
+import { publishManifest } from '../../src/catalog/manifests.ts'
+import { manifestOf } from '../../src/definitions/manifest.ts'
+import { asset } from '../../src/definitions/function-asset.ts'
+import { defineLocation } from '../../src/definitions/location.ts'
+import { schedule } from '../../src/definitions/schedule.ts'
+import { sensor } from '../../src/definitions/sensor.ts'
+import { jsonFiles } from '../../src/io/json-files.ts'
+import { getJson, startBoard, startQueues } from '../board/start.ts'
+import { describe, expect, test } from '../support/test.ts'
+
+const one = asset({ key: 'api/one', io: jsonFiles({ folder: 'values' }), run: () => 1 })
+const location = defineLocation({
+  name: 'hooked',
+  assets: [one],
+  schedules: [schedule({ name: 'nightly', cron: '0 2 * * *', assets: '*' })],
+  sensors: [sensor({ name: 'orders', assets: '*', run: () => undefined })],
+})
+const post = (body?: unknown): RequestInit => ({
+  method: 'POST',
+  ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+})
+
+describe('the API of schedules and sensors', () => {
+  test('keeps what a webhook brings, and asks for an evaluation once for all that came', async ({ database }) => {
+    await publishManifest(database.pool, manifestOf(location), 'v1', undefined)
+    await ensureSensor(database.pool, { location: 'hooked', sensor: 'orders' }, false)
+    const queues = startQueues(database)
+    const board = await startBoard({ pool: database.pool, queues })
+    const api = `${board.url}/api/v1`
+    const at = `${api}/sensors/hooked/orders`
+    for (const body of [{ order: 1 }, ['two'], { order: 3 }])
+      expect(await getJson(`${at}/messages`, post(body))).toMatchObject({ status: 202, body: { accepted: true } })
+    expect((await database.pool.query('SELECT body FROM millrace.sensor_message ORDER BY id')).rows).toEqual([
+      { body: { order: 1 } },
+      { body: ['two'] },
+      { body: { order: 3 } },
+    ])
+    expect(await queues.queue('hooked', 'ticks').getJobCountByTypes('waiting')).toBe(3)
+    expect(await getJson(`${api}/sensors/hooked/none/messages`, post({}))).toMatchObject({ status: 404, body: { code: 'UNKNOWN_SENSOR' } })
+    expect((await database.pool.query('SELECT count(*)::int AS n FROM millrace.sensor_message')).rows).toEqual([{ n: 3 }])
+    expect(await getJson(`${api}/sensors`)).toMatchObject({
+      body: { sensors: [{ name: 'orders', everyMs: 30_000, stopped: false, messages: 3, lastTick: null }] },
+    })
+    expect(await getJson(`${at}/stop`, post())).toMatchObject({ status: 200, body: { stopped: true } })
+    expect(await getJson(`${at}/evaluate`, post())).toMatchObject({ status: 202 })
+    expect(await getJson(`${at}/ticks`)).toMatchObject({ status: 200, body: { ticks: [] } })
+  })
+
+  test('stops and starts schedules, and what went by meanwhile was not missed', async ({ database }) => {
+    await publishManifest(database.pool, manifestOf(location), 'v1', undefined)
+    await ensureSchedule(database.pool, 'hooked', 'nightly', false)
+    await database.pool.query(`UPDATE millrace.schedule SET first_seen = '2026-01-01' WHERE name = 'nightly'`)
+    const board = await startBoard({ pool: database.pool, queues: startQueues(database) })
+    const at = `${board.url}/api/v1/schedules`
+    expect(await getJson(`${at}/hooked/nightly/stop`, post())).toMatchObject({ status: 200, body: { stopped: true } })
+    expect(await getJson(at)).toMatchObject({ body: { schedules: [{ name: 'nightly', stopped: true, nextAt: null }] } })
+    expect(await getJson(`${at}/hooked/nightly/start`, post())).toMatchObject({ status: 200, body: { stopped: false } })
+    const { rows } = await database.pool.query<{ recent: boolean }>(
+      `SELECT first_seen > now() - interval '1 hour' AS recent FROM millrace.schedule WHERE name = 'nightly'`,
+    )
+    expect(rows).toEqual([{ recent: true }])
+    expect(await getJson(`${at}/hooked/weekly/stop`, post())).toMatchObject({ status: 404, body: { code: 'UNKNOWN_SCHEDULE' } })
+  })
+})

@@ -1,0 +1,74 @@
+import { publishManifest } from '../../src/catalog/manifests.ts'
+import { ensureSensor, keepMessage } from '../../src/catalog/sensors.ts'
+import { ensureSchedule } from '../../src/catalog/ticks.ts'
+import { loadLocations } from '../../src/workers/load-locations.ts'
+import { beforeAll, createDatabase, describe, expect, spawnMillrace, test } from '../support/test.ts'
+import type { TestDatabase } from '../support/test.ts'
+import { createProject } from './project.ts'
+
+const definitions = `import { asset, defineLocation, schedule, sensor } from 'millrace'
+import { jsonFiles } from 'millrace/io'
+import * as z from 'zod'
+
+const rows = asset({ key: 'watched/rows', io: jsonFiles({ folder: 'values' }), config: z.object({ day: z.string().default('today') }), run: () => 1 })
+export default defineLocation({
+  name: 'watched',
+  assets: [rows],
+  schedules: [schedule({ name: 'nightly', cron: '0 2 * * *', assets: 'watched/*', config: { day: 'yesterday' } })],
+  sensors: [
+    sensor({
+      name: 'files',
+      assets: 'watched/rows',
+      run: ({ cursor, messages, log }) => {
+        log('looked', { from: cursor ?? null })
+        return messages.length === 0 ? { reason: 'nothing came' } : { runs: messages.map(({ body }) => ({ runKey: String(body) })), cursor: 'next' }
+      },
+    }),
+    sensor({ name: 'broken', assets: 'watched/rows', run: () => { throw new Error('the shop is shut') } }),
+  ],
+})
+`
+
+describe('schedules and sensors on the command line', () => {
+  let database: TestDatabase
+  let env: Record<string, string>
+  beforeAll(async () => {
+    database = await createDatabase()
+    const { folder, pipelines } = await createProject({ watched: definitions })
+    const { loaded } = await loadLocations(pipelines, undefined, 'v1')
+    for (const { manifest, version } of loaded) await publishManifest(database.pool, manifest, version, undefined)
+    await ensureSchedule(database.pool, 'watched', 'nightly', false)
+    for (const name of ['files', 'broken']) await ensureSensor(database.pool, { location: 'watched', sensor: name }, false)
+    env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder }
+    return () => database.pool.end()
+  })
+  async function millrace(...args: string[]) {
+    const run = spawnMillrace(args, env)
+    const { code } = await run.exited
+    return { code, stdout: run.stdout(), stderr: run.stderr() }
+  }
+
+  test('are listed, stopped and started', async () => {
+    expect((await millrace('schedules', 'list')).stdout).toMatch(/nightly +watched +0 2 \* \* \* +UTC +\d{4}-.* 02:00:00 UTC +never +watched\/\*/)
+    expect(await millrace('schedules', 'stop', 'nightly')).toMatchObject({ code: 0, stdout: 'nightly is stopped.\n' })
+    expect((await millrace('schedules', 'list')).stdout).toMatch(/UTC +stopped +never/)
+    expect(await millrace('schedules', 'start', 'nightly')).toMatchObject({ code: 0 })
+    expect(await millrace('schedules', 'stop', 'hourly')).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no schedule hourly') as unknown })
+    expect(await millrace('sensors', 'stop', 'files')).toMatchObject({ code: 0, stdout: 'files is stopped.\n' })
+    expect((await millrace('sensors', 'list')).stdout).toMatch(/files +watched +30 s +stopped +never/)
+  })
+
+  test('are tried, and nothing is changed by it', async () => {
+    const before = await database.pool.query('SELECT count(*)::int AS runs FROM millrace.run')
+    expect((await millrace('schedules', 'tick', 'nightly', '--dry-run')).stdout).toBe('nightly would launch a run of watched/rows\nwith {"day":"yesterday"}\n')
+    expect((await millrace('sensors', 'tick', 'files', '--dry-run')).stdout).toBe('  looked {"from":null}\nIt would launch nothing: nothing came.\n')
+    await keepMessage(database.pool, { location: 'watched', sensor: 'files' }, 'a.csv')
+    expect((await millrace('sensors', 'tick', 'files', '--dry-run')).stdout).toBe(
+      '  looked {"from":null}\nIt would launch a run of watched/rows with the run key "a.csv".\nIts cursor would be "next".\n',
+    )
+    const broken = await millrace('sensors', 'tick', 'broken', '--dry-run')
+    expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('the shop is shut') as unknown })
+    expect((await database.pool.query('SELECT count(*)::int AS runs FROM millrace.run')).rows).toEqual(before.rows)
+    expect((await database.pool.query('SELECT cursor FROM millrace.sensor WHERE name = $1', ['files'])).rows).toEqual([{ cursor: null }])
+  })
+})

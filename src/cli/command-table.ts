@@ -1,0 +1,32 @@
+import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+
+/** Each command's module is loaded only when it is asked for: a worker has no use for the board, and a person waits for the help. */
+export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>>> = {
+  dev: async () => (await import('./commands/dev.ts')).devCommand(),
+  materialize: async () => (await import('./commands/materialize.ts')).materializeCommand(),
+  backfill: async () => (await import('./commands/backfill.ts')).backfillCommand(),
+  backfills: async () => (await import('./commands/backfills.ts')).backfillsCommand(),
+  partitions: async () => (await import('./commands/partitions.ts')).partitionsCommand(),
+  launch: async () => (await import('./commands/launch.ts')).launchCommand(),
+  explain: async () => (await import('./commands/explain.ts')).explainCommand(),
+  limits: async () => (await import('./commands/limits.ts')).limitsCommand(),
+  pools: async () => (await import('./commands/pools.ts')).poolsCommand(),
+  pause: async () => (await import('./commands/pause.ts')).pauseCommand(),
+  resume: async () => (await import('./commands/resume.ts')).resumeCommand(),
+  runs: async () => (await import('./commands/runs.ts')).runsCommand(),
+  assets: async () => (await import('./commands/assets.ts')).assetsCommand(),
+  jobs: async () => (await import('./commands/jobs.ts')).jobsCommand(),
+  schedules: async () => (await import('./commands/schedules.ts')).schedulesCommand(),
+  sensors: async () => (await import('./commands/sensors.ts')).sensorsCommand(),
+  quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand(),
+  infer: async () => (await import('./commands/infer.ts')).inferCommand(),
+  sql: async () => (await import('./commands/sql.ts')).sqlCommand(),
+  url: async () => (await import('./commands/url.ts')).urlCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+  init: async () => (await import('./commands/init.ts')).initCommand(),
+  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand(),
+  board: async () => (await import('./commands/board.ts')).boardCommand(),
+  producers: async () => (await import('./commands/producers.ts')).producersCommand(),
+  worker: async () => (await import('./commands/worker.ts')).workerCommand(),
+  completion: async () => (await import('./commands/completion.ts')).completionCommand(),
+}

@@ -41,6 +41,10 @@ const Environment = z.object({
   MILLRACE_STUCK_SECONDS: whole(30, 1),
   MILLRACE_QUARANTINE_DAYS: whole(0, 0),
   MILLRACE_QUARANTINE_SETTLED_DAYS: whole(30, 0),
+  MILLRACE_DEBUG_DAYS: whole(7, 0),
+  MILLRACE_LOG_DAYS: whole(30, 0),
+  MILLRACE_HISTORY_DAYS: whole(90, 0),
+  MILLRACE_RUN_DAYS: whole(90, 0),
 })
 
 /** Where batch bytes lie on their way from extract to load. */
@@ -89,6 +93,8 @@ export interface Config {
   readonly stuckMs: number
   /** How many days records stay in quarantine: kept ones, and settled ones; 0 is for ever. */
   readonly quarantineDays: { readonly kept: number; readonly settled: number }
+  /** How many days events and ended runs stay; 0 is for ever. */
+  readonly historyDays: { readonly events: { readonly debug: number; readonly log: number; readonly history: number }; readonly runs: number }
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -136,6 +142,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     leaseMs: value.MILLRACE_LEASE_SECONDS * 1000,
     stuckMs: value.MILLRACE_STUCK_SECONDS * 1000,
     quarantineDays: { kept: value.MILLRACE_QUARANTINE_DAYS, settled: value.MILLRACE_QUARANTINE_SETTLED_DAYS },
+    historyDays: {
+      events: { debug: value.MILLRACE_DEBUG_DAYS, log: value.MILLRACE_LOG_DAYS, history: value.MILLRACE_HISTORY_DAYS },
+      runs: value.MILLRACE_RUN_DAYS,
+    },
     env,
   }
 }

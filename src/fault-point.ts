@@ -37,8 +37,16 @@ export type FaultPoint =
   | 'execute.claimed'
   | 'execute.computed'
   | 'execute.stored'
+  | 'sense.claimed'
+  | 'sense.committed'
+  | 'op.computed'
+  | 'op.stored'
+  | 'branch.computed'
+  | 'branch.stored'
   | 'launch.middle'
   | 'launch.committed'
+  | 'backfill.launched'
+  | 'backfill.committed'
 
 /** Kills or freezes this process when the chaos suite asked for it here. */
 export function faultPoint(point: FaultPoint): void {

@@ -4,11 +4,13 @@ import { readCheckResults, readMaterializations, readOpenSteps } from '../catalo
 import { stepKinds } from '../catalog/step-states.ts'
 import { ColumnStatistics } from '../definitions/column-statistics.ts'
 import type { AssetSpec } from '../definitions/manifest.ts'
+import { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
 import { chooseInLocations } from '../definitions/selection/select-in-locations.ts'
 import { redact } from '../redact.ts'
-import { CheckResult } from './check-result.ts'
+import { AssetCheck, checksOf } from './check-result.ts'
 import type { Parts } from './parts.ts'
 import { route } from './route.ts'
+import { metadataForm } from './run-view.ts'
 
 export const Asset = z
   .object({
@@ -20,6 +22,7 @@ export const Asset = z
     description: z.string().nullable(),
     tags: z.record(z.string(), z.string()),
     deps: z.array(z.string()),
+    partitions: PartitionsSpec.nullable().meta({ description: 'Null where it is materialized as a whole.' }),
     columns: z
       .array(
         z.object({
@@ -34,13 +37,13 @@ export const Asset = z
       )
       .meta({ description: 'Of table assets.' }),
     configSchema: z.json().nullable().meta({ description: 'JSON Schema of its run configuration; null where it takes none.' }),
-    checks: z.array(z.object({ name: z.string(), blocking: z.boolean(), last: CheckResult.nullable() })),
+    checks: z.array(AssetCheck),
     lastMaterialization: z
       .object({
         at: z.iso.datetime(),
         runId: z.uuid().nullable(),
         rows: z.int().nullable().meta({ description: 'As counted by the load.' }),
-        metadata: z.record(z.string(), z.json()),
+        metadata: z.record(z.string(), z.json()).meta({ description: `By name: ${metadataForm}` }),
       })
       .nullable(),
     running: z.object({ runId: z.uuid(), status: z.string() }).nullable().meta({ description: 'The oldest run under way that materializes it.' }),
@@ -58,7 +61,7 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
   ])
   const idOf = (location: string, key: string) => JSON.stringify([location, key])
   const lastOf = new Map(materializations.map((one) => [idOf(one.location, one.key), one]))
-  const checkOf = new Map(checks.map((one) => [JSON.stringify([one.location, one.asset, one.name]), one]))
+  const checksOfAsset = Map.groupBy(checks, (one) => idOf(one.location, one.asset))
   // The last entry of a key wins, so the oldest run goes in last.
   const stepOf = new Map(steps.toReversed().map((one) => [idOf(one.location, one.asset), one]))
   return all.flatMap(({ name, manifest }) =>
@@ -74,13 +77,10 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
         description: spec.description ?? null,
         tags: spec.tags,
         deps: spec.deps,
+        partitions: spec.partitions ?? null,
         columns: columnsOf(spec, last?.metadata),
         configSchema: spec.kind === 'sql' ? null : (spec.configSchema ?? null),
-        checks: spec.checks.map((check) => ({
-          name: check.name,
-          blocking: check.blocking,
-          last: checkOf.get(JSON.stringify([name, spec.key, check.name])) ?? null,
-        })),
+        checks: checksOf(spec.checks, checksOfAsset.get(idOf(name, spec.key)) ?? [], last?.runId),
         lastMaterialization:
           last === undefined
             ? null

@@ -2,13 +2,32 @@ import * as z from 'zod'
 import { createDocument } from 'zod-openapi'
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
 import { assetRoutes } from './assets.ts'
+import { backfillRoutes } from './backfills.ts'
+import { checkRoutes } from './check-result.ts'
+import { partitionKeyRoutes } from './partition-keys.ts'
+import { partitionRoutes } from './partitions.ts'
 import { Problem } from './problem.ts'
 import { QuarantineQuery } from './quarantine.ts'
 import type { Route } from './route.ts'
+import { jobRoutes } from './jobs.ts'
+import { runQueueRoutes } from './run-queue.ts'
 import { runRoutes } from './runs.ts'
+import { scheduleRoutes } from './schedules.ts'
+import { sensorRoutes } from './sensors.ts'
 
 /** Every route of the API. */
-export const apiRoutes: readonly Route[] = [...runRoutes, ...assetRoutes]
+export const apiRoutes: readonly Route[] = [
+  ...runRoutes,
+  ...runQueueRoutes,
+  ...jobRoutes,
+  ...assetRoutes,
+  ...partitionRoutes,
+  ...partitionKeyRoutes,
+  ...backfillRoutes,
+  ...checkRoutes,
+  ...scheduleRoutes,
+  ...sensorRoutes,
+]
 
 /** The folder under which the routes are served. */
 export const apiBase = '/api/v1'

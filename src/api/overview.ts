@@ -1,12 +1,19 @@
 import { CronExpressionParser } from 'cron-parser'
+import { readMoment } from '../catalog/partition-moment.ts'
+import { readPartitionStates } from '../catalog/read/partitions.ts'
 import { readLiveProcesses } from '../catalog/read/processes.ts'
 import type { ProcessRead } from '../catalog/read/processes.ts'
+import { readPauses } from '../catalog/pauses.ts'
+import type { Pause } from '../catalog/pauses.ts'
+import { countQueuedRuns } from '../catalog/run-queue.ts'
 import { listRuns } from '../catalog/read/runs.ts'
 import { readSchedules } from '../catalog/read/schedules.ts'
+import { partitionSet } from '../definitions/partitions/partition-set.ts'
 import type { ScheduleSpec } from '../definitions/schedule.ts'
 import type { Asset } from './assets.ts'
 import { listAssets } from './assets.ts'
 import type { Failure } from './failure.ts'
+import type { PartitionCounts } from './partitions.ts'
 import type { Parts } from './parts.ts'
 import { presentRun } from './run-view.ts'
 import type { Run } from './run-view.ts'
@@ -29,23 +36,37 @@ export interface ScheduleView {
   readonly last: { readonly at: string; readonly status: string; readonly runId: string | null; readonly error: Failure | null } | null
 }
 
+/** How the partitions of an asset stand. */
+export interface PartitionsView {
+  readonly location: string
+  readonly asset: string
+  readonly counts: PartitionCounts
+}
+
 /** What the first page shows. */
 export interface Overview {
   readonly locations: readonly LocationView[]
   readonly assets: readonly Asset[]
+  /** Of the assets that have any. */
+  readonly partitions: readonly PartitionsView[]
   readonly runs: readonly Run[]
   readonly processes: readonly ProcessRead[]
   readonly schedules: readonly ScheduleView[]
+  readonly pauses: readonly Pause[]
+  /** How many runs wait in the queue. */
+  readonly queued: number
 }
 
 export async function overview(parts: Parts, now: Date = new Date()): Promise<Overview> {
   const { pool } = parts
-  const [locations, assets, runs, processes, known] = await Promise.all([
+  const [locations, assets, runs, processes, known, pauses, queued] = await Promise.all([
     parts.locations.all(pool),
     listAssets(parts),
     listRuns(pool, { limit: 25 }),
     readLiveProcesses(pool),
     readSchedules(pool),
+    readPauses(pool),
+    countQueuedRuns(pool),
   ])
   const schedules = locations.flatMap(({ name, manifest }) =>
     (manifest?.schedules ?? []).map((spec): ScheduleView => {
@@ -69,10 +90,27 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
   return {
     locations: locations.map(({ name, manifest, notice, error }) => ({ name, loaded: manifest !== null, notice, error })),
     assets,
+    partitions: await partitionsOf(parts, assets),
     runs: runs.map(presentRun),
     processes,
+    pauses,
+    queued,
     schedules: schedules.toSorted((a, b) => (a.nextAt ?? '~').localeCompare(b.nextAt ?? '~')),
   }
+}
+
+function partitionsOf({ pool }: Parts, assets: readonly Asset[]): Promise<PartitionsView[]> {
+  return Promise.all(
+    assets.flatMap(({ location, key, partitions }) => {
+      if (partitions === null) return []
+      return [
+        (async () => {
+          const set = partitionSet(partitions, await readMoment(pool, location, [partitions]))
+          return { location, asset: key, counts: (await readPartitionStates(pool, location, key, set)).counts }
+        })(),
+      ]
+    }),
+  )
 }
 
 function nextTick(spec: ScheduleSpec, now: Date): string | null {

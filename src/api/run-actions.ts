@@ -3,6 +3,7 @@ import { readNewestEvents } from '../catalog/read/events.ts'
 import type { EventRead } from '../catalog/read/events.ts'
 import { launch } from '../producers/launch/launch.ts'
 import type { Launched, LaunchRequest } from '../producers/launch/launch.ts'
+import { startWaiting } from '../producers/launch/start-waiting.ts'
 import type { Parts } from './parts.ts'
 import { HttpError } from './problem.ts'
 
@@ -12,9 +13,10 @@ export function startRun(parts: Parts, request: Omit<LaunchRequest, 'epoch'>): P
 }
 
 /** Asks for a run to end. @throws HttpError `UNKNOWN_RUN`. */
-export async function cancelRun({ pool }: Parts, id: string): Promise<'canceling' | 'ended'> {
-  const outcome = await requestCancel(pool, id)
+export async function cancelRun(parts: Parts, id: string): Promise<'canceling' | 'ended'> {
+  const outcome = await requestCancel(parts.pool, id)
   if (outcome === 'unknown') throw unknownRun(id)
+  await startWaiting(parts)
   return outcome
 }
 

@@ -1,21 +1,26 @@
 import * as z from 'zod'
-import { readCheckResults } from '../catalog/read/assets.ts'
-import { readOutages } from '../catalog/read/outages.ts'
-import { readLiveProcesses } from '../catalog/read/processes.ts'
+import { readChecksOfRun } from '../catalog/read/assets.ts'
 import { readRun, runStatuses } from '../catalog/read/runs.ts'
 import type { RunRead } from '../catalog/read/runs.ts'
+import { readQueue, readSurroundings } from '../catalog/read/waits.ts'
 import { readSteps } from '../catalog/read/steps.ts'
 import type { StepRead } from '../catalog/read/steps.ts'
 import { stepKinds, stepStatuses } from '../catalog/step-states.ts'
 import { stageTotalsOf } from '../catalog/batch-statistics.ts'
 import { ColumnStatistics, StageTotals } from '../definitions/column-statistics.ts'
 import { redact } from '../redact.ts'
-import { CheckResult } from './check-result.ts'
+import { CheckResult, presentCheck } from './check-result.ts'
 import { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
-import { Wait, waitOf } from './waits.ts'
+import { runWaitOf } from './run-waits.ts'
+import { Wait } from './wait.ts'
+import { waitOf } from './waits.ts'
 
 const instant = z.iso.datetime()
+
+/** How metadata is told apart, for the API's users. */
+export const metadataForm =
+  'each value is plain JSON, or `{ "type", "value" }` of a kind: asset, bool, columnLineage, float, int, job, json, markdown, null, path, run, table, tableSchema, text, timestamp, url. Where it was too long, `cutFrom` says how long.'
 
 export const RunStatus = z.enum(runStatuses).meta({ id: 'RunStatus' })
 
@@ -25,11 +30,21 @@ export const Run = z
     location: z.string(),
     version: z.string().meta({ description: 'The manifest version that the run was planned from.' }),
     status: RunStatus,
+    job: z.string().nullable().meta({ description: 'The job that it is a run of.' }),
     assets: z.array(z.string()),
     config: z.record(z.string(), z.json()).meta({ description: 'Secrets are shown as [redacted].' }),
     tags: z.record(z.string(), z.string()),
+    partitions: z.array(z.string()).nullable().meta({ description: 'What it makes of assets that have partitions; null where it makes none.' }),
+    backfillId: z.uuid().nullable().meta({ description: 'The backfill that it is of.' }),
     launchedBy: z.string(),
     createdAt: instant,
+    startedAt: instant.nullable().meta({ description: 'When it left the queue.' }),
+    priority: z.int().meta({ description: 'The greater, the sooner it leaves the queue.' }),
+    timeoutMs: z.number().nullable().meta({ description: 'The longest that it may take once it has left the queue.' }),
+    retries: z.int().meta({ description: 'How often it is tried again, from what failed.' }),
+    retried: z.int().meta({ description: 'How often it was.' }),
+    retryAt: instant.nullable(),
+    error: Failure.nullable().meta({ description: 'Why it ended, where that is no failure of a step.' }),
     cancelRequestedAt: instant.nullable(),
     endedAt: instant.nullable(),
     progress: z.object({
@@ -68,12 +83,17 @@ export const Step = z
     columns: z
       .array(ColumnStatistics)
       .meta({ description: 'What is known of the values that it wrote; empty before it has succeeded, and where nobody asks.' }),
+    metadata: z.record(z.string(), z.json()).meta({ description: `Of a function asset that was materialized: ${metadataForm}` }),
     waitsFor: Wait.nullable().meta({ description: 'Why it does not go on; null while it does, and when it is over.' }),
   })
   .meta({ id: 'Step' })
 export type Step = z.output<typeof Step>
 
-export const RunDetail = Run.extend({ steps: z.array(Step), checks: z.array(CheckResult) }).meta({ id: 'RunDetail' })
+export const RunDetail = Run.extend({
+  waitsFor: Wait.nullable().meta({ description: 'Why it is still in the queue; null where it is not.' }),
+  steps: z.array(Step),
+  checks: z.array(CheckResult),
+}).meta({ id: 'RunDetail' })
 export type RunDetail = z.output<typeof RunDetail>
 
 export function presentRun(row: RunRead): Run {
@@ -82,11 +102,21 @@ export function presentRun(row: RunRead): Run {
     location: row.location,
     version: row.version,
     status: row.status,
+    job: row.job,
     assets: row.assets,
     config: z.record(z.string(), z.json()).parse(redact(row.config)),
     tags: row.tags,
+    partitions: row.partitions,
+    backfillId: row.backfillId,
     launchedBy: row.launchedBy,
     createdAt: row.createdAt,
+    startedAt: row.startedAt,
+    priority: row.priority,
+    timeoutMs: row.timeoutMs,
+    retries: row.retries,
+    retried: row.retried,
+    retryAt: row.retryAt,
+    error: row.error,
     cancelRequestedAt: row.cancelRequestedAt,
     endedAt: row.endedAt,
     progress: { steps: row.steps, ended: row.stepsEnded, succeeded: row.stepsSucceeded, rows: row.rows },
@@ -95,15 +125,16 @@ export function presentRun(row: RunRead): Run {
 
 /** A run with its steps, or undefined. */
 export async function runDetail({ pool }: Pick<Parts, 'pool'>, id: string): Promise<RunDetail | undefined> {
-  const [run, steps, processes, outages, checks] = await Promise.all([
-    readRun(pool, id),
-    readSteps(pool, id),
-    readLiveProcesses(pool),
-    readOutages(pool),
-    readCheckResults(pool, id),
-  ])
+  const [run, steps, checks, surroundings] = await Promise.all([readRun(pool, id), readSteps(pool, id), readChecksOfRun(pool, id), readSurroundings(pool, id)])
   if (run === undefined) return undefined
-  return { ...presentRun(run), steps: steps.map((step) => presentStep(step, waitOf(step, { steps, processes, outages }))), checks }
+  const queue = run.status === 'queued' ? await readQueue(pool, id) : undefined
+  const waitsFor = queue === undefined ? null : runWaitOf(run, queue, surroundings)
+  return {
+    ...presentRun(run),
+    waitsFor,
+    steps: steps.map((step) => presentStep(step, waitsFor ?? waitOf(step, { steps, ...surroundings }))),
+    checks: checks.map(presentCheck),
+  }
 }
 
 function presentStep(step: StepRead, waitsFor: Wait | null): Step {
@@ -125,6 +156,7 @@ function presentStep(step: StepRead, waitsFor: Wait | null): Step {
     error: step.error,
     stages: step.kind !== 'table' ? [] : (step.statistics?.stages ?? stageTotalsOf(step.sums)),
     columns: step.statistics?.columns ?? [],
+    metadata: z.record(z.string(), z.json()).parse(redact(step.metadata ?? {})),
     waitsFor,
   }
 }

@@ -1,18 +1,21 @@
 import * as z from 'zod'
-import { eventLevels, readEvents } from '../catalog/read/events.ts'
+import { eventLevels, readEventPage } from '../catalog/read/events.ts'
 import { listRuns, readRun } from '../catalog/read/runs.ts'
-import { HttpError } from './problem.ts'
+import { RunOptions } from '../definitions/run-limits.ts'
+import { retry } from '../producers/launch/retry.ts'
+import { pageOf, positionOf } from './position.ts'
 import { route } from './route.ts'
 import { cancelRun, startRun, unknownRun } from './run-actions.ts'
 import { presentRun, Run, RunDetail, runDetail, RunStatus } from './run-view.ts'
 
 const RunId = z.object({ id: z.uuid() })
-const Position = z.tuple([z.string(), z.uuid()])
 
 export const RunEvent = z
   .object({
-    id: z.string().meta({ description: 'Counts up; pass it as `after` to go on.' }),
+    id: z.string().meta({ description: 'Counts up.' }),
     at: z.iso.datetime(),
+    stepId: z.string().nullable(),
+    attempt: z.int().nullable().meta({ description: 'Of a line that user code logged: the try that it belongs to.' }),
     asset: z.string().nullable(),
     kind: z.string(),
     level: z.enum(eventLevels),
@@ -31,27 +34,16 @@ const listRunsRoute = route({
     status: RunStatus.optional(),
     asset: z.string().optional().meta({ description: 'Runs that materialize this asset.' }),
     location: z.string().optional(),
+    backfill: z.uuid().optional().meta({ description: 'Runs of this backfill.' }),
     limit: z.coerce.number<string>().int().min(1).max(200).default(50),
     cursor: z.string().optional().meta({ description: '`nextCursor` of the page before.' }),
   }),
   response: z.object({ runs: z.array(Run), nextCursor: z.string().nullable() }).meta({ id: 'RunPage' }),
 }).handle(async ({ query: { cursor, ...filter }, parts }) => {
   const rows = await listRuns(parts.pool, { ...filter, limit: filter.limit + 1, before: cursor === undefined ? undefined : positionOf(cursor) })
-  const page = rows.slice(0, filter.limit)
-  const last = page.at(-1)
-  const nextCursor = rows.length > filter.limit && last !== undefined ? Buffer.from(JSON.stringify([last.createdText, last.id])).toString('base64url') : null
+  const { page, nextCursor } = pageOf(rows, filter.limit)
   return { body: { runs: page.map(presentRun), nextCursor } }
 })
-
-function positionOf(cursor: string): { createdText: string; id: string } {
-  try {
-    const [createdText, id] = Position.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')))
-    if (Number.isNaN(Date.parse(createdText))) throw new RangeError(createdText)
-    return { createdText, id }
-  } catch (error) {
-    throw new HttpError(400, 'CURSOR_INVALID', 'The cursor is not one that this API gave out.', { hint: 'Start again without a cursor.', cause: error })
-  }
-}
 
 const getRun = route({
   method: 'get',
@@ -72,6 +64,7 @@ const listRunEvents = route({
   path: '/runs/{id}/events',
   operation: 'listRunEvents',
   summary: "A run's log, the oldest event first",
+  description: 'Pass `lastId` as `after` to go on. No event that is still to come has a lower number than `lastId`, so none is missed.',
   params: RunId,
   query: z.object({
     after: z
@@ -79,13 +72,19 @@ const listRunEvents = route({
       .regex(/^\d{1,18}$/, 'must be the id of an event')
       .default('0'),
     limit: z.coerce.number<string>().int().min(1).max(1000).default(200),
+    kind: z.string().min(1).optional().meta({ description: 'Only these kinds, separated by commas.' }),
+    level: z.enum(eventLevels).optional().meta({ description: 'Only what is as serious as this, or more.' }),
+    step: z.uuid().optional().meta({ description: 'Only what this step did.' }),
+    asset: z.string().min(1).optional().meta({ description: 'Only what concerns this asset.' }),
+    text: z.string().min(1).max(200).optional().meta({ description: 'Only what has this in its message, in capitals or not.' }),
   }),
   response: z.object({ events: z.array(RunEvent), lastId: z.string() }).meta({ id: 'RunEventPage' }),
   problems: [404],
 }).handle(async ({ params, query, parts }) => {
-  const events = await readEvents(parts.pool, params.id, query.after, query.limit)
-  if (events.length === 0 && (await readRun(parts.pool, params.id)) === undefined) throw unknownRun(params.id)
-  return { body: { events, lastId: events.at(-1)?.id ?? query.after } }
+  const { after, limit, kind, level, step, asset, text } = query
+  const page = await readEventPage(parts.pool, params.id, { after, limit, kinds: kind?.split(','), level, stepId: step, asset, text })
+  if (page === undefined) throw unknownRun(params.id)
+  return { body: { events: [...page.events], lastId: page.next } }
 })
 
 const createRun = route({
@@ -101,6 +100,12 @@ const createRun = route({
       location: z.string().optional().meta({ description: 'Needed where a selection could mean several locations.' }),
       config: z.record(z.string(), z.json()).default({}).meta({ description: "The chosen assets' configuration, merged into one object." }),
       tags: z.record(z.string(), z.string()).optional(),
+      partitions: z
+        .array(z.string().min(1))
+        .min(1)
+        .optional()
+        .meta({ description: 'Of assets that have partitions: keys, and ranges as `2026-01-01..2026-01-31`. One run makes all of them.' }),
+      ...RunOptions.shape,
       fullRefresh: z
         .boolean()
         .default(false)
@@ -110,12 +115,14 @@ const createRun = route({
   response: Run,
   statuses: { 201: 'Launched', 200: 'Launched before, with the same Idempotency-Key' },
   problems: [403, 404, 409, 415, 422],
-}).handle(async ({ headers, body: { assets, location, config, tags, fullRefresh }, parts }) => {
+}).handle(async ({ headers, body: { assets, location, config, tags, partitions, fullRefresh, ...options }, parts }) => {
   const key = headers['idempotency-key']
   const { runId, created } = await startRun(parts, {
+    ...options,
     assets,
     config,
     fullRefresh,
+    partitions,
     launchedBy: 'api',
     ...(location === undefined ? {} : { location }),
     ...(tags === undefined ? {} : { tags }),
@@ -143,4 +150,22 @@ const cancelRunRoute = route({
   return { status: outcome === 'canceling' ? 202 : 200, body: presentRun(run) }
 })
 
-export const runRoutes = [listRunsRoute, getRun, listRunEvents, createRun, cancelRunRoute]
+const retryRunRoute = route({
+  method: 'post',
+  path: '/runs/{id}/retry',
+  operation: 'retryRun',
+  summary: 'Try a failed run again',
+  description: 'From where it failed: steps that have succeeded are kept, of a mapped step all branches but the failed ones.',
+  params: RunId,
+  response: Run,
+  statuses: { 202: 'It goes on' },
+  problems: [403, 404, 409],
+}).handle(async ({ params, parts }) => {
+  if ((await readRun(parts.pool, params.id)) === undefined) throw unknownRun(params.id)
+  await retry(parts, params.id)
+  const run = await readRun(parts.pool, params.id)
+  if (run === undefined) throw unknownRun(params.id)
+  return { status: 202, body: presentRun(run) }
+})
+
+export const runRoutes = [listRunsRoute, getRun, listRunEvents, createRun, cancelRunRoute, retryRunRoute]

@@ -1,24 +1,33 @@
 import type pg from 'pg'
 import { notifyCanceled } from './change-feed.ts'
 import { transaction } from './database.ts'
-import { insertEvents } from './events.ts'
+import { storedError } from '../errors.ts'
+import type { MillraceError } from '../errors.ts'
+import { insertEvents, storableJson } from './events.ts'
 import { endedByHolderInSql, statusesWith } from './step-states.ts'
+import type { RunStatus } from './step-states.ts'
 import { finishRun } from './steps.ts'
 
 /**
  * Asks for a run to end. What has not reached its publishing ends at once: its claims are void from the commit on. What is
- * publishing, computing or running either commits or, told by its worker's signal, gives up; the run ends with it.
+ * publishing, computing or running either commits or, told by its worker's signal, gives up; the run ends with it. One that is `late` fails for that reason.
  */
-export async function requestCancel(pool: pg.Pool, runId: string): Promise<'canceling' | 'ended' | 'unknown'> {
+export async function requestCancel(pool: pg.Pool, runId: string, late?: MillraceError): Promise<'canceling' | 'ended' | 'unknown'> {
   return transaction(pool, async (client) => {
-    const { rows } = await client.query<{ status: string }>(`SELECT status FROM millrace.run WHERE id = $1 FOR UPDATE`, [runId])
+    const { rows } = await client.query<{ status: RunStatus }>(`SELECT status FROM millrace.run WHERE id = $1 FOR UPDATE`, [runId])
     const status = rows[0]?.status
     if (status === undefined) return 'unknown'
-    if (status !== 'started' && status !== 'canceling') return 'ended'
+    if (status !== 'queued' && status !== 'started' && status !== 'canceling') return 'ended'
     await client.query(`UPDATE millrace.run SET status = 'canceling', cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()) WHERE id = $1`, [
       runId,
     ])
-    if (status === 'started') await insertEvents(client, [{ runId, kind: 'cancel', level: 'warn', message: 'Somebody asked for the run to be canceled.' }])
+    if (late === undefined && status !== 'canceling') {
+      await insertEvents(client, [{ runId, kind: 'cancel', level: 'warn', message: 'Somebody asked for the run to be canceled.' }])
+    }
+    if (late !== undefined && status !== 'canceling') {
+      await client.query(`UPDATE millrace.run SET error = $2 WHERE id = $1`, [runId, storableJson(storedError(late))])
+      await insertEvents(client, [{ runId, kind: 'timeout', level: 'error', message: late.message, data: { error: storedError(late) } }])
+    }
     await client.query(
       `UPDATE millrace.step SET status = 'canceled', claimed_by = NULL, ended_at = clock_timestamp()
        WHERE run_id = $1 AND (status = ANY($2) OR (status IN ${endedByHolderInSql} AND claimed_by IS NULL))`,

@@ -1,12 +1,20 @@
 import type { JsonObject } from '../definitions/json.ts'
 import type { Json } from '../definitions/json.ts'
 import type { Backend, Database } from './database.ts'
-import type { StepStatus } from './step-states.ts'
+import type { StepKind, StepStatus } from './step-states.ts'
 
 /** The cursor of a step's target when its extraction began, and as the extractor is handed it: less the lag, or the one to begin with. */
 export interface CursorFrom {
   readonly stored: Json
   readonly given: Json
+}
+
+/** Where in a location's definitions the op of a step is: in the graph of an asset, or of the run's job. */
+export interface OpPlace {
+  readonly job: string | undefined
+  readonly partOf: string | undefined
+  /** Of a branch's step: what it was made from, and for which item. */
+  readonly branch: { readonly template: string; readonly map: string; readonly ordinal: number } | undefined
 }
 
 /** A step that this process holds, with what its work needs to know. */
@@ -15,6 +23,9 @@ export interface ClaimedStep {
   readonly runId: string
   readonly location: string
   readonly asset: string
+  readonly kind: StepKind
+  /** Of an op: where its definition is. */
+  readonly place: OpPlace
   readonly status: StepStatus
   readonly version: string
   readonly attempt: number
@@ -29,6 +40,8 @@ export interface ClaimedStep {
   readonly eachBatch: boolean
   /** Whether all is fetched again, and takes the place of what is there. */
   readonly fullRefresh: boolean
+  /** What it is to make; undefined where its asset has no partitions. */
+  readonly partitions: readonly string[] | undefined
   /** Undefined before it was prepared, and where the asset keeps no cursor. */
   readonly cursorFrom: CursorFrom | undefined
   /** The last one that a recorded page carried. */
@@ -101,6 +114,12 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     run_id: string
     location: string
     asset: string
+    kind: StepKind
+    job: string | null
+    part_of: string | null
+    template: string | null
+    map: string | null
+    ordinal: number | null
     version: string
     attempt: number
     claim: number
@@ -110,6 +129,7 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     redrive: boolean
     each_batch: boolean
     full_refresh: boolean
+    partitions: string[] | null
     cursor_from: CursorFrom | null
     cursor: Json | null
     limits: unknown[] | null
@@ -121,8 +141,8 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
         started_at = coalesce(s.started_at, clock_timestamp()), backend_pid = $5, backend_start = $6
      FROM (SELECT id, backend_pid, backend_start FROM millrace.step WHERE id = $1 FOR UPDATE) old, millrace.run r
      WHERE s.id = old.id AND r.id = s.run_id AND s.enqueued = $2 AND s.status = $3 AND ${claimable('s', '$4')}
-     RETURNING s.run_id, s.location, s.asset, s.version, s.attempt, s.claim, s.generation, s.batches, s.position, s.redrive, s.each_batch, s.full_refresh,
-       s.cursor_from, s.cursor, s.result -> 'limits' AS limits, r.config, r.created_at,
+     RETURNING s.run_id, s.location, s.asset, s.kind, r.job, s.part_of, s.template, s.map, s.ordinal, s.version, s.attempt, s.claim, s.generation, s.batches, s.position, s.redrive, s.each_batch, s.full_refresh,
+       s.partitions, s.cursor_from, s.cursor, s.result -> 'limits' AS limits, r.config, coalesce(r.started_at, r.created_at) AS created_at,
        old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
     [request.stepId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
   )
@@ -133,6 +153,12 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     runId: row.run_id,
     location: row.location,
     asset: row.asset,
+    kind: row.kind,
+    place: {
+      job: row.job ?? undefined,
+      partOf: row.part_of ?? undefined,
+      branch: row.template === null || row.map === null || row.ordinal === null ? undefined : { template: row.template, map: row.map, ordinal: row.ordinal },
+    },
     status: request.status,
     version: row.version,
     attempt: row.attempt,
@@ -143,6 +169,7 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
     redrive: row.redrive,
     eachBatch: row.each_batch,
     fullRefresh: row.full_refresh,
+    partitions: row.partitions ?? undefined,
     cursorFrom: row.cursor_from ?? undefined,
     cursor: row.cursor ?? undefined,
     limits: row.limits ?? [],
@@ -191,7 +218,7 @@ export async function claimBatch(database: Database, request: BatchClaimRequest)
        AND b.generation = s.generation AND s.status IN ('extracting', 'loading') AND ${claimable('b', '$4')} AND ${inOrder}
      RETURNING b.step_id, s.run_id, s.location, s.asset, s.version, b.claim, b.generation, b.ordinal, b.raw, b.encoded, b.records, b.filtered, b.rows, b.cursor,
        s.redrive, s.full_refresh, s.cursor_from, s.result -> 'limits' AS limits,
-       r.config, r.created_at, old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
+       r.config, coalesce(r.started_at, r.created_at) AS created_at, old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
     [request.batchId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
   )
   const row = rows[0]

@@ -1,8 +1,8 @@
 import { Manifest } from '../definitions/manifest.ts'
 import type { AssetSpec } from '../definitions/manifest.ts'
+import type { OpStepSpec } from '../definitions/ops/job-spec.ts'
 import { MillraceError } from '../errors.ts'
 import type { StoredError } from '../errors.ts'
-import type pg from 'pg'
 import type { Database } from './database.ts'
 
 /**
@@ -49,41 +49,74 @@ export interface CurrentManifest {
   readonly manifest: Manifest
 }
 
+/** Manifests that were read: a version never changes, and one of many assets takes longer to parse than a launch. By location, version and when it was published. */
+const parsed = new Map<string, Manifest>()
+const mostParsed = 100
+
 /** The manifests in force, of every location or of one. */
-export async function currentManifests(database: Pick<pg.ClientBase, 'query'>, location?: string): Promise<CurrentManifest[]> {
-  const { rows } = await database.query<{ version: string; document: unknown }>(
-    `SELECT m.version, m.document FROM millrace.location l JOIN millrace.manifest m ON m.location = l.name AND m.version = l.version
+export async function currentManifests(database: Database, location?: string): Promise<CurrentManifest[]> {
+  const known = new Map(parsed)
+  const id = `m.location || ' ' || m.version || ' ' || m.published_at`
+  const { rows } = await database.query<{ id: string; version: string; document: unknown }>(
+    `SELECT ${id} AS id, m.version, CASE WHEN ${id} = ANY($2) THEN NULL ELSE m.document END AS document
+     FROM millrace.location l JOIN millrace.manifest m ON m.location = l.name AND m.version = l.version
      WHERE $1::text IS NULL OR l.name = $1 ORDER BY l.name`,
-    [location ?? null],
+    [location ?? null, [...known.keys()]],
   )
-  return rows.map((row) => ({ version: row.version, manifest: Manifest.parse(row.document) }))
+  const read = rows.map((row) => ({ id: row.id, version: row.version, manifest: known.get(row.id) ?? Manifest.parse(row.document) }))
+  if (parsed.size > mostParsed) parsed.clear()
+  for (const one of read) parsed.set(one.id, one.manifest)
+  return read.map(({ version, manifest }) => ({ version, manifest }))
 }
 
 /** Reads asset specs by version, and remembers them: a version never changes. */
 export interface ManifestReader {
   /** @throws MillraceError `ASSET_UNKNOWN` when that version has no such asset. */
   assetSpec(location: string, version: string, key: string): Promise<AssetSpec>
+  /** The step of a job's graph, or of a graph-backed asset's. @throws MillraceError `STEP_UNKNOWN` when that version has no such step. */
+  opStep(location: string, version: string, op: OpName): Promise<OpStepSpec>
+}
+
+/** An op by where it stands: in the graph of an asset, or else of a job. */
+interface OpName {
+  readonly job: string | undefined
+  readonly partOf: string | undefined
+  /** As it is called in the run; of a branch's step what it was made from. */
+  readonly name: string
 }
 
 export function createManifestReader(database: Database): ManifestReader {
   const known = new Map<string, Manifest>()
+  const read = async (location: string, version: string): Promise<Manifest> => {
+    const name = `${location} ${version}`
+    const before = known.get(name)
+    if (before !== undefined) return before
+    const { rows } = await database.query<{ document: unknown }>(`SELECT document FROM millrace.manifest WHERE location = $1 AND version = $2`, [
+      location,
+      version,
+    ])
+    if (rows[0] === undefined) throw new MillraceError(`The location ${location} has no manifest of version ${version}.`, { code: 'ASSET_UNKNOWN' })
+    const manifest = Manifest.parse(rows[0].document)
+    if (known.size > 100) known.clear()
+    known.set(name, manifest)
+    return manifest
+  }
   return {
     async assetSpec(location, version, key) {
-      const name = `${location} ${version}`
-      let manifest = known.get(name)
-      if (manifest === undefined) {
-        const { rows } = await database.query<{ document: unknown }>(`SELECT document FROM millrace.manifest WHERE location = $1 AND version = $2`, [
-          location,
-          version,
-        ])
-        if (rows[0] === undefined) throw new MillraceError(`The location ${location} has no manifest of version ${version}.`, { code: 'ASSET_UNKNOWN' })
-        manifest = Manifest.parse(rows[0].document)
-        if (known.size > 100) known.clear()
-        known.set(name, manifest)
-      }
+      const manifest = await read(location, version)
       const spec = manifest.assets.find((one) => one.key === key)
       if (spec === undefined) throw new MillraceError(`Version ${version} of the location ${location} has no asset ${key}.`, { code: 'ASSET_UNKNOWN' })
       return spec
+    },
+    async opStep(location, version, { job, partOf, name }) {
+      const { assets, jobs } = await read(location, version)
+      const asset = assets.find((one) => one.key === partOf)
+      const work = jobs.find((one) => one.name === job)?.work
+      const ofJob = work?.kind === 'graph' ? work.steps : []
+      const [steps, called] = partOf === undefined ? [ofJob, name] : [asset?.kind === 'function' ? asset.graph?.steps : [], name.slice(partOf.length + 1)]
+      const step = steps?.find((one) => one.name === called)
+      if (step === undefined) throw new MillraceError(`Version ${version} of the location ${location} has no step ${name}.`, { code: 'STEP_UNKNOWN' })
+      return step
     },
   }
 }

@@ -20,8 +20,8 @@ export interface ProcessRow {
 /** Writes down a new session of a process. Times are the database's. */
 export async function registerProcess(database: Database, row: ProcessRow, leaseMs: number): Promise<void> {
   await database.query(
-    `INSERT INTO millrace.process (id, role, host, pid, queues, versions, spool, problem, temporary, lease_until)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp() + $10 * interval '1 ms')`,
+    `INSERT INTO millrace.process (id, role, host, pid, queues, versions, spool, problem, temporary, lease_ms, lease_until)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::int, clock_timestamp() + $10::int * interval '1 ms')`,
     [row.id, row.role, row.host, row.pid, row.queues, JSON.stringify(row.versions), row.spool ?? null, row.problem ?? null, row.temporary ?? false, leaseMs],
   )
 }

@@ -1,6 +1,6 @@
 /**
  * Where a step is. A table asset goes waiting → preparing → extracting → loading → publishing → succeeded; a SQL asset waiting → computing → succeeded;
- * a function asset waiting → running → succeeded.
+ * a function asset and an op waiting → running → succeeded.
  */
 export const stepStatuses = [
   'waiting',
@@ -60,11 +60,11 @@ export function statusesWith(event: StepEvent): StepStatus[] {
 }
 
 /** What a step is of. */
-export const stepKinds = ['table', 'sql', 'function'] as const
+export const stepKinds = ['table', 'sql', 'function', 'op'] as const
 export type StepKind = (typeof stepKinds)[number]
 
 /** Where a step begins once nothing is left to wait for. */
-export const beginOf = { table: 'preparing', sql: 'computing', function: 'running' } as const satisfies Record<StepKind, StepStatus>
+export const beginOf = { table: 'preparing', sql: 'computing', function: 'running', op: 'running' } as const satisfies Record<StepKind, StepStatus>
 
 /** The same in SQL, of the kind that a column holds. */
 export const beginSql = (column: string): string => `CASE ${column} ${stepKinds.map((kind) => `WHEN '${kind}' THEN '${beginOf[kind]}'`).join(' ')} END`
@@ -81,4 +81,10 @@ export const endedByHolderInSql = inSql(endedByHolder)
 /** Nothing happens to a step in these of its own accord. */
 export const endedStatuses = ['succeeded', 'failed', 'canceled', 'skipped', 'superseded'] as const satisfies readonly StepStatus[]
 
-export type RunStatus = 'started' | 'canceling' | 'succeeded' | 'failed' | 'canceled'
+/** Steps that hold the slots of their pool: those under way. While one waits for its next attempt, its slots are others'. In SQL, as the index has it. */
+export const holdsSlotsSql = (row: string): string => `${row}.pool IS NOT NULL AND ${row}.status NOT IN ${inSql(['waiting', 'retrying', ...endedStatuses])}`
+
+/** Runs that count against limits. */
+export const openRunsInSql = `('started', 'canceling')`
+
+export type RunStatus = 'queued' | 'started' | 'canceling' | 'succeeded' | 'failed' | 'canceled'

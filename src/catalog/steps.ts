@@ -1,38 +1,26 @@
 import type pg from 'pg'
+import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { retryDelay } from '../definitions/retry.ts'
 import type { RetryPolicy } from '../definitions/retry.ts'
 import { isRetryable, MillraceError, storedError } from '../errors.ts'
 import { redact } from '../redact.ts'
+import { reasonOf, recordChecks } from './checks.ts'
 import { transaction } from './database.ts'
 import type { Database } from './database.ts'
 import type { CursorFrom } from './claims.ts'
+import { markFailed, markMaterialized } from './partition-states.ts'
 import { carryOver, dropGenerationsBefore, nextGeneration } from './generation.ts'
 import { insertEvents, storableJson } from './events.ts'
 import type { EventInput } from './events.ts'
-import { beginSql, statusesWith } from './step-states.ts'
+import { queueAgain } from './retry-run.ts'
+import { due, dueColumns, toDue } from './due-step.ts'
+import type { DueRow, DueStep } from './due-step.ts'
+import { branchOf, nextInLine, nobody, readyAfter } from './ready-steps.ts'
+import type { BranchRow } from './ready-steps.ts'
+import { skipDownstream } from './skip-steps.ts'
+import { statusesWith } from './step-states.ts'
 import type { StepStatus } from './step-states.ts'
-
-/** A step that is due in a queue: what to enqueue once the transaction that made it so has committed. */
-export interface DueStep {
-  readonly stepId: string
-  readonly location: string
-  readonly status: StepStatus
-  readonly enqueued: number
-  readonly delayMs?: number
-}
-
-interface DueRow {
-  id: string
-  location: string
-  status: StepStatus
-  enqueued: number
-}
-
-export const dueColumns = 'id, location, status, enqueued'
-export const toDue = (row: DueRow): DueStep => ({ stepId: row.id, location: row.location, status: row.status, enqueued: row.enqueued })
-// Every change that makes a step due raises the counter: the delivery before is stale from then on.
-const due = 'claimed_by = NULL, enqueued = enqueued + 1, enqueued_at = clock_timestamp()'
 
 export interface PreparedStep {
   readonly stepId: string
@@ -124,7 +112,9 @@ export async function restartStep(
 
 export interface StepResult {
   readonly metadata: JsonObject
-  readonly checks?: readonly { name: string; passed: boolean; blocking: boolean; message: string }[]
+  /** Of each partition that it made; those that have none here get the step's own. */
+  readonly partitions?: Readonly<Record<string, JsonObject>>
+  readonly checks?: readonly CheckOutcome[]
   readonly events?: readonly EventInput[]
 }
 
@@ -132,9 +122,11 @@ export interface StepResult {
 export interface StepEnd {
   readonly due: readonly DueStep[]
   readonly runEnded: boolean
+  /** Something waits for what became free, or for a slot: a run in the queue, or a step. */
+  readonly makesRoom: boolean
 }
 
-async function lockRun(client: pg.PoolClient, stepId: string): Promise<void> {
+export async function lockRun(client: pg.PoolClient, stepId: string): Promise<void> {
   // Ends of steps of one run are put in order, so that the last one always sees all others.
   await client.query(`SELECT 1 FROM millrace.run WHERE id = (SELECT run_id FROM millrace.step WHERE id = $1) FOR UPDATE`, [stepId])
 }
@@ -151,15 +143,15 @@ export async function succeedStep(
   return transaction(pool, async (client) => {
     await lockRun(client, stepId)
     const from = as === 'superseded' ? statusesWith('supersede') : [...statusesWith('done'), ...statusesWith('reconcile')]
-    const { rows } = await client.query<{ run_id: string; location: string; asset: string }>(
+    const { rows } = await client.query<{ run_id: string; location: string; asset: string; partitions: string[] | null; pool: string | null }>(
       `UPDATE millrace.step SET status = $2, result = $3, error = NULL, claimed_by = NULL, ended_at = clock_timestamp()
-       WHERE id = $1 AND status = ANY($4) AND ($5::int IS NULL OR claim = $5) RETURNING run_id, location, asset`,
+       WHERE id = $1 AND status = ANY($4) AND ($5::int IS NULL OR claim = $5) RETURNING run_id, location, asset, partitions, pool`,
       [stepId, as, storableJson(result.metadata), from, claim ?? null],
     )
     const step = rows[0]
     if (step === undefined) return undefined
     const where = { runId: step.run_id, stepId, asset: step.asset }
-    await recordChecks(client, step, result)
+    await recordChecks(client, step, result.checks)
     if (as === 'succeeded') {
       await client.query(`UPDATE millrace.quarantine SET state = 'redriven' WHERE redriven_by = $1 AND state = 'kept'`, [stepId])
       await client.query(
@@ -167,58 +159,32 @@ export async function succeedStep(
          ON CONFLICT (location, key) DO UPDATE SET run_id = excluded.run_id, materialized_at = excluded.materialized_at, metadata = excluded.metadata`,
         [step.location, step.asset, step.run_id, storableJson(result.metadata)],
       )
+      if (step.partitions !== null)
+        await markMaterialized(client, { ...step, partitions: step.partitions }, (key) => result.partitions?.[key] ?? result.metadata)
     }
     const said: EventInput =
       as === 'succeeded'
-        ? { ...where, kind: 'materialization', message: `${step.asset} was materialized.`, data: result.metadata }
+        ? { ...where, kind: 'materialization', message: `${step.asset} was materialized${saidOf(step.partitions)}.`, data: result.metadata }
         : { ...where, kind: 'superseded', level: 'warn', message: `A newer run has published ${step.asset} already; this one's rows were left out.` }
     await insertEvents(client, [...(result.events ?? []).map((event) => ({ ...where, ...event })), said])
-    const dueSteps = await readyDownstream(client, step.run_id)
-    return { due: dueSteps, runEnded: await finishRun(client, step.run_id) }
+    const { due: dueSteps, held } = await readyAfter(client, { runId: step.run_id, asset: step.asset })
+    const runEnded = await finishRun(client, step.run_id)
+    return { due: dueSteps, runEnded, makesRoom: runEnded || held || step.pool !== null }
   })
 }
 
-async function recordChecks(
-  client: pg.PoolClient,
-  step: { run_id: string; location: string; asset: string },
-  result: Pick<StepResult, 'checks'>,
-): Promise<void> {
-  for (const check of result.checks ?? []) {
-    await client.query(
-      `INSERT INTO millrace.check_result (location, asset, name, run_id, passed, blocking, message) VALUES ($1, $2, $3, $4, $5, $6, $7)
-       ON CONFLICT (location, asset, name) DO UPDATE SET run_id = excluded.run_id, passed = excluded.passed, blocking = excluded.blocking, message = excluded.message, at = clock_timestamp()`,
-      [step.location, step.asset, check.name, step.run_id, check.passed, check.blocking, check.message],
-    )
-  }
-  await insertEvents(
-    client,
-    (result.checks ?? []).map((check) => ({
-      runId: step.run_id,
-      asset: step.asset,
-      kind: 'check',
-      level: check.passed ? ('info' as const) : check.blocking ? ('error' as const) : ('warn' as const),
-      message: `Check ${check.name} ${check.passed ? 'passed' : 'failed'}: ${check.message}`,
-      data: { ...check },
-    })),
-  )
+/** The partitions of a sentence. */
+function saidOf(partitions: readonly string[] | null): string {
+  if (partitions === null) return ''
+  const [first = '', last = ''] = [partitions[0], partitions.at(-1)]
+  return partitions.length === 1 ? `: the partition ${first}` : `: ${String(partitions.length)} partitions from ${first} to ${last}`
 }
 
-async function readyDownstream(client: pg.PoolClient, runId: string): Promise<DueStep[]> {
-  const { rows } = await client.query<DueRow>(
-    `UPDATE millrace.step d SET status = ${beginSql('d.kind')}, ${due}
-     WHERE run_id = $1 AND status = 'waiting' AND NOT EXISTS (SELECT FROM millrace.step u
-       WHERE u.run_id = d.run_id AND u.asset = ANY(d.upstream) AND u.status NOT IN ('succeeded', 'superseded'))
-     RETURNING ${dueColumns}`,
-    [runId],
-  )
-  return rows.map(toDue)
-}
-
-/** Ends a run whose steps have all ended. */
+/** Ends a run whose steps have all ended, or puts it into the queue again where it is to be tried again. True where it no longer runs. */
 export async function finishRun(client: Database, runId: string): Promise<boolean> {
   const { rows } = await client.query<{ status: string; launched_by: string }>(
     `UPDATE millrace.run r SET ended_at = clock_timestamp(), status = CASE
-        WHEN EXISTS (SELECT FROM millrace.step WHERE run_id = r.id AND status = 'failed') THEN 'failed'
+        WHEN r.error IS NOT NULL OR EXISTS (SELECT FROM millrace.step WHERE run_id = r.id AND status = 'failed') THEN 'failed'
         WHEN r.status = 'canceling' THEN 'canceled' ELSE 'succeeded' END
      WHERE id = $1 AND status IN ('started', 'canceling')
        AND NOT EXISTS (SELECT FROM millrace.step WHERE run_id = r.id AND status NOT IN ('succeeded', 'failed', 'canceled', 'skipped', 'superseded'))
@@ -227,6 +193,7 @@ export async function finishRun(client: Database, runId: string): Promise<boolea
   )
   const ended = rows[0]
   if (ended === undefined) return false
+  if (ended.status === 'failed' && (await queueAgain(client, runId))) return true
   await insertEvents(client, [
     {
       runId,
@@ -256,15 +223,27 @@ export async function failStep(
 ): Promise<(StepEnd & { readonly failed: boolean }) | undefined> {
   return transaction(pool, async (client) => {
     await lockRun(client, guard.stepId)
-    const { rows } = await client.query<{ status: StepStatus; attempt: number; run_id: string; location: string; asset: string; run_status: string }>(
-      `SELECT s.status, s.attempt, s.run_id, s.location, s.asset, r.status AS run_status FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id
+    const { rows } = await client.query<
+      {
+        status: StepStatus
+        attempt: number
+        run_id: string
+        location: string
+        asset: string
+        partitions: string[] | null
+        pool: string | null
+        run_status: string
+      } & BranchRow
+    >(
+      `SELECT s.status, s.attempt, s.run_id, s.location, s.asset, s.partitions, s.pool, s.template, s.ordinal, s.in_line, r.status AS run_status
+       FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id
        WHERE s.id = $1 AND s.status = ANY($4) AND ${'batchId' in guard ? 'EXISTS (SELECT FROM millrace.batch b WHERE b.id = $3 AND b.claim = $2 AND b.generation = s.generation AND b.claimed_by IS NOT NULL)' : 's.claim = $2 AND s.claimed_by IS NOT NULL AND $3::bigint IS NULL'} FOR UPDATE OF s`,
       [guard.stepId, guard.claim, 'batchId' in guard ? guard.batchId : null, statusesWith('fail')],
     )
     const step = rows[0]
     if (step === undefined) return undefined
     if ('batchId' in guard) await client.query(`UPDATE millrace.batch SET claimed_by = NULL, enqueued = enqueued + 1 WHERE id = $1`, [guard.batchId])
-    await recordChecks(client, step, options)
+    await recordChecks(client, step, options.checks)
     const stored = storableJson(redact(storedError(error)))
     const where = { runId: step.run_id, stepId: guard.stepId, asset: step.asset }
     const message = error instanceof Error ? error.message : String(error)
@@ -273,7 +252,8 @@ export async function failStep(
         guard.stepId,
         stored,
       ])
-      return { due: [], runEnded: await finishRun(client, step.run_id), failed: false }
+      const runEnded = await finishRun(client, step.run_id)
+      return { due: [], runEnded, makesRoom: runEnded || step.pool !== null, failed: false }
     }
     if (isRetryable(error) && step.attempt <= policy.retries) {
       const wanted = error instanceof MillraceError ? (error.retryAfterMs ?? 0) : 0
@@ -294,7 +274,7 @@ export async function failStep(
           data: { error: storedError(error), status: step.status },
         },
       ])
-      return { due: dueRows.map((row) => ({ ...toDue(row), delayMs })), runEnded: false, failed: false }
+      return { due: dueRows.map((row) => ({ ...toDue(row), delayMs })), runEnded: false, makesRoom: step.pool !== null, failed: false }
     }
     await client.query(
       `UPDATE millrace.step SET status = 'failed', resume_status = status, error = $2, claimed_by = NULL, ended_at = clock_timestamp() WHERE id = $1`,
@@ -309,28 +289,10 @@ export async function failStep(
         data: { error: storedError(error), status: step.status, attempt: step.attempt },
       },
     ])
-    await skipDownstream(client, step.run_id, step.asset)
-    return { due: [], runEnded: await finishRun(client, step.run_id), failed: true }
+    if (step.partitions !== null) await markFailed(client, { ...step, partitions: step.partitions })
+    await skipDownstream(client, step.run_id, { asset: step.asset, ...branchOf(step) }, reasonOf(step.asset, options.checks))
+    const next = step.in_line ? await nextInLine(client, step.run_id, step.template) : nobody
+    const runEnded = await finishRun(client, step.run_id)
+    return { due: next.due, runEnded, makesRoom: runEnded || next.held || step.pool !== null, failed: true }
   })
-}
-
-async function skipDownstream(client: pg.PoolClient, runId: string, asset: string): Promise<void> {
-  const { rows } = await client.query<{ id: string; asset: string }>(
-    `WITH RECURSIVE down AS (
-       SELECT id, asset FROM millrace.step WHERE run_id = $1 AND status = 'waiting' AND $2 = ANY(upstream)
-       UNION SELECT s.id, s.asset FROM millrace.step s JOIN down d ON d.asset = ANY(s.upstream) WHERE s.run_id = $1 AND s.status = 'waiting')
-     UPDATE millrace.step s SET status = 'skipped', ended_at = clock_timestamp() FROM down WHERE s.id = down.id RETURNING s.id, s.asset`,
-    [runId, asset],
-  )
-  await insertEvents(
-    client,
-    rows.map((row) => ({
-      runId,
-      stepId: row.id,
-      asset: row.asset,
-      kind: 'skipped',
-      level: 'warn' as const,
-      message: `${row.asset} was skipped, because ${asset} failed.`,
-    })),
-  )
 }

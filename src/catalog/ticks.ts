@@ -44,3 +44,15 @@ export async function ensureSchedule(database: Database, location: string, name:
   const row = rows[0]
   return { stopped: row?.stopped ?? startsStopped, firstSeen: row?.first_seen ?? new Date(), lastTick: row?.last_tick ?? undefined }
 }
+
+/**
+ * Stops a schedule, or starts it. What went by while it was stopped was not missed, and is not caught up: it counts as first seen now.
+ * @returns false where there is no such schedule
+ */
+export async function setScheduleStopped(database: Database, location: string, name: string, stopped: boolean): Promise<boolean> {
+  const { rowCount } = await database.query(
+    `UPDATE millrace.schedule SET first_seen = CASE WHEN stopped AND NOT $3 THEN clock_timestamp() ELSE first_seen END, stopped = $3 WHERE location = $1 AND name = $2`,
+    [location, name, stopped],
+  )
+  return rowCount === 1
+}

@@ -37,3 +37,13 @@ export function parseConfig(text: string): JsonObject {
     throw new InvalidArgumentError(`It must be a JSON object: ${error instanceof Error ? error.message.split('\n')[0] : ''}`)
   }
 }
+
+/** Parses one of several tags. */
+export function parseTag(text: string, all: Record<string, string>): Record<string, string> {
+  const [name = '', ...value] = text.split('=')
+  if (name === '' || value.length === 0) throw new InvalidArgumentError('A tag is name=value.')
+  return { ...all, [name]: value.join('=') }
+}
+
+/** Takes an option as often as it is given. */
+export const collect = (text: string, all: readonly string[]): readonly string[] => [...all, text]

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from '@commander-js/extra-typings'
-import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { commands } from './command-table.ts'
 import { reportError } from './report-error.ts'
 
 const exitCodes = `
@@ -12,24 +12,6 @@ live in Postgres), DESTINATION_URL, PORT, HOST, MILLRACE_PIPELINES, MILLRACE_SPO
 function packageVersion(): string {
   const parsed: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : ''
-}
-
-/** Each command's module is loaded only when it is asked for: a worker has no use for the board, and a person waits for the help. */
-const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>>> = {
-  dev: async () => (await import('./commands/dev.ts')).devCommand(),
-  materialize: async () => (await import('./commands/materialize.ts')).materializeCommand(),
-  runs: async () => (await import('./commands/runs.ts')).runsCommand(),
-  assets: async () => (await import('./commands/assets.ts')).assetsCommand(),
-  quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand(),
-  infer: async () => (await import('./commands/infer.ts')).inferCommand(),
-  sql: async () => (await import('./commands/sql.ts')).sqlCommand(),
-  url: async () => (await import('./commands/url.ts')).urlCommand(),
-  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
-  init: async () => (await import('./commands/init.ts')).initCommand(),
-  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand(),
-  board: async () => (await import('./commands/board.ts')).boardCommand(),
-  producers: async () => (await import('./commands/producers.ts')).producersCommand(),
-  worker: async () => (await import('./commands/worker.ts')).workerCommand(),
 }
 
 /** The command line. Sets the exit code; ends the process only when something keeps it from ending by itself. */

@@ -4,6 +4,7 @@ import { migrate } from '../catalog/migrate.ts'
 import { createPool } from '../catalog/database.ts'
 import { currentManifests } from '../catalog/manifests.ts'
 import type { Config } from '../config.ts'
+import type { Manifest } from '../definitions/manifest.ts'
 import { selectAssets } from '../definitions/selection/select-assets.ts'
 import type { Selectable } from '../definitions/selection/select-assets.ts'
 import { createEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
@@ -20,6 +21,8 @@ export interface OneRunOptions {
   readonly config: Config
   readonly logger: Logger
   readonly assets: readonly string[]
+  /** The job to be launched, in place of assets. */
+  readonly job: string | undefined
   readonly location: string | undefined
   readonly follow: boolean
   readonly say: (line: string) => void
@@ -79,6 +82,7 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
       redisUrl: config.redisUrl,
       queuePrefix: config.queuePrefix,
       leaseMs: config.leaseMs,
+      historyDays: config.historyDays,
       logger,
     })
     stops.push(() => sweeper.stop())
@@ -90,9 +94,9 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
 }
 
 /** Nothing that this worker loaded has the assets, and a definitions file that may have them did not load: that is what is wrong. */
-function refuseBroken({ locations }: WorkerHere, { assets }: OneRunOptions): void {
+function refuseBroken({ locations }: WorkerHere, wanted: OneRunOptions): void {
   const [first] = locations.broken
-  if (first === undefined || locations.loaded.some((one) => matches(one.manifest.assets, assets))) return
+  if (first === undefined || locations.loaded.some((one) => offers(one.manifest, wanted))) return
   const { message, code, hint } = first.error
   throw new MillraceError(`The location ${first.name} does not load: ${message}`, { code, ...(hint === undefined ? {} : { hint }), cause: first.error })
 }
@@ -123,15 +127,18 @@ async function untilUnused(url: string, say: (line: string) => void): Promise<vo
 }
 
 /** Whether live workers cover every queue that a run of these assets needs. */
-async function hasWorkers({ databaseUrl }: Installation, { assets, location, logger }: OneRunOptions): Promise<boolean> {
+async function hasWorkers({ databaseUrl }: Installation, wanted: OneRunOptions): Promise<boolean> {
+  const { location, job, logger } = wanted
   const pool = createPool({ url: databaseUrl, max: 1, name: commandName, logger })
   try {
     const manifests = await currentManifests(pool, location)
-    const names = manifests.filter((one) => matches(one.manifest.assets, assets)).map((one) => one.manifest.location)
+    const offering = manifests.filter((one) => offers(one.manifest, wanted))
+    const names = offering.map((one) => one.manifest.location)
+    const runsFunctions = job !== undefined || offering.some(({ manifest }) => hasFunctions(manifest, wanted.assets))
     const { rows } = await pool.query<{ covered: boolean }>(
       `SELECT bool_and(EXISTS (SELECT FROM millrace.process p WHERE p.role = 'worker' AND p.lease_until > clock_timestamp() AND p.problem IS NULL AND NOT p.temporary
          AND needed.kind = ANY(p.queues) AND p.versions ?| $1)) AS covered FROM unnest($2::text[]) AS needed(kind)`,
-      [names, needed],
+      [names, runsFunctions ? [...needed, 'ops'] : needed],
     )
     return names.length > 0 ? rows[0]?.covered === true : await anyWorker(pool)
   } finally {
@@ -145,6 +152,15 @@ async function anyWorker(pool: { query: ReturnType<typeof createPool>['query'] }
     `SELECT EXISTS (SELECT FROM millrace.process WHERE role = 'worker' AND lease_until > clock_timestamp() AND NOT temporary) AS found`,
   )
   return rows[0]?.found === true
+}
+
+function offers({ assets, jobs }: Manifest, wanted: Pick<OneRunOptions, 'assets' | 'job'>): boolean {
+  return wanted.job === undefined ? matches(assets, wanted.assets) : jobs.some(({ name }) => name === wanted.job)
+}
+
+function hasFunctions({ assets }: Manifest, terms: readonly string[]): boolean {
+  const chosen = new Set(selectAssets(assets, terms))
+  return assets.some(({ key, kind }) => kind === 'function' && chosen.has(key))
 }
 
 function matches(known: readonly Selectable[], terms: readonly string[]): boolean {

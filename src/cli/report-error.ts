@@ -1,4 +1,4 @@
-import { CommanderError } from '@commander-js/extra-typings'
+import { CommanderError, InvalidArgumentError } from '@commander-js/extra-typings'
 import { ConfigError, MillraceError, storedError } from '../errors.ts'
 import type { StoredError } from '../errors.ts'
 import { redactText } from '../redact.ts'
@@ -7,6 +7,8 @@ import type { ExitCode } from './exit-code.ts'
 
 /** Says on standard error what went wrong and what to do, and answers the exit code. Stacks only with LOG_LEVEL=debug. */
 export function reportError(error: unknown): ExitCode {
+  // Of an option by itself the parser has told; of what only the command found out, nobody has.
+  if (error instanceof InvalidArgumentError) process.stderr.write(`✗ ${error.message} (run with --help for what there is)\n`)
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
   process.stderr.write(`${redactText(describeError(storedError(error)))}\n`)
   if (process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${redactText(error.stack ?? '')}\n`)

@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import { createChangeListener } from '../catalog/change-feed.ts'
 import { createPool } from '../catalog/database.ts'
 import type { JsonObject } from '../definitions/json.ts'
@@ -13,10 +14,15 @@ import { describeError } from './report-error.ts'
 import { stopSignal } from './stop-signals.ts'
 
 export interface OnceOptions {
+  /** The job to be launched, in place of assets. */
+  readonly job?: string
   readonly assets: readonly string[]
   readonly location: string | undefined
   readonly runConfig: JsonObject | undefined
   readonly tags?: Readonly<Record<string, string>>
+  /** Keys and ranges, of assets that have partitions. */
+  readonly partitions?: readonly string[] | undefined
+  readonly priority?: number | undefined
   /** Whether to wait for the end. */
   readonly follow: boolean
   /** Whether the end is printed as JSON, and no progress. */
@@ -28,11 +34,23 @@ export interface OnceOptions {
 }
 
 /** Launches a run, shows its progress, and sets the exit code by its end. With no installation running, starts what it needs and stops it again. */
-export async function runOnce({ assets, location, runConfig, tags = {}, follow, json, redrive = false, fullRefresh = false }: OnceOptions): Promise<void> {
+export async function runOnce({
+  assets,
+  job,
+  location,
+  runConfig,
+  tags = {},
+  partitions,
+  priority,
+  follow,
+  json,
+  redrive = false,
+  fullRefresh = false,
+}: OnceOptions): Promise<void> {
   // What a worker in this process would log about the run, the command itself shows.
   const { config, logger } = readEnvironment(process.env['LOG_LEVEL'] === undefined ? { LOG_LEVEL: 'fatal' } : {})
   const interrupted = stopSignal()
-  const open = await openForOneRun({ config, logger, assets, location, follow, say: (line) => !json && process.stderr.write(`${line}\n`) })
+  const open = await openForOneRun({ config, logger, assets, job, location, follow, say: (line) => !json && process.stderr.write(`${line}\n`) })
   const { databaseUrl } = open.installation
   const pool = createPool({ url: databaseUrl, max: 3, name: commandName, logger })
   const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
@@ -40,12 +58,13 @@ export async function runOnce({ assets, location, runConfig, tags = {}, follow, 
   try {
     const { runId } = await launch(
       { pool, queues, logger },
-      { assets, location, tags, redrive, fullRefresh, launchedBy: 'cli', ...(runConfig === undefined ? {} : { config: runConfig }) },
+      { assets, job, location, tags, partitions, priority, redrive, fullRefresh, launchedBy: 'cli', ...(runConfig === undefined ? {} : { config: runConfig }) },
     )
     if (!follow) {
       process.stdout.write(json ? `${JSON.stringify({ runId })}\n` : `Run ${runId} was launched.\n`)
       return
     }
+    if (!json && (await isQueued(pool, runId))) process.stderr.write(`The run waits in the queue. \`millrace explain ${runId.slice(0, 8)}\` says why.\n`)
     const output = createProgressOutput(process.stdout, process.stdout.isTTY && !json)
     const end = await followRun({ pool, listener, runId, interrupted, onProgress: (progress) => !json && output.show(progress) })
     report(end, json)
@@ -55,6 +74,11 @@ export async function runOnce({ assets, location, runConfig, tags = {}, follow, 
     await pool.end()
     await open.close()
   }
+}
+
+async function isQueued(pool: pg.Pool, runId: string): Promise<boolean> {
+  const { rows } = await pool.query<{ status: string }>(`SELECT status FROM millrace.run WHERE id = $1`, [runId])
+  return rows[0]?.status === 'queued'
 }
 
 function report(end: RunProgress, json: boolean): void {

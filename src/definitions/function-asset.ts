@@ -1,28 +1,70 @@
 import type * as z from 'zod'
 import { checkAssetKey } from './asset-key.ts'
+import { readDependencies } from './dependency.ts'
+import type { Dependency } from './dependency.ts'
+import { check } from './function-check.ts'
+import type { CheckReport, FunctionCheck, FunctionCheckOptions } from './function-check.ts'
 import type { IoManager } from './io-manager.ts'
 import type { JsonObject } from './json.ts'
+import type { PartitionMapping } from './partitions/partition-mapping.ts'
+import type { Partition } from './partitions/partition.ts'
+import type { PartitionsSpec } from './partitions/partitions-spec.ts'
+import type { Log } from './log.ts'
+import type { MetadataFields } from './metadata/fields.ts'
+import type { GraphPlan } from './ops/plan.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from './resource.ts'
+import { poolUseOf } from './pool.ts'
+import type { PoolOptions, PoolUse } from './pool.ts'
 import type { RetryOptions } from './retry.ts'
-import { keyOf } from './table.ts'
-import type { AssetReference } from './table.ts'
+
+/** Several partitions of an asset, as an input. */
+export interface PartitionsInput<Value = unknown> {
+  readonly kind: 'partitions'
+  readonly asset: FunctionAsset<Value>
+  /** Undefined: those that share time with the partition that is made; in an asset without partitions, all. */
+  readonly mapping: PartitionMapping | undefined
+}
+
+/**
+ * Hands a function several partitions of an asset, as an object of their values by their keys: `inputs: { week: partitionsOf(sales) }` has in a weekly asset those of
+ * the week. Without a mapping those that share time with the partition that is made; in an asset without partitions, all of them.
+ */
+export function partitionsOf<Value>(of: FunctionAsset<Value>, mapping?: PartitionMapping): PartitionsInput<Value> {
+  return { kind: 'partitions', asset: of, mapping }
+}
 
 /** Assets whose stored values a function is handed, by the name it uses. */
-export type Inputs = Readonly<Record<string, FunctionAsset>>
+export type Inputs = Readonly<Record<string, FunctionAsset | PartitionsInput>>
 
 /** The values of inputs. */
-export type ValuesOf<I extends Inputs> = { readonly [Name in keyof I]: I[Name] extends FunctionAsset<infer Value> ? Value : never }
+export type ValuesOf<I extends Inputs> = {
+  readonly [Name in keyof I]: I[Name] extends FunctionAsset<infer Value>
+    ? Value
+    : I[Name] extends PartitionsInput<infer Value>
+      ? Readonly<Record<string, Value>>
+      : never
+}
 
 /** What a function asset's function is handed. */
-export interface FunctionContext<Values = Readonly<Record<string, unknown>>, Config = JsonObject, Clients = Readonly<Record<string, unknown>>> {
+export interface FunctionContext<
+  Values = Readonly<Record<string, unknown>>,
+  Config = JsonObject,
+  Clients = Readonly<Record<string, unknown>>,
+  Made = Partition | undefined,
+> {
   /** The values of the assets named as inputs, as their I/O managers loaded them. */
   readonly inputs: Values
+  /** The partition to make, where the asset has partitions. A run of several calls the function for each of them. */
+  readonly partition: Made
   readonly config: Config
   /** The clients of the resources that the asset names, started. */
   readonly resources: Clients
   /** Aborted when the run is canceled, the step takes too long, or the worker loses its claim. Hand it to whatever waits. */
   readonly signal: AbortSignal
+  /** The asset whose function this is. */
+  readonly assetKey: string
+  readonly codeVersion: string | undefined
   readonly runId: string
   /** When the run started; the same on every attempt. ISO 8601, UTC. */
   readonly runStartedAt: string
@@ -32,11 +74,17 @@ export interface FunctionContext<Values = Readonly<Record<string, unknown>>, Con
   readonly attempt: number
   /** Turns at what may be asked only so often, shared by all workers of this code location in all processes. */
   readonly throttle: Throttle
-  /** Writes a line to the run's log. */
-  readonly log: (message: string, fields?: JsonObject) => void
+  /** Writes a line to the run's log; `log.debug`, `log.warn` and `log.error` at another level than info. */
+  readonly log: Log
 }
 
-export interface FunctionAssetOptions<Value, Needed extends Inputs, ConfigSchema extends z.ZodType, Needs extends Resources> {
+export interface FunctionAssetOptions<
+  Value,
+  Needed extends Inputs,
+  ConfigSchema extends z.ZodType,
+  Needs extends Resources,
+  Parts extends PartitionsSpec | undefined = undefined,
+> extends PoolOptions {
   /** Parts joined by `/`. */
   readonly key: string
   readonly description?: string
@@ -47,7 +95,9 @@ export interface FunctionAssetOptions<Value, Needed extends Inputs, ConfigSchema
   /** Assets whose values the function is handed. */
   readonly inputs?: Needed
   /** Other assets that must be up to date first: tables, say, that it queries itself. */
-  readonly deps?: readonly AssetReference[]
+  readonly deps?: readonly Dependency[]
+  /** What may be materialized by itself: a day, say. */
+  readonly partitions?: Parts
   /** Run configuration, with defaults. */
   readonly config?: ConfigSchema
   /** The resources that `run` uses, by the name it uses. */
@@ -56,7 +106,11 @@ export interface FunctionAssetOptions<Value, Needed extends Inputs, ConfigSchema
   readonly value?: z.ZodType<Value>
   /** Where the value is stored: `jsonFiles(…)`, or an I/O manager of your own. */
   readonly io: ResourceDefinition<IoManager>
-  readonly run: (context: FunctionContext<ValuesOf<Needed>, z.output<ConfigSchema>, ClientsOf<Needs>>) => Answer<Value> | Promise<Answer<Value>>
+  /** Asked about the value before it is stored. */
+  readonly checks?: readonly FunctionCheckOptions<NoInfer<Value>>[]
+  readonly run: (
+    context: FunctionContext<ValuesOf<Needed>, z.output<ConfigSchema>, ClientsOf<Needs>, Parts extends PartitionsSpec ? Partition : undefined>,
+  ) => Answer<Value> | Promise<Answer<Value>>
   readonly retry?: RetryOptions
   /** The longest that an attempt may take. Default one hour. */
   readonly timeoutMs?: number
@@ -68,15 +122,22 @@ const mark: unique symbol = Symbol('millrace.output')
 export interface Output<Value> {
   readonly [mark]: true
   readonly value: Value
-  readonly metadata: JsonObject
+  readonly metadata: MetadataFields
+  readonly checks: readonly CheckReport[]
 }
 
-/** What a function may answer: the value, or `output(value, { metadata })`. */
+export interface OutputOptions {
+  readonly metadata?: MetadataFields
+  /** Results of checks that the function made itself. */
+  readonly checks?: readonly CheckReport[]
+}
+
+/** What a function may answer: the value, or `output(value, { metadata, checks })`. */
 export type Answer<Value> = Value | Output<Value>
 
-/** Answers a value together with metadata, which is shown with the materialization. */
-export function output<Value>(value: Value, { metadata = {} }: { readonly metadata?: JsonObject } = {}): Output<Value> {
-  return { [mark]: true, value, metadata }
+/** Answers a value together with metadata, which is shown with the materialization (plain JSON, or values of `metadata.…`), and with results of checks. */
+export function output<Value>(value: Value, { metadata = {}, checks = [] }: OutputOptions = {}): Output<Value> {
+  return { [mark]: true, value, metadata, checks }
 }
 
 const isOutput = <Value>(answer: Answer<Value>): answer is Output<Value> => typeof answer === 'object' && answer !== null && mark in answer
@@ -89,14 +150,20 @@ export interface FunctionAsset<Value = unknown> {
   readonly group: string | undefined
   readonly tags: Readonly<{ [name: string]: string }>
   readonly codeVersion: string | undefined
-  readonly inputs: Readonly<Record<string, FunctionAsset>>
+  readonly inputs: Inputs
   /** Keys of all that it hangs on, its inputs among them. */
   readonly deps: readonly string[]
+  readonly mappings: Readonly<Record<string, PartitionMapping>>
+  readonly partitions: PartitionsSpec | undefined
   readonly config: z.ZodType | undefined
   readonly resources: Resources
   readonly value: z.ZodType | undefined
   readonly io: ResourceDefinition<IoManager>
-  readonly run: (context: FunctionContext<never, never, never>) => Promise<Output<Value>>
+  readonly checks: readonly FunctionCheck<never>[]
+  /** Of a graph-backed asset: what makes its value, in place of `run`. */
+  readonly plan?: GraphPlan
+  readonly run: (context: FunctionContext<never, never, never, never>) => Promise<Output<Value>>
+  readonly pool: PoolUse | undefined
   readonly retry: RetryOptions
   readonly timeoutMs: number
 }
@@ -105,14 +172,18 @@ const hour = 3_600_000
 
 /**
  * An asset that a function computes, and an I/O manager stores.
- * @throws DefinitionError when the key is not one
+ * @throws DefinitionError when the key is not one, or a check cannot be
  */
-export function asset<Value, Needed extends Inputs = Inputs, ConfigSchema extends z.ZodType = z.ZodType<JsonObject>, Needs extends Resources = Resources>(
-  options: FunctionAssetOptions<Value, Needed, ConfigSchema, Needs>,
-): FunctionAsset<Value> {
+export function asset<
+  Value,
+  Needed extends Inputs = Inputs,
+  ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
+  Needs extends Resources = Resources,
+  const Parts extends PartitionsSpec | undefined = undefined,
+>(options: FunctionAssetOptions<Value, Needed, ConfigSchema, Needs, Parts>): FunctionAsset<Value> {
   checkAssetKey(options.key)
   const inputs: Inputs = options.inputs ?? {}
-  const run = options.run as (context: FunctionContext<never, never, never>) => Answer<Value> | Promise<Answer<Value>>
+  const run = options.run as (context: FunctionContext<never, never, never, never>) => Answer<Value> | Promise<Answer<Value>>
   return {
     kind: 'function',
     key: options.key,
@@ -121,16 +192,27 @@ export function asset<Value, Needed extends Inputs = Inputs, ConfigSchema extend
     tags: options.tags ?? {},
     codeVersion: options.codeVersion,
     inputs,
-    deps: [...new Set([...Object.values(inputs).map(({ key }) => key), ...(options.deps ?? []).map(keyOf)])],
+    ...readDependencies([...Object.values(inputs).map(dependencyOf), ...(options.deps ?? [])]),
+    partitions: options.partitions,
     config: options.config,
     resources: options.resources ?? {},
     value: options.value,
     io: options.io,
+    checks: (options.checks ?? []).map((one) => check(one)),
     run: async (context) => {
       const answer = await run(context)
       return isOutput(answer) ? answer : output(answer)
     },
+    pool: poolUseOf(options.key, options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
   }
+}
+
+/** The asset of an input. */
+export const assetOfInput = (input: FunctionAsset | PartitionsInput): FunctionAsset => (input.kind === 'partitions' ? input.asset : input)
+
+function dependencyOf(input: FunctionAsset | PartitionsInput): Dependency {
+  if (input.kind !== 'partitions') return input
+  return input.mapping === undefined ? input.asset : { asset: input.asset, partitions: input.mapping }
 }

@@ -1,6 +1,14 @@
+import * as z from 'zod'
+import { assetOfInput } from './function-asset.ts'
 import type { FunctionAsset } from './function-asset.ts'
-import type { ResourceDefinition } from './resource.ts'
+import { checkDependency, checkSingleInput } from './partitions/check-partitions.ts'
+import type { Job } from './ops/job.ts'
+import type { GraphPlan } from './ops/plan.ts'
+import { checkPoolUse, Pools } from './pool.ts'
+import type { ResourceDefinition, Resources } from './resource.ts'
+import { RunLimits, RunOptions } from './run-limits.ts'
 import type { ScheduleSpec } from './schedule.ts'
+import type { Sensor } from './sensor.ts'
 import { selectAssets } from './selection/select-assets.ts'
 import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
@@ -22,8 +30,16 @@ export interface Demo {
 
 export interface LocationOptions {
   readonly name: string
-  readonly assets: readonly Asset[]
+  readonly assets?: readonly Asset[]
+  readonly jobs?: readonly Job[]
   readonly schedules?: readonly ScheduleSpec[]
+  readonly sensors?: readonly Sensor[]
+  /** How many of its runs go on at once. Default: as many as are launched. */
+  readonly limits?: RunLimits
+  /** Named bounds on how many steps run at once: how many slots each has. */
+  readonly pools?: Pools
+  /** What holds of its runs where a launch or a schedule says nothing else. */
+  readonly runs?: RunOptions
   readonly demo?: Demo
 }
 
@@ -33,15 +49,20 @@ export interface Location {
   readonly name: string
   /** Upstream before downstream. */
   readonly assets: readonly Asset[]
+  readonly jobs: readonly Job[]
   readonly schedules: readonly ScheduleSpec[]
-  /** Every resource that an asset names. */
+  readonly sensors: readonly Sensor[]
+  /** Every resource that an asset, an op or a sensor names. */
   readonly resources: Readonly<Record<string, ResourceDefinition<unknown>>>
+  readonly limits: RunLimits
+  readonly pools: Pools
+  readonly runs: RunOptions
   readonly demo: Demo | undefined
 }
 
 /**
  * Declares a code location. A definitions file exports it as its default.
- * @throws DefinitionError on a key, table, destination or schedule defined twice, an unknown dependency, or a cycle.
+ * @throws DefinitionError on a key, table, destination, job or schedule defined twice, an unknown dependency, or a cycle.
  */
 export function defineLocation(options: LocationOptions): Location {
   if (!/^[a-z][a-z0-9_-]{0,39}$/.test(options.name)) {
@@ -49,21 +70,54 @@ export function defineLocation(options: LocationOptions): Location {
       `The location name ${JSON.stringify(options.name)} must start with a small letter and have at most 40 small letters, digits, _ or -.`,
     )
   }
-  refuseDuplicates(options.assets, (one) => one.key, 'The asset key', options.name)
-  const stored = options.assets.filter((one) => one.kind !== 'function')
+  refuseDuplicates(options.assets ?? [], (one) => one.key, 'The asset key', options.name)
+  const stored = (options.assets ?? []).filter((one) => one.kind !== 'function')
   checkDestinations(stored, options.name)
   refuseDuplicates(stored, placeOf, 'The table', options.name)
   refuseDuplicates(options.schedules ?? [], (one) => one.name, 'The schedule', options.name)
-  const assets = sortByDependency(options.assets, options.name)
-  for (const schedule of options.schedules ?? []) selectAssets(assets, schedule.assets)
+  const jobs = options.jobs ?? []
+  refuseDuplicates(jobs, (one) => one.name, 'The job', options.name)
+  const sensors = options.sensors ?? []
+  refuseDuplicates(sensors, (one) => one.spec.name, 'The sensor', options.name)
+  const pools = parseOption(options.name, 'pools', Pools, options.pools ?? {})
+  const assets = sortByDependency(options.assets ?? [], options.name)
+  for (const one of assets) checkPoolUse(one.key, one.pool, pools, options.name)
+  for (const { work } of jobs) if (work.kind === 'assets') selectAssets(assets, work.assets)
+  for (const schedule of options.schedules ?? []) checkSchedule(schedule, assets, jobs, options.name)
+  for (const { spec } of sensors) if (spec.assets.length > 0) selectAssets(assets, spec.assets)
   return {
     kind: 'location',
     name: options.name,
     assets,
+    jobs,
     schedules: options.schedules ?? [],
-    resources: collectResources(assets, options.name),
+    sensors,
+    resources: collectResources(
+      [...assets.flatMap(usersOf), ...jobs.flatMap(opsOf), ...sensors.map(({ spec, resources }) => ({ by: `the sensor ${spec.name}`, resources }))],
+      options.name,
+    ),
+    limits: parseOption(options.name, 'limits', RunLimits, options.limits ?? {}),
+    pools,
+    runs: parseOption(options.name, 'runs', RunOptions, options.runs ?? {}),
     demo: options.demo,
   }
+}
+
+function parseOption<T>(location: string, what: string, schema: z.ZodType<T>, value: T): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new DefinitionError(`The ${what} of the location ${location} cannot be: ${z.prettifyError(parsed.error)}.`)
+}
+
+function checkSchedule(schedule: ScheduleSpec, assets: readonly Asset[], jobs: readonly Job[], location: string): void {
+  if (schedule.job === undefined) {
+    selectAssets(assets, schedule.assets)
+    return
+  }
+  if (jobs.some((one) => one.name === schedule.job)) return
+  throw new DefinitionError(
+    `The schedule ${schedule.name} starts the job ${schedule.job}, which the location ${location} does not define. Its jobs are: ${jobs.map((one) => one.name).join(', ') || 'none'}.`,
+  )
 }
 
 function refuseDuplicates<T>(items: readonly T[], nameOf: (item: T) => string, what: string, location: string): void {
@@ -118,6 +172,7 @@ function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
         )
       }
       visit(upstream, [...path, asset.key])
+      checkDependency(asset, upstream)
     }
     if (asset.kind === 'function') checkInputs(asset, byKey)
     state.set(asset.key, 'done')
@@ -128,25 +183,45 @@ function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
 }
 
 /** What is handed in is the very asset that the location has: its I/O manager says where the value is. */
-function checkInputs({ key, inputs }: FunctionAsset, byKey: ReadonlyMap<string, Asset>): void {
-  for (const [name, input] of Object.entries(inputs)) {
-    const own = byKey.get(input.key)
-    if (own?.kind === 'function' && own === input) continue
-    throw new DefinitionError(
-      own?.kind === 'function'
-        ? `The input ${name} of ${key} is another asset than the one of the location that is called ${input.key}. Hand both the same.`
-        : `The input ${name} of ${key} is ${input.key}, which has no value that could be loaded: it is a table. Name it in deps, and query it.`,
-    )
+function checkInputs(asset: FunctionAsset, byKey: ReadonlyMap<string, Asset>): void {
+  for (const [name, input] of Object.entries(asset.inputs)) {
+    const handed = assetOfInput(input)
+    const own = byKey.get(handed.key)
+    if (own?.kind !== 'function') {
+      throw new DefinitionError(
+        `The input ${name} of ${asset.key} is ${handed.key}, which has no value that could be loaded: it is a table. Name it in deps, and query it.`,
+      )
+    }
+    if (own !== handed) {
+      throw new DefinitionError(
+        `The input ${name} of ${asset.key} is another asset than the one of the location that is called ${handed.key}. Hand both the same.`,
+      )
+    }
+    if (input.kind === 'function') checkSingleInput(name, asset, own)
   }
 }
 
-function collectResources(assets: readonly Asset[], location: string): Record<string, ResourceDefinition<unknown>> {
+/** What is handed clients of resources. */
+interface ResourceUser {
+  readonly by: string
+  readonly resources: Resources
+}
+
+function usersOf(asset: Asset): ResourceUser[] {
+  if (asset.kind === 'sql') return []
+  return [{ by: asset.key, resources: asset.resources }, ...(asset.kind === 'function' && asset.plan !== undefined ? usersIn(asset.plan) : [])]
+}
+
+const opsOf = ({ work }: Job): ResourceUser[] => (work.kind === 'assets' ? [] : usersIn(work.plan))
+
+const usersIn = ({ steps }: GraphPlan): ResourceUser[] => steps.map(({ op }) => ({ by: `the op ${op.name}`, resources: op.resources }))
+
+function collectResources(users: readonly ResourceUser[], location: string): Record<string, ResourceDefinition<unknown>> {
   const all: Record<string, ResourceDefinition<unknown>> = {}
-  for (const asset of assets) {
-    if (asset.kind === 'sql') continue
-    for (const [name, definition] of Object.entries(asset.resources)) {
+  for (const { by, resources } of users) {
+    for (const [name, definition] of Object.entries(resources)) {
       if (all[name] !== undefined && all[name] !== definition) {
-        throw new DefinitionError(`Two different resources of ${location} are called ${name} (the second one by ${asset.key}). Rename one of the two.`)
+        throw new DefinitionError(`Two different resources of ${location} are called ${name} (the second one by ${by}). Rename one of the two.`)
       }
       all[name] = definition
     }

@@ -1,17 +1,28 @@
 import * as z from 'zod'
 import { tableNameOf } from './asset-key.ts'
-import { CheckSpec } from './check.ts'
+import { CheckSpec } from './check-spec.ts'
+import { refuseSameNames, resolveReferences, tableChecksOf } from './checks-of.ts'
 import { TableSpec } from './column-spec.ts'
 import { columnsOf, storableComment } from './columns.ts'
 import { cursorSpecOf } from './cursor-spec.ts'
 import { DestinationSpec } from './destination.ts'
 import { DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { assetOfInput } from './function-asset.ts'
 import type { FunctionAsset } from './function-asset.ts'
+import { functionCheckSpecsOf } from './function-check.ts'
+import { jsonSchemaOf } from './json-schema.ts'
 import type { Asset, Location } from './location.ts'
+import { graphSpecOf, JobSpec, jobSpecOf, OpStepSpec } from './ops/job-spec.ts'
+import { checkPartitionColumns } from './partitions/partition-columns.ts'
+import { PartitionMapping } from './partitions/partition-mapping.ts'
+import { PartitionsSpec } from './partitions/partitions-spec.ts'
+import { Pools, PoolUse } from './pool.ts'
 import { QuarantineContract } from './quarantine.ts'
 import { RetryPolicy } from './retry.ts'
+import { RunLimits, RunOptions } from './run-limits.ts'
 import { ScheduleSpec } from './schedule.ts'
+import { SensorSpec } from './sensor.ts'
 import { settingsSpecOf } from './settings-spec.ts'
 import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
@@ -25,7 +36,13 @@ const common = {
   group: z.string().optional(),
   tags: z.record(z.string(), z.string()),
   deps: z.array(z.string()),
+  /** Absent: it is materialized as a whole. */
+  partitions: PartitionsSpec.optional(),
+  /** By the keys of dependencies: which of their partitions one of its own is made from, where that is not plain to see. */
+  mappings: z.record(z.string(), PartitionMapping).optional(),
   checks: z.array(CheckSpec),
+  /** Absent: it needs no slot. */
+  pool: PoolUse.optional(),
   retry: RetryPolicy,
   timeoutMs: z.number().positive(),
 }
@@ -73,6 +90,8 @@ const FunctionAssetSpec = z.object({
   /** Keys of the assets whose values it is handed, by the names that it uses. */
   inputs: z.record(z.string(), z.string()),
   codeVersion: z.string().optional(),
+  /** Of a graph-backed one: the steps that make its value, and which of them it waits for. */
+  graph: z.object({ name: z.string(), steps: z.array(OpStepSpec), upstream: z.array(z.string()), collects: z.array(z.string()) }).optional(),
 })
 type FunctionAssetSpec = z.infer<typeof FunctionAssetSpec>
 
@@ -84,12 +103,31 @@ export const Manifest = z.object({
   location: z.string(),
   assets: z.array(AssetSpec),
   schedules: z.array(ScheduleSpec),
+  jobs: z.array(JobSpec).default([]),
+  sensors: z.array(SensorSpec).default([]),
+  limits: RunLimits.optional(),
+  pools: Pools.optional(),
+  runs: RunOptions.optional(),
 })
 export type Manifest = z.infer<typeof Manifest>
 
-/** @throws DefinitionError when a table's columns have no Postgres form, or a key, index or check names a field that is not there. */
+/** @throws DefinitionError when a table's columns have no Postgres form, a key, index or check names a field that is not there, or two checks of an asset have one name. */
 export function manifestOf(location: Location): Manifest {
-  return { location: location.name, assets: location.assets.map(assetSpecOf), schedules: [...location.schedules] }
+  return {
+    location: location.name,
+    assets: resolveReferences(location.assets.map(assetSpecOf)),
+    schedules: [...location.schedules],
+    jobs: location.jobs.map(jobSpecOf),
+    sensors: location.sensors.map(({ spec }) => spec),
+    ...unlessEmpty('limits', location.limits),
+    ...unlessEmpty('pools', location.pools),
+    ...unlessEmpty('runs', location.runs),
+  }
+}
+
+/** What is not declared is left out, so that a manifest stays as it was. */
+function unlessEmpty<Name extends string, Value extends object>(name: Name, value: Value): { [Key in Name]?: Value } {
+  return Object.keys(value).length === 0 ? {} : ({ [name]: value } as { [Key in Name]?: Value })
 }
 
 function assetSpecOf(asset: Asset): AssetSpec {
@@ -104,6 +142,9 @@ function commonOf(asset: Asset) {
     ...(asset.group === undefined ? {} : { group: asset.group }),
     tags: { ...asset.tags },
     deps: [...asset.deps],
+    ...(asset.partitions === undefined ? {} : { partitions: asset.partitions }),
+    ...(Object.keys(asset.mappings).length === 0 ? {} : { mappings: { ...asset.mappings } }),
+    ...(asset.pool === undefined ? {} : { pool: asset.pool }),
     retry: RetryPolicy.parse(asset.retry),
     timeoutMs: asset.timeoutMs,
   }
@@ -120,6 +161,7 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
     }
     return column
   }
+  checkPartitionColumns(asset, columnOf)
   const comment = storableComment(asset.description)
   const indexes = asset.indexes.map((fields) => fields.map((field) => columnOf(field, 'An index').name))
   const basic: TableSpec = {
@@ -142,15 +184,12 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
     ...basic,
     ...settingsSpecOf({ key: asset.key, settings, columns: target.columns, primaryKey: target.primaryKey, hasQuarantine: quarantine !== undefined }),
   }
-  const checks = asset.checks.map((check) =>
-    check.kind === 'unique' ? { ...check, columns: check.columns.map((field) => columnOf(field, `The check ${check.name}`).name) } : check,
-  )
   return {
     kind: 'table',
     ...commonOf(asset),
     ...destinationOf(asset),
     ...configSchemaOf(asset),
-    checks,
+    checks: tableChecksOf(asset.key, asset.checks, table),
     table,
     fingerprint: fingerprintOf(table),
     resumable: asset.resumable,
@@ -165,6 +204,7 @@ function contractOf(key: string, contract: QuarantineContract): QuarantineContra
 }
 
 function sqlAssetSpecOf(asset: SqlAsset): SqlAssetSpec {
+  refuseSameNames(asset.key, asset.checks)
   return {
     kind: 'sql',
     ...commonOf(asset),
@@ -184,9 +224,10 @@ function functionAssetSpecOf(asset: FunctionAsset): FunctionAssetSpec {
     kind: 'function',
     ...commonOf(asset),
     ...configSchemaOf(asset),
-    checks: [],
-    inputs: Object.fromEntries(Object.entries(asset.inputs).map(([name, { key }]) => [name, key])),
+    checks: functionCheckSpecsOf(asset),
+    inputs: Object.fromEntries(Object.entries(asset.inputs).map(([name, input]) => [name, assetOfInput(input).key])),
     ...(asset.codeVersion === undefined ? {} : { codeVersion: asset.codeVersion }),
+    ...(asset.plan === undefined ? {} : { graph: graphSpecOf(asset.plan) }),
   }
 }
 
@@ -194,8 +235,3 @@ const destinationOf = ({ destination }: TableAsset | SqlAsset): { destination?: 
 
 const configSchemaOf = ({ config }: TableAsset | FunctionAsset): { configSchema?: z.infer<ReturnType<typeof z.json>> } =>
   config === undefined ? {} : { configSchema: jsonSchemaOf(config) }
-
-function jsonSchemaOf(schema: z.ZodType): z.infer<ReturnType<typeof z.json>> {
-  // What a person fills in, so the input side; round-tripped to drop what JSON cannot say.
-  return z.json().parse(JSON.parse(JSON.stringify(z.toJSONSchema(schema, { io: 'input' }))))
-}

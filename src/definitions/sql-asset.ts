@@ -1,16 +1,19 @@
 import { checkAssetKey } from './asset-key.ts'
-import type { CheckSpec } from './check.ts'
+import type { TableCheckSpec } from './check-spec.ts'
+import { readDependencies } from './dependency.ts'
+import type { Dependency } from './dependency.ts'
 import type { DestinationSpec } from './destination.ts'
+import type { PartitionMapping } from './partitions/partition-mapping.ts'
+import { poolUseOf } from './pool.ts'
+import type { PoolOptions, PoolUse } from './pool.ts'
 import type { RetryOptions } from './retry.ts'
-import { keyOf } from './table.ts'
-import type { AssetReference } from './table.ts'
 
 /** How a SQL asset is kept: a view, or a table merged by its primary key. */
 export type SqlStore =
   | { readonly kind: 'view' }
   | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes?: readonly (string | readonly string[])[] }
 
-export interface SqlAssetOptions {
+export interface SqlAssetOptions extends PoolOptions {
   readonly key: string
   readonly description?: string
   readonly group?: string
@@ -20,8 +23,8 @@ export interface SqlAssetOptions {
   readonly store: SqlStore
   /** The database that it is computed in, and whose tables it reads. Default: the one of DESTINATION_URL. */
   readonly destination?: DestinationSpec
-  readonly deps?: readonly AssetReference[]
-  readonly checks?: readonly CheckSpec[]
+  readonly deps?: readonly Dependency[]
+  readonly checks?: readonly TableCheckSpec[]
   readonly retry?: RetryOptions
   /** Statement timeout. Default one hour. */
   readonly timeoutMs?: number
@@ -41,7 +44,11 @@ export interface SqlAsset {
   /** Undefined: the default one. */
   readonly destination: DestinationSpec | undefined
   readonly deps: readonly string[]
-  readonly checks: readonly CheckSpec[]
+  readonly mappings: Readonly<Record<string, PartitionMapping>>
+  /** It is computed as a whole. */
+  readonly partitions: undefined
+  readonly checks: readonly TableCheckSpec[]
+  readonly pool: PoolUse | undefined
   readonly retry: RetryOptions
   readonly timeoutMs: number
 }
@@ -67,8 +74,10 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
         ? store
         : { kind: 'table', primaryKey: store.primaryKey, indexes: (store.indexes ?? []).map((one) => (typeof one === 'string' ? [one] : one)) },
     destination: options.destination,
-    deps: (options.deps ?? []).map(keyOf),
+    ...readDependencies(options.deps ?? []),
+    partitions: undefined,
     checks: options.checks ?? [],
+    pool: poolUseOf(options.key, options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
   }

@@ -1,9 +1,17 @@
 import type * as z from 'zod'
 import { checkAssetKey } from './asset-key.ts'
-import type { CheckSpec } from './check.ts'
+import type { TableCheckSpec } from './check-spec.ts'
+import { readDependencies } from './dependency.ts'
+import type { Dependency } from './dependency.ts'
 import type { DestinationSpec } from './destination.ts'
 import type { Json, JsonObject } from './json.ts'
+import type { Log } from './log.ts'
 import type { Page } from './page.ts'
+import type { PartitionMapping } from './partitions/partition-mapping.ts'
+import type { PartitionsToFetch } from './partitions/partition.ts'
+import type { PartitionsSpec } from './partitions/partitions-spec.ts'
+import { poolUseOf } from './pool.ts'
+import type { PoolOptions, PoolUse } from './pool.ts'
 import type { QuarantineContract } from './quarantine.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, Resources } from './resource.ts'
@@ -66,7 +74,7 @@ export interface FieldCursor {
 }
 
 /** What an extractor is handed. */
-export interface ExtractContext<Config = JsonObject, Clients = Readonly<Record<string, unknown>>> {
+export interface ExtractContext<Config = JsonObject, Clients = Readonly<Record<string, unknown>>, Fetched = PartitionsToFetch | undefined> {
   readonly config: Config
   /** The clients of the resources that the asset names, started. */
   readonly resources: Clients
@@ -79,6 +87,8 @@ export interface ExtractContext<Config = JsonObject, Clients = Readonly<Record<s
    * published page carried. The field's `initial`, or undefined, before anything was loaded and in a full refresh.
    */
   readonly cursor: Json | undefined
+  /** What to fetch, where the asset has partitions. */
+  readonly partitions: Fetched
   readonly runId: string
   /** When the run started; the same on every attempt. ISO 8601, UTC. */
   readonly runStartedAt: string
@@ -86,8 +96,8 @@ export interface ExtractContext<Config = JsonObject, Clients = Readonly<Record<s
   readonly idempotencyKey: string
   /** Turns at what may be asked only so often, shared by all workers of this code location in all processes. */
   readonly throttle: Throttle
-  /** Writes a line to the run's log. */
-  readonly log: (message: string, fields?: JsonObject) => void
+  /** Writes a line to the run's log; `log.debug`, `log.warn` and `log.error` at another level than info. */
+  readonly log: Log
 }
 
 /** What a transform is handed besides the record. */
@@ -116,7 +126,9 @@ export interface TableOptions<
   Record,
   ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
   Needs extends Resources = Resources,
-> extends TableSettings {
+  Parts extends PartitionsSpec | undefined = PartitionsSpec | undefined,
+>
+  extends TableSettings, PoolOptions {
   /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
   readonly key: string
   readonly description?: string
@@ -132,12 +144,19 @@ export interface TableOptions<
   /** Each entry is an index: one field, or several. */
   readonly indexes?: readonly (string | readonly string[])[]
   /** Assets that must be up to date first. */
-  readonly deps?: readonly AssetReference[]
+  readonly deps?: readonly Dependency[]
+  /**
+   * What may be materialized by itself: a day, say. Wants `merge`, or `replace` by the field that says which partition a row is of (with two dimensions, by the
+   * fields of their names): what is materialized again takes the place of what it was.
+   */
+  readonly partitions?: Parts
   /** Run configuration, with defaults. */
   readonly config?: ConfigSchema
   /** The resources that `extract` uses, by the name it uses. */
   readonly resources?: Needs
-  readonly extract: (context: ExtractContext<z.output<ConfigSchema>, ClientsOf<Needs>>) => AsyncIterable<Page<Record>> | Iterable<Page<Record>>
+  readonly extract: (
+    context: ExtractContext<z.output<ConfigSchema>, ClientsOf<Needs>, Parts extends PartitionsSpec ? PartitionsToFetch : undefined>,
+  ) => AsyncIterable<Page<Record>> | Iterable<Page<Record>>
   /** Set where `extract` goes on from `context.position`; else a new attempt begins afresh. */
   readonly resumable?: boolean
   /** What is carried over from run to run, committed with the rows: a field's greatest value, or with `true` the `cursor` that pages carry. */
@@ -149,7 +168,7 @@ export interface TableOptions<
    * It is asked of every such line, also when it is redriven from quarantine.
    */
   readonly repairLine?: (line: string, context: LineContext) => string | null | undefined
-  readonly checks?: readonly CheckSpec[]
+  readonly checks?: readonly TableCheckSpec[]
   /**
    * What becomes of records that do not fit, or that the transform throws at. By default the first one fails the step. `true`: they go to
    * quarantine and the others are loaded; with `atMost` or `atMostPercent`, as long as they are no more (a share is judged from 1,000 records on).
@@ -174,26 +193,22 @@ export interface TableAsset {
   readonly primaryKey: readonly string[]
   readonly indexes: readonly (readonly string[])[]
   readonly deps: readonly string[]
+  readonly mappings: Readonly<Record<string, PartitionMapping>>
+  readonly partitions: PartitionsSpec | undefined
   readonly config: z.ZodType | undefined
   readonly resources: Resources
-  readonly extract: (context: ExtractContext<never, never>) => AsyncIterable<Page> | Iterable<Page>
+  readonly extract: (context: ExtractContext<never, never, never>) => AsyncIterable<Page> | Iterable<Page>
   readonly resumable: boolean
   readonly cursor: true | FieldCursor | undefined
   readonly transform: ((record: never, context: TransformContext<never>) => unknown) | undefined
   readonly repairLine: ((line: string, context: LineContext) => unknown) | undefined
-  readonly checks: readonly CheckSpec[]
+  readonly checks: readonly TableCheckSpec[]
   /** Undefined: the first record that does not fit fails the step. */
   readonly quarantine: QuarantineContract | undefined
   readonly settings: TableSettings
+  readonly pool: PoolUse | undefined
   readonly retry: RetryOptions
   readonly timeoutMs: number
-}
-
-/** Another asset, or its key. */
-export type AssetReference = string | { readonly key: string }
-
-export function keyOf(reference: AssetReference): string {
-  return typeof reference === 'string' ? reference : reference.key
 }
 
 const hour = 3_600_000
@@ -207,7 +222,8 @@ export function table<
   Record = z.input<Columns>,
   ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
   Needs extends Resources = Resources,
->(options: TableOptions<Columns, Record, ConfigSchema, Needs>): TableAsset {
+  const Parts extends PartitionsSpec | undefined = PartitionsSpec | undefined,
+>(options: TableOptions<Columns, Record, ConfigSchema, Needs, Parts>): TableAsset {
   checkAssetKey(options.key)
   return {
     kind: 'table',
@@ -220,7 +236,8 @@ export function table<
     destination: options.destination,
     primaryKey: options.primaryKey ?? [],
     indexes: (options.indexes ?? []).map((one) => (typeof one === 'string' ? [one] : one)),
-    deps: (options.deps ?? []).map(keyOf),
+    ...readDependencies(options.deps ?? []),
+    partitions: options.partitions,
     config: options.config,
     resources: options.resources ?? {},
     extract: options.extract as TableAsset['extract'],
@@ -231,6 +248,7 @@ export function table<
     checks: options.checks ?? [],
     quarantine: options.quarantine === true ? {} : options.quarantine,
     settings: settingsOf(options),
+    pool: poolUseOf(options.key, options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
   }

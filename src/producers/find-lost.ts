@@ -24,7 +24,7 @@ export async function findLostSteps(deps: SweepDeps): Promise<number> {
   const { rows } = await pool.query<DueRow & { status: StepStatus }>(
     `SELECT id, run_id AS "runId", location, asset, status, enqueued FROM millrace.step
      WHERE claimed_by IS NULL AND ((status IN ${claimedInSql} AND (enqueued_at IS NULL OR enqueued_at < clock_timestamp() - $1 * interval '1 ms'))
-       OR (status = 'retrying' AND next_attempt_at < clock_timestamp() - $1 * interval '1 ms'))
+       OR (status = 'retrying' AND pool IS NULL AND next_attempt_at < clock_timestamp() - $1 * interval '1 ms'))
      ORDER BY random() LIMIT 200`,
     [overdueMs],
   )

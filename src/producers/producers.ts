@@ -7,7 +7,11 @@ import { endProcess, registerProcess, renewLease } from '../catalog/processes.ts
 import type { Logger } from '../logger.ts'
 import { createQueues } from '../queues/queues.ts'
 import { syncSchedules } from './schedules.ts'
+import { syncSensors } from './sensors.ts'
 import { createQuarantineRetention } from './forget-quarantine.ts'
+import { advanceBackfills } from './advance-backfills.ts'
+import { createEventUpkeep, createRunRetention } from './keep-events.ts'
+import type { HistoryDays } from './keep-events.ts'
 import { settleVersions } from './settle-versions.ts'
 import { sweep } from './sweep.ts'
 import type { SweepDeps } from './free-claims.ts'
@@ -19,6 +23,8 @@ export interface ProducersOptions {
   readonly leaseMs: number
   /** How long records stay in quarantine; for ever when absent. */
   readonly quarantineDays?: QuarantineDays
+  /** How long events and ended runs stay; for ever when absent. */
+  readonly historyDays?: HistoryDays
   readonly logger: Logger
 }
 
@@ -33,21 +39,34 @@ const roundMs = 1000
 const roundsPerSync = 2
 const leadLeaseMs = 5000
 
+const forEver: HistoryDays = { events: { debug: 0, log: 0, history: 0 }, runs: 0 }
+
 /** Keeps schedules on the queues and repairs what crashes left behind. Any number may run; one leads, by lease. */
 export async function startProducers(options: ProducersOptions): Promise<RunningProducers> {
   const forget = createQuarantineRetention(options.quarantineDays ?? { kept: 0, settled: 0 })
+  const { events, runs } = options.historyDays ?? forEver
+  const [keepEvents, forgetRuns] = [createEventUpkeep(events), createRunRetention(runs)]
   return start(options, async (deps, rounds) => {
     await settleVersions(deps.pool, deps.logger)
-    if (rounds % roundsPerSync === 0) await syncSchedules(deps, new Date())
+    if (rounds % roundsPerSync === 0) {
+      await syncSchedules(deps, new Date())
+      await syncSensors(deps)
+    }
     await sweep(deps)
+    await advanceBackfills(deps)
     await forget(deps)
+    await forgetRuns(deps)
+    await keepEvents(deps)
   })
 }
 
-/** Only the repairs, for a command that does one run by itself: no schedule is kept, no tick started. */
+/** Only the repairs and the upkeep of the event log, for a command that does one run by itself: no schedule is kept, no tick started. */
 export async function startSweeper(options: ProducersOptions): Promise<RunningProducers> {
+  const keepEvents = createEventUpkeep((options.historyDays ?? forEver).events)
   return start(options, async (deps) => {
     await sweep(deps)
+    await advanceBackfills(deps)
+    await keepEvents(deps)
   })
 }
 

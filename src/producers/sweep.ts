@@ -3,7 +3,9 @@ import { forgetOldProcesses } from '../catalog/processes.ts'
 import { findLostBatches, findLostSteps } from './find-lost.ts'
 import { freeBatches, freeSteps } from './free-claims.ts'
 import type { SweepDeps } from './free-claims.ts'
+import { endLateRuns } from './end-late-runs.ts'
 import { enqueueStep } from './launch/enqueue-step.ts'
+import { startWhatFits } from './launch/start-waiting.ts'
 
 /** What one sweep did; all zero on a quiet installation. */
 export interface SweepReport {
@@ -19,6 +21,8 @@ export async function sweep(deps: SweepDeps): Promise<SweepReport> {
   const freed = (await freeSteps(deps)) + (await freeBatches(deps))
   const enqueuedAgain = (await findLostSteps(deps)) + (await findLostBatches(deps))
   await moveOnLoaded(deps)
+  await endLateRuns(deps)
+  await startWhatFits(deps)
   await cleanEnded(deps)
   if (freed + enqueuedAgain > 0) deps.logger.info({ freed, enqueuedAgain }, 'the sweep found work that was left behind')
   return { freed, enqueuedAgain }

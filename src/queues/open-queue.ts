@@ -15,7 +15,7 @@ export interface OpenQueue {
 }
 
 /** What the producers and the API wait for. Bull Board's own calls, which may take long, are left alone. */
-const bounded: ReadonlySet<string | symbol> = new Set(['add', 'getJob', 'getJobSchedulers', 'upsertJobScheduler', 'removeJobScheduler'])
+const bounded: ReadonlySet<string | symbol> = new Set(['add', 'addBulk', 'getJob', 'getJobSchedulers', 'upsertJobScheduler', 'removeJobScheduler'])
 
 /**
  * A queue that answers in time, and that is opened anew when it could not get ready: BullMQ keeps the rejection for the life of a

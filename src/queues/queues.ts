@@ -27,6 +27,8 @@ export interface Queues {
    * after that is harmless: its id is the delivery's, and a claim decides who works the row.
    */
   enqueue<N extends JobName>(location: string, name: N, payload: Payload<N>, options?: EnqueueOptions): Promise<boolean>
+  /** The same for many of one job, in one call. */
+  enqueueAll<N extends JobName>(location: string, name: N, deliveries: readonly ({ readonly payload: Payload<N> } & EnqueueOptions)[]): Promise<boolean>
   /** Whether a delivery still waits or runs (`pending`), is over (`finished`), or is not known (`missing`). @throws MillraceError `QUEUE_UNAVAILABLE` */
   delivery<N extends JobName>(location: string, name: N, payload: Payload<N>): Promise<DeliveryState>
   close(): Promise<void>
@@ -62,6 +64,20 @@ export function createQueues(options: QueuesOptions): Queues {
         return true
       } catch (error) {
         logger.warn({ err: error, location, job: name }, 'not enqueued; the sweep will')
+        return false
+      }
+    },
+    async enqueueAll(location, name, deliveries) {
+      const added = deliveries.map(({ payload, delayMs }) => ({
+        name,
+        data: jobs[name].payload.parse(payload),
+        opts: { jobId: jobId(name, payload), ...(delayMs === undefined ? {} : { delay: delayMs }) },
+      }))
+      try {
+        await queue(location, jobs[name].queue).addBulk(added)
+        return true
+      } catch (error) {
+        logger.warn({ err: error, location, job: name, deliveries: deliveries.length }, 'not enqueued; the sweep will')
         return false
       }
     },

@@ -30,6 +30,18 @@ export function duration(from: string | null, to: string | null, now: number): s
   return `${String(Math.floor(seconds / 3600))} h ${String(Math.floor((seconds % 3600) / 60))} min`
 }
 
+/** `2026-01-01`, or `31, from 2026-01-01 to 2026-01-31`. */
+export function describePartitions(keys: readonly string[]): string {
+  return keys.length === 1 ? (keys[0] ?? '') : `${count(keys.length)}, from ${keys[0] ?? ''} to ${keys.at(-1) ?? ''}`
+}
+
+/** `31 of 90 · 1 failed · 20 running`: those of the status that is the aim, of all; then what else is worth a word. */
+export function describeCounts(counts: Readonly<Record<string, number>>, done: string): string {
+  const all = Object.values(counts).reduce((sum, one) => sum + one, 0)
+  const others = ['failed', 'running', 'skipped', 'canceled'].filter((name) => (counts[name] ?? 0) > 0)
+  return [`${count(counts[done] ?? 0)} of ${count(all)}`, ...others.map((name) => `${count(counts[name] ?? 0)} ${name}`)].join(' · ')
+}
+
 /** A moment; the browser turns it into its own time zone. */
 export function moment(iso: string | null): Html {
   return iso === null ? html`–` : html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`
@@ -37,14 +49,18 @@ export function moment(iso: string | null): Html {
 
 const marks: Readonly<Record<string, string>> = {
   succeeded: 'good',
+  materialized: 'good',
+  missing: 'quiet',
   passed: 'good',
   failed: 'bad',
   canceled: 'quiet',
   canceling: 'warn',
   skipped: 'quiet',
   superseded: 'quiet',
-  'not run': 'quiet',
+  warned: 'warn',
+  'never run': 'quiet',
   waiting: 'quiet',
+  queued: 'quiet',
   retrying: 'warn',
 }
 

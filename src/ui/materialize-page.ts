@@ -9,6 +9,8 @@ export interface MaterializeView {
   readonly selection: string
   /** The keys that it means. */
   readonly keys: readonly string[]
+  /** What is in the field for partitions; undefined where there are none to choose. */
+  readonly partitions: { readonly value: string } | undefined
   readonly fields: readonly ConfigField[]
   /** What is in the fields. */
   readonly values: Readonly<Record<string, string | undefined>>
@@ -37,10 +39,19 @@ export function materializePage(view: MaterializeView): string {
         <input type="hidden" name="location" value="${view.location}" />
         <input type="hidden" name="assets" value="${view.selection}" />
         <input type="hidden" name="idempotency_key" value="${view.idempotencyKey}" />
+        ${view.partitions === undefined ? null : partitionsField(view.partitions)}
         ${view.fields.length === 0 ? html`<p>There is nothing to configure.</p>` : view.fields.map((field) => fieldView(field, view))}
         <p class="actions"><button class="primary">Materialize</button> <a href="/">Back</a></p>
       </form>`,
   })
+}
+
+function partitionsField({ value }: NonNullable<MaterializeView['partitions']>): Html {
+  return html`<div class="field">
+    <label for="partitions">Partitions <span class="quiet">required</span></label>
+    <p id="partitions-help" class="quiet">A key a line, or a range as <code>first..last</code>.</p>
+    <textarea id="partitions" name="partitions" rows="2" required aria-describedby="partitions-help" spellcheck="false">${value}</textarea>
+  </div>`
 }
 
 function fieldView(field: ConfigField, { values, errors }: MaterializeView): Html {

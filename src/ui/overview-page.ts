@@ -1,11 +1,13 @@
 import type { Asset } from '../api/assets.ts'
-import type { LocationView, Overview, ScheduleView } from '../api/overview.ts'
+import type { LocationView, Overview, PartitionsView, ScheduleView } from '../api/overview.ts'
 import type { Run } from '../api/run-view.ts'
+import { pausedWait } from '../api/run-waits.ts'
 import { failureView } from './failure.ts'
-import { count, duration, moment, status } from './format.ts'
+import { count, describeCounts, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
+import { metadataList } from './metadata/list.ts'
 import { columnPhrase } from './statistics.ts'
 
 /** The first page: what is there, what runs, what comes next. */
@@ -35,11 +37,13 @@ export function overviewPage(view: Overview, now: number): string {
   })
 }
 
-function notices({ locations, processes }: Overview): Html {
+function notices({ locations, processes, pauses, queued }: Overview): Html {
   const told = locations.filter((one) => one.notice !== null)
   const broken = locations.filter((one): one is LocationView & { error: NonNullable<LocationView['error']> } => one.error !== null)
   const idle = locations.filter((one) => one.loaded && !processes.some((process) => process.role === 'worker' && one.name in process.versions))
-  return html`${told.map((one) => html`<p class="notice"><strong>${one.name}</strong>: ${one.notice}</p>`)}
+  return html`${pauses.map((one) => html`<p class="notice">${pausedWait(one).message}</p>`)}
+  ${queued === 0 ? null : html`<p class="notice">${count(queued)} ${queued === 1 ? 'run waits' : 'runs wait'} in the queue (<code>millrace runs list --status queued</code>).</p>`}
+  ${told.map((one) => html`<p class="notice"><strong>${one.name}</strong>: ${one.notice}</p>`)}
   ${broken.map(
     (one) =>
       html`<div class="notice bad">
@@ -50,7 +54,7 @@ function notices({ locations, processes }: Overview): Html {
   ${idle.map((one) => html`<p class="notice">No worker is alive for <strong>${one.name}</strong>: what is launched waits until one starts (<code>millrace worker --location ${one.name}</code>).</p>`)}`
 }
 
-function assetTables({ assets, locations }: Overview, now: number): Html {
+function assetTables({ assets, locations, partitions }: Overview, now: number): Html {
   if (assets.length === 0) {
     return html`<p>No asset is known yet. A code location's assets appear here when one of its workers has started.</p>`
   }
@@ -84,10 +88,20 @@ function assetTables({ assets, locations }: Overview, now: number): Html {
               </tr>
             </thead>
             <tbody>
-              ${own.map((asset) => assetRow(asset, now))}
+              ${own.map((asset) =>
+                assetRow(
+                  asset,
+                  now,
+                  partitions.find((one) => one.location === asset.location && one.asset === asset.key),
+                ),
+              )}
             </tbody>
           </table>`,
     )}`
+}
+
+function partitionsPath(location: string, asset: string): string {
+  return `/partitions?${new URLSearchParams({ location, asset }).toString()}`
 }
 
 function materializePath(location: string, assets: string): string {
@@ -97,7 +111,7 @@ function materializePath(location: string, assets: string): string {
 /** The destination that most assets have, which is not worth a word. */
 const ownDatabase = 'default'
 
-function assetRow(asset: Asset, now: number): Html {
+function assetRow(asset: Asset, now: number, partitions: PartitionsView | undefined): Html {
   const last = asset.lastMaterialization
   return html`<tr>
       <th scope="row">${asset.key}</th>
@@ -111,6 +125,14 @@ function assetRow(asset: Asset, now: number): Html {
           last === null ? 'never' : last.runId === null ? moment(last.at) : html`<a href="/runs/${last.runId}">${moment(last.at)}</a>`
         }${last === null ? null : html` <span class="quiet">${duration(last.at, null, now)} ago</span>`}${
           asset.running === null ? null : html` <a href="/runs/${asset.running.runId}">${status(asset.running.status)}</a>`
+        }${
+          partitions === undefined
+            ? null
+            : html`<p>
+                <a href="${partitionsPath(asset.location, asset.key)}" data-key="partitions ${asset.location} ${asset.key}"
+                  >${describeCounts(partitions.counts, 'materialized')}<span class="unseen"> partitions of ${asset.key}</span></a
+                >
+              </p>`
         }
       </td>
       <td data-label="Rows" class="number">${last?.rows === undefined || last.rows === null ? '–' : count(last.rows)}</td>
@@ -119,7 +141,7 @@ function assetRow(asset: Asset, now: number): Html {
           asset.checks.length === 0
             ? '–'
             : html`<ul class="plain">
-                ${asset.checks.map((check) => html`<li>${status(check.last === null ? 'not run' : check.last.passed ? 'passed' : 'failed')} ${check.name}${check.last === null || check.last.passed ? null : html`: ${check.last.message}`}</li>`)}
+                ${asset.checks.map((check) => html`<li>${status(check.state)} ${check.name}${check.last === null || check.last.passed ? null : html`: ${check.last.message}`}</li>`)}
               </ul>`
         }
       </td>
@@ -134,7 +156,9 @@ function assetRow(asset: Asset, now: number): Html {
 
 /** What an asset is, folded up; nothing where nothing is known but its name. */
 function assetDetails(asset: Asset): Html | null {
-  if (asset.description === null && asset.deps.length === 0 && asset.columns.length === 0) return null
+  // What a load says of a table stands in its columns already.
+  const metadata = asset.kind === 'function' ? (asset.lastMaterialization?.metadata ?? {}) : {}
+  if (asset.description === null && asset.deps.length === 0 && asset.columns.length === 0 && Object.keys(metadata).length === 0) return null
   return html`<tr class="wide">
     <td colspan="6">
       <details id="asset-${asset.location}-${asset.key}">
@@ -154,6 +178,7 @@ function assetDetails(asset: Asset): Html | null {
                 )}
               </dl>`
         }
+        ${Object.keys(metadata).length === 0 ? null : metadataList(metadata)}
       </details>
     </td>
   </tr>`
@@ -186,7 +211,7 @@ function runTable(runs: readonly Run[], now: number): Html {
             <td data-label="Status">
               ${status(run.status)} <span class="quiet">${run.progress.succeeded}/${run.progress.steps}<span class="unseen"> steps done</span></span>
             </td>
-            <td data-label="Assets">${run.assets.join(', ')}</td>
+            <td data-label="Assets">${run.job ?? run.assets.join(', ')}</td>
             <td data-label="Launched by">${run.launchedBy}</td>
             <td data-label="Started">${moment(run.createdAt)}</td>
             <td data-label="Duration">${duration(run.createdAt, run.endedAt, now)}</td>

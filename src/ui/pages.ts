@@ -3,28 +3,35 @@ import express, { Router } from 'express'
 import type { Request, Response } from 'express'
 import * as z from 'zod'
 import { chooseAssets, listAssets } from '../api/assets.ts'
+import { backfillDetail, stopBackfill, takeUpBackfill, unknownBackfill } from '../api/backfills.ts'
 import { configErrors, configFields, parseConfigForm } from '../api/config-form.ts'
 import { overview } from '../api/overview.ts'
+import { partitionsDetail } from '../api/partitions.ts'
 import type { Parts } from '../api/parts.ts'
 import { HttpError, problemOf } from '../api/problem.ts'
 import { parseQuarantineQuery, quarantinePage } from '../api/quarantine.ts'
 import { cancelRun, newestEvents, startRun, unknownRun } from '../api/run-actions.ts'
 import { runDetail } from '../api/run-view.ts'
+import { backfillPage } from './backfill-page.ts'
 import { problemPage } from './layout.ts'
 import { materializePage } from './materialize-page.ts'
 import type { MaterializeView } from './materialize-page.ts'
 import { overviewPage } from './overview-page.ts'
+import { partitionsPage } from './partitions-page.ts'
 import { quarantinePageView } from './quarantine-page.ts'
 import { runPage } from './run-page.ts'
 
 /** The paths that take a form of ours. */
-export const formPaths = /^\/(materialize|runs\/[0-9a-fA-F-]{36}\/cancel)$/
+export const formPaths = /^\/(materialize|runs\/[0-9a-fA-F-]{36}\/cancel|backfills\/[0-9a-fA-F-]{36}\/(cancel|retry))$/
 
 /** As many events as a person scrolls through; the API has them all. */
 const logLimit = 500
 /** Each may hold a large record. */
 const quarantineLimit = 50
+/** Lines of partitions that stand alike. */
+const stretchLimit = 100
 
+const Partitioned = z.object({ asset: z.string().min(1), location: z.string().optional() })
 const Choice = z.object({ location: z.string(), assets: z.string() })
 const Form = z.looseObject({ location: z.string(), assets: z.string(), idempotency_key: z.uuid() }).catchall(z.string())
 
@@ -43,6 +50,27 @@ export function pageRouter(parts: () => Parts): Router {
   router.get('/quarantine', async (request, response) => {
     sendPage(response, quarantinePageView(await quarantinePage(parts(), parseQuarantineQuery(request.query), quarantineLimit)))
   })
+  router.get('/backfills/:id', async (request, response) => {
+    const id = backfillId(request)
+    const backfill = await backfillDetail(parts(), id)
+    if (backfill === undefined) throw unknownBackfill(id)
+    sendPage(response, backfillPage(backfill, Date.now()))
+  })
+  router.post('/backfills/:id/cancel', async (request, response) => {
+    const id = backfillId(request)
+    await stopBackfill(parts(), id)
+    response.redirect(303, `/backfills/${id}`)
+  })
+  router.post('/backfills/:id/retry', async (request, response) => {
+    const id = backfillId(request)
+    await takeUpBackfill(parts(), id)
+    response.redirect(303, `/backfills/${id}`)
+  })
+  router.get('/partitions', async (request, response) => {
+    const which = Partitioned.safeParse(request.query)
+    if (!which.success) throw new HttpError(400, 'REQUEST_INVALID', 'The address does not say which asset.', { hint: 'Choose one on the overview.' })
+    sendPage(response, partitionsPage(await partitionsDetail(parts(), which.data.asset, which.data.location, stretchLimit)))
+  })
   router.post('/runs/:id/cancel', async (request, response) => {
     const id = runId(request)
     await cancelRun(parts(), id)
@@ -51,13 +79,20 @@ export function pageRouter(parts: () => Parts): Router {
   router.get('/materialize', async (request, response) => {
     const choice = Choice.safeParse(request.query)
     if (!choice.success) throw new HttpError(400, 'REQUEST_INVALID', 'The address does not say which assets.', { hint: 'Choose one on the overview.' })
-    const { selection, fields, keys, location } = await chosen(parts(), choice.data)
-    sendPage(response, materializePage({ location, selection, keys, fields, values: {}, errors: {}, idempotencyKey: randomUUID() }))
+    const { selection, fields, keys, location, partitioned } = await chosen(parts(), choice.data)
+    const partitions = partitionsField(partitioned)
+    sendPage(response, materializePage({ location, selection, keys, partitions, fields, values: {}, errors: {}, idempotencyKey: randomUUID() }))
   })
   router.post('/materialize', express.urlencoded({ extended: false, limit: '1mb' }), async (request, response) => {
     await submit(parts(), request, response)
   })
   return router
+}
+
+function backfillId(request: Request): string {
+  const id = z.uuid().safeParse(request.params['id'])
+  if (!id.success) throw unknownBackfill(String(request.params['id']))
+  return id.data
 }
 
 function runId(request: Request): string {
@@ -69,19 +104,36 @@ function runId(request: Request): string {
 async function chosen(parts: Parts, { location, assets: selection }: z.output<typeof Choice>) {
   const own = (await listAssets(parts)).filter((one) => one.location === location)
   const assets = chooseAssets(own, selection)
-  return { location, selection, keys: assets.map((one) => one.key), fields: configFields(assets) }
+  return { location, selection, keys: assets.map((one) => one.key), fields: configFields(assets), partitioned: assets.some((one) => one.partitions !== null) }
 }
+
+/** What the form asks of partitions: those that were typed, or where there are any, none yet. */
+const partitionsField = (partitioned: boolean, value = ''): MaterializeView['partitions'] => (partitioned ? { value } : undefined)
 
 async function submit(parts: Parts, request: Request, response: Response): Promise<void> {
   const form = Form.safeParse(request.body)
   if (!form.success) throw new HttpError(400, 'REQUEST_INVALID', 'The form is not complete.', { hint: 'Open it again from the overview.' })
-  const { selection, fields, keys, location } = await chosen(parts, form.data)
+  const { selection, fields, keys, location, partitioned } = await chosen(parts, form.data)
+  const asked = (form.data['partitions'] ?? '').split(/\r?\n/).map((line) => line.trim())
   const values = Object.fromEntries(fields.map((field) => [field.name, form.data[`config.${field.name}`] ?? '']))
   const typed = parseConfigForm(fields, values)
   const refuse = (errors: MaterializeView['errors'], problem?: MaterializeView['problem'], status = 422): void => {
     const idempotencyKey = form.data.idempotency_key
     response.status(status)
-    sendPage(response, materializePage({ location, selection, keys, fields, values, errors, problem, idempotencyKey }))
+    sendPage(
+      response,
+      materializePage({
+        location,
+        selection,
+        keys,
+        partitions: partitionsField(partitioned, form.data['partitions']),
+        fields,
+        values,
+        errors,
+        problem,
+        idempotencyKey,
+      }),
+    )
   }
   if (Object.keys(typed.errors).length > 0) {
     refuse(typed.errors)
@@ -92,6 +144,7 @@ async function submit(parts: Parts, request: Request, response: Response): Promi
       assets: [selection],
       location,
       config: typed.config,
+      ...(partitioned ? { partitions: asked.filter((line) => line !== '') } : {}),
       launchedBy: 'page',
       idempotencyKey: `page ${form.data.idempotency_key}`,
     })

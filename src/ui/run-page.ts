@@ -1,10 +1,11 @@
 import type { RunDetail, Step } from '../api/run-view.ts'
 import type { RunEvent } from '../api/runs.ts'
 import { failureView } from './failure.ts'
-import { bytes, count, duration, moment, status } from './format.ts'
+import { bytes, count, describePartitions, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
+import { metadataList } from './metadata/list.ts'
 import { parameters } from './quarantine-page.ts'
 import { stepStatistics } from './statistics.ts'
 
@@ -38,6 +39,24 @@ function summary(run: RunDetail, now: number): Html {
         <dt>Status</dt>
         <dd>${status(run.status)}</dd>
       </div>
+      ${
+        run.partitions === null
+          ? null
+          : html`<div>
+              <dt>Partitions</dt>
+              <dd>${describePartitions(run.partitions)}</dd>
+            </div>`
+      }
+      ${
+        run.backfillId === null
+          ? null
+          : html`<div>
+              <dt>Backfill</dt>
+              <dd>
+                <a href="/backfills/${run.backfillId}" data-key="backfill"><code>${run.backfillId.slice(0, 8)}</code></a>
+              </dd>
+            </div>`
+      }
       <div>
         <dt>Location</dt>
         <dd>${run.location} <span class="quiet">${run.version}</span></dd>
@@ -47,7 +66,7 @@ function summary(run: RunDetail, now: number): Html {
         <dd>${run.launchedBy}</dd>
       </div>
       <div>
-        <dt>Started</dt>
+        <dt>Launched</dt>
         <dd>${moment(run.createdAt)}</dd>
       </div>
       <div>
@@ -66,7 +85,8 @@ function summary(run: RunDetail, now: number): Html {
           </div>`,
       )}
     </dl>
-    ${run.status === 'started' ? html`<form method="post" action="/runs/${run.id}/cancel"><button class="danger" data-key="cancel">Cancel this run</button></form>` : null}`
+    ${run.waitsFor === null ? null : html`<p class="notice">${run.waitsFor.message}</p>`}
+    ${run.status === 'started' || run.status === 'queued' ? html`<form method="post" action="/runs/${run.id}/cancel"><button class="danger" data-key="cancel">Cancel this run</button></form>` : null}`
 }
 
 function stepTable(run: RunDetail, now: number): Html {
@@ -111,7 +131,19 @@ function stepRow(run: string, step: Step, now: number): Html {
         : html`<tr class="wide">
             <td colspan="6">${failureView(step.error)}</td>
           </tr>`
-    }${stepStatistics(step)}`
+    }${stepStatistics(step)}${stepMetadata(step)}`
+}
+
+function stepMetadata({ id, asset, metadata }: Step): Html | null {
+  if (Object.keys(metadata).length === 0) return null
+  return html`<tr class="wide">
+    <td colspan="6">
+      <details id="metadata-${id}">
+        <summary>Metadata<span class="unseen"> of ${asset}</span></summary>
+        ${metadataList(metadata)}
+      </details>
+    </td>
+  </tr>`
 }
 
 function stages({ batches, extracted, rows, startedAt, endedAt }: Step): Html {
@@ -129,15 +161,22 @@ function checks(run: RunDetail): Html | null {
   return html`<section aria-labelledby="checks-heading">
     <h2 id="checks-heading">Checks</h2>
     <ul class="plain">
-      ${run.checks.map(
-        (check) =>
-          html`<li>
-            ${status(check.passed ? 'passed' : 'failed')} ${check.asset}: ${check.name}${check.blocking ? ' (blocking)' : ''}
-            <span class="quiet">${check.message}</span>
-          </li>`,
-      )}
+      ${run.checks.map(checkItem)}
     </ul>
   </section>`
+}
+
+function checkItem(check: RunDetail['checks'][number]): Html {
+  return html`<li>
+    ${status(check.state)} ${check.asset}: ${check.name}${check.blocking ? ' (blocking)' : ''} <span class="quiet">${check.message} ${moment(check.at)}</span>${
+      Object.keys(check.metadata).length === 0
+        ? null
+        : html` <details id="check-${check.asset}-${check.name}">
+            <summary>Found</summary>
+            <pre>${JSON.stringify(check.metadata, null, 2)}</pre>
+          </details>`
+    }
+  </li>`
 }
 
 function log(events: readonly RunEvent[]): Html {

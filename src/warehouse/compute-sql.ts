@@ -1,14 +1,18 @@
 import type pg from 'pg'
+import { refuseFailed } from '../definitions/check-outcome.ts'
+import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { SqlAssetSpec } from '../definitions/manifest.ts'
 import { DataError } from '../errors.ts'
-import { refuseFailed, runChecks } from './checks.ts'
-import type { CheckOutcome } from './checks.ts'
+import { runChecks } from './checks/run-checks.ts'
+import type { SchemaShape } from './checks/schema-unchanged.ts'
 import { quoteIdentifier, quoteLiteral, quoteTable } from './identifier.ts'
 import { ensureSchema, lockTarget, planSchema } from './locks.ts'
 
 export interface ComputeRequest {
   readonly stepId: string
   readonly spec: SqlAssetSpec
+  /** Columns as the checks saw them that compare with the last computation, by their names. */
+  readonly schemas?: Readonly<Record<string, SchemaShape>>
   readonly onApplied?: () => void
 }
 
@@ -46,8 +50,9 @@ export async function computeSql(client: pg.ClientBase, request: ComputeRequest)
     }
     await client.query(`SET LOCAL statement_timeout = ${String(Math.round(spec.timeoutMs))}`)
     const counts = await withExplanation(spec, () => (spec.store.kind === 'view' ? makeView(client, spec) : merge(client, spec, spec.store)))
-    const checks = await runChecks(client, spec.checks, quoteTable(spec))
-    refuseFailed(spec.key, checks)
+    const key = spec.store.kind === 'table' ? spec.store.primaryKey : []
+    const checks = await runChecks(client, { asset: spec.key, checks: spec.checks, relation: quoteTable(spec), key, schemas: request.schemas })
+    refuseFailed(spec.key, checks, 'Nothing was published; what was there before stays. Mend the query, what it reads or the check, and run again.')
     const result: ComputeResult = { ...counts, checks }
     await client.query(`UPDATE millrace_load.step SET state = 'published', result = $2, ended_at = clock_timestamp() WHERE step_id = $1`, [
       stepId,

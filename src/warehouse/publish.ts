@@ -1,13 +1,18 @@
 import type pg from 'pg'
-import type { CheckSpec } from '../definitions/check.ts'
+import { refuseFailed } from '../definitions/check-outcome.ts'
+import type { CheckOutcome } from '../definitions/check-outcome.ts'
+import { isAskedOfTable } from '../definitions/check-place.ts'
+import type { CheckSpec } from '../definitions/check-spec.ts'
 import type { TableSpec } from '../definitions/column-spec.ts'
 import type { ColumnStatistics, StageTotals } from '../definitions/column-statistics.ts'
 import type { Json } from '../definitions/json.ts'
+import type { PartitionBounds } from '../definitions/partitions/partition-bounds.ts'
 import { MillraceError } from '../errors.ts'
 import { appendToTarget } from './append.ts'
 import { becomeTarget } from './become-target.ts'
-import { refuseFailed, runChecks } from './checks.ts'
-import type { CheckOutcome } from './checks.ts'
+import { runChecks } from './checks/run-checks.ts'
+import type { CheckRequest } from './checks/run-checks.ts'
+import type { SchemaShape } from './checks/schema-unchanged.ts'
 import { greatestOf, moveCursor } from './cursor.ts'
 import { quoteTable } from './identifier.ts'
 import { keepOneOfEachKey } from './keys.ts'
@@ -17,6 +22,7 @@ import type { MergeCounts } from './merge.ts'
 import { countExpired, planExpired, planPartitionsFor } from './partitions.ts'
 import { markWhole, replaceParts } from './replace-parts.ts'
 import type { ReplacedParts } from './replace-parts.ts'
+import { replacePartitions } from './replace-partitions.ts'
 import { replaceTarget } from './replace.ts'
 import type { RowNotes } from './row-notes.ts'
 import { runDdl, whenUnlocked } from './run-ddl.ts'
@@ -37,12 +43,16 @@ export interface PublishRequest {
   readonly asset: string
   readonly table: TableSpec
   readonly checks: readonly CheckSpec[]
+  /** Columns as the checks saw them that compare with the last load, by their names. */
+  readonly schemas?: Readonly<Record<string, SchemaShape>>
   /** When the run began, ISO 8601. */
   readonly runStartedAt: string
   /** Recorded batches of the generation, from the sealed step: all of them must be in the ledger. */
   readonly batches: number
   /** Everything was fetched again: it takes the place of what is there. */
   readonly fullRefresh?: boolean
+  /** Where the run is of partitions of a table that is replaced by the columns that tell them apart: these, and no other rows. */
+  readonly partitions?: readonly PartitionBounds[]
   /** The cursor's value when the step began, and the last one that its pages carried; absent where the step moves none. */
   readonly cursor?: { readonly from: Json; readonly pages: Json | undefined } | undefined
   /** How many of its records went to quarantine. */
@@ -129,27 +139,20 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
   }
   if (request.cursor !== undefined && !(await advance(client, request, request.cursor, quoteTable(staging)))) return { state: 'cursor moved' }
   const { rows: preview } = await client.query<{ row: unknown }>(previewSql(quoteTable(staging)), [excludedOf(table)])
-  // What a load says of its own rows is all there is to say where it is the table, or stands in it beside others of its kind.
-  const whole = (table.disposition === 'replace' && table.by === undefined) || table.disposition === 'snapshot' || table.disposition === 'scd2'
+  const { staged, whole } = partChecks(request.checks, table)
+  const asked = { ...request, key: request.table.primaryKey, hidden: excludedOf(table) }
   // What concerns the load alone is asked of staging, before anything is locked that readers need.
-  const before = await runChecks(
-    client,
-    request.checks.filter((check) => whole || check.kind === 'not-empty'),
-    quoteTable(staging),
-  )
-  refuseFailed(asset, before)
+  const before = await runChecks(client, { ...asked, checks: staged, relation: quoteTable(staging), count: counts.rows, ignored: deletedByOf(table) })
+  refuseFailed(asset, before, nothingPublished)
   const target = targetOf(table)
   const times = { source: quoteTable(staging), at: request.runStartedAt }
   const made = await planPartitionsFor(client, target, times)
   await runDdl(client, table, made)
   const expired = await countExpired(client, target, times)
   const applied = await apply(client, { ...request, table }, counts.rows, fence.load_order)
-  const after = await runChecks(
-    client,
-    request.checks.filter((check) => !whole && check.kind !== 'not-empty'),
-    quoteTable(table),
-  )
-  refuseFailed(asset, [...before, ...after])
+  const after = await runChecks(client, { ...asked, checks: whole, relation: quoteTable(table) })
+  const checks = inOrder(request.checks, [...before, ...after])
+  refuseFailed(asset, checks, nothingPublished)
   const ddl = [...made, ...(await dropExpired(client, target))]
   const result: PublishResult = {
     ...counts,
@@ -161,12 +164,30 @@ async function publishInside(client: pg.ClientBase, request: PublishRequest): Pr
     disposition: request.table.disposition,
     ...applied,
     preview: preview.map((one) => one.row),
-    checks: [...before, ...after],
+    checks,
   }
   await recordLoad(client, request, fence.load_order)
   await closeFence(client, stepId, 'published', result)
   request.onApplied?.()
   return { state: 'published', result }
+}
+
+const nothingPublished = 'Nothing was published; the rows from before stay readable. Mend the source or the check and run again.'
+
+/** Which checks are asked of staging, and which of the whole table, once it is. */
+function partChecks(checks: readonly CheckSpec[], table: TableSpec): { staged: CheckSpec[]; whole: CheckSpec[] } {
+  const isWhole = (check: CheckSpec): boolean => check.kind !== 'function' && isAskedOfTable(check, table)
+  return { staged: checks.filter((check) => !isWhole(check)), whole: checks.filter(isWhole) }
+}
+
+/** As they are declared, whenever they were asked. */
+function inOrder(checks: readonly CheckSpec[], outcomes: readonly CheckOutcome[]): CheckOutcome[] {
+  return checks.flatMap(({ name }) => outcomes.filter((one) => one.name === name))
+}
+
+/** Where a record may say that a row is gone, its other values are nobody's concern. */
+function deletedByOf({ merge, scd2 }: TableSpec): string | undefined {
+  return merge?.deletedBy ?? scd2?.deletedBy
 }
 
 /** A table in full refresh: what is fetched is all of it. A history goes on. */
@@ -188,7 +209,8 @@ async function advance(
 /** Ends a load whose batches are all in the target already. */
 async function closeGrown(client: pg.ClientBase, request: PublishRequest, order: string): Promise<PublishOutcome> {
   const counts = await countLedger(client, request, undefined)
-  const checks = await runChecks(client, request.checks, quoteTable(request.table))
+  const asked: CheckRequest = { ...request, key: request.table.primaryKey, hidden: excludedOf(request.table), relation: quoteTable(request.table) }
+  const checks = await runChecks(client, asked)
   refuseFailed(request.asset, checks, 'Its rows are in the table, which is published batch by batch. Mend the source or the check.')
   const result: PublishResult = { ...counts, ...quarantinedOf(request), ...notedOf(request), disposition: 'append', how: 'batch by batch', preview: [], checks }
   await recordLoad(client, request, order)
@@ -289,6 +311,9 @@ async function apply(client: pg.ClientBase, request: PublishRequest, rows: numbe
   const { table, asset, fullRefresh = false } = request
   const staging = stagingTable(request.stepId, request.generation)
   const swappable = { stepId: request.stepId, table, staging, signal: request.signal }
+  if (table.by !== undefined && request.partitions !== undefined) {
+    return replacedParts(await replacePartitions(client, { ...swappable, asset, order, partitions: request.partitions }), rows)
+  }
   if (table.by !== undefined) return replacedParts(await replaceParts(client, { ...swappable, order }), rows)
   if (table.disposition === 'replace') {
     if (fullRefresh) await markWhole(client, { ...swappable, order })

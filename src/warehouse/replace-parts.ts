@@ -19,7 +19,7 @@ export interface ReplacedParts {
 }
 
 /** The part of which a load of the whole table is: older loads of any part are behind it. */
-const wholeTable = JSON.stringify(null)
+export const wholeTable = JSON.stringify(null)
 
 /**
  * Replaces the parts of the target that staging has rows of, inside the caller's transaction: deletes and inserts, so no reader waits.

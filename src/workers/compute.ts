@@ -1,3 +1,4 @@
+import { readSchemas } from '../catalog/checks.ts'
 import { claimStep } from '../catalog/claims.ts'
 import { succeedStep } from '../catalog/steps.ts'
 import { MillraceError } from '../errors.ts'
@@ -17,7 +18,8 @@ export async function compute(context: WorkerContext, payload: Payload<'compute'
     run: async (claimed, ask) => {
       const spec = await context.manifests.assetSpec(claimed.location, claimed.version, claimed.asset)
       if (spec.kind !== 'sql') throw new MillraceError(`${claimed.asset} is not a SQL asset in version ${claimed.version}.`, { code: 'ASSET_UNKNOWN' })
-      const { checks, ...counts } = await ask((client) => computeSql(client, { stepId: claimed.stepId, spec }))
+      const schemas = await readSchemas(context.pool, claimed, spec.checks)
+      const { checks, ...counts } = await ask((client) => computeSql(client, { stepId: claimed.stepId, spec, schemas }))
       faultPoint('compute.committed')
       await followUp(context, claimed.stepId, await succeedStep(context.pool, claimed.stepId, { metadata: { ...counts }, checks }))
     },

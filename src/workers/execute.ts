@@ -1,37 +1,49 @@
 import { claimStep, holdsStep } from '../catalog/claims.ts'
 import type { ClaimedStep } from '../catalog/claims.ts'
 import { succeedStep } from '../catalog/steps.ts'
+import type { StepResult } from '../catalog/steps.ts'
+import { refuseFailed, worstOfEach } from '../definitions/check-outcome.ts'
+import type { CheckOutcome } from '../definitions/check-outcome.ts'
+import { output } from '../definitions/function-asset.ts'
 import type { FunctionAsset, Output } from '../definitions/function-asset.ts'
-import type { IoManager } from '../definitions/io-manager.ts'
 import type { JsonObject } from '../definitions/json.ts'
+import { partitionOf } from '../definitions/partitions/partition.ts'
+import type { Log } from '../definitions/log.ts'
+import { storedMetadata } from '../definitions/metadata/fields.ts'
 import { FencedError, MillraceError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { checkValue } from './check-value.ts'
 import type { WorkerContext } from './context.ts'
+import { executeOp } from './execute-op.ts'
 import { callUserCode } from './failure.ts'
+import { ioOf, loadInputs, readStepPartitions } from './load-inputs.ts'
+import type { InputRequest } from './load-inputs.ts'
+import { graphAnswer } from './graph-inputs.ts'
 import { parseConfig } from './parse-config.ts'
 import { followUp } from './publish.ts'
+import { checkAnswer } from './run-checks.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
-import { logUserLine } from './user-log.ts'
+import { withUserLog } from './user-log.ts'
 import { judgeVersion } from './versions.ts'
 import { doWork, giveBack } from './work.ts'
 
-/** Runs a function asset's function, and stores what it answers. */
+/** Runs a function asset's function, and stores what it answers; or runs an op. */
 export async function execute(context: WorkerContext, payload: Payload<'execute'>): Promise<void> {
   const claimed = await claimStep(context.pool, { ...payload, status: 'running', session: context.session.id })
   if (claimed === undefined) return
   faultPoint('execute.claimed')
   await doWork(context, 'execute', claimed, async (workSignal) => {
+    if (claimed.kind === 'op') return executeOp(context, claimed, workSignal)
     const verdict = await judgeVersion(context, claimed, 'ops', 'function')
     if (verdict.kind === 'hand back') return giveBack(context, 'execute', claimed, 250)
     const { asset } = verdict.own
     const stop = createStepSignal(workSignal, asset.timeoutMs, () => tooLong(asset))
     try {
-      const metadata = await runAndStore(context, claimed, asset, stop)
+      const result = await withUserLog(context, claimed, (log) => runAndStore(context, claimed, asset, stop, log))
       faultPoint('execute.stored')
-      await followUp(context, claimed.stepId, await succeedStep(context.pool, claimed.stepId, { metadata }, 'succeeded', claimed.claim))
+      await followUp(context, claimed.stepId, await succeedStep(context.pool, claimed.stepId, result, 'succeeded', claimed.claim))
     } finally {
       stop.end()
     }
@@ -39,55 +51,70 @@ export async function execute(context: WorkerContext, payload: Payload<'execute'
   })
 }
 
-async function runAndStore(context: WorkerContext, claimed: ClaimedStep, asset: FunctionAsset, { signal, until }: StepSignal): Promise<JsonObject> {
+/** Makes what the step is to make: each partition by itself, one after the other. */
+async function runAndStore(context: WorkerContext, claimed: ClaimedStep, asset: FunctionAsset, stop: StepSignal, log: Log): Promise<StepResult> {
+  const partitions = await readStepPartitions(context, claimed, asset)
+  const keys = claimed.partitions ?? [undefined]
+  const made: Record<string, JsonObject> = {}
+  const checks: CheckOutcome[] = []
   const began = performance.now()
-  const inputs = await loadInputs(context, claimed, asset, signal, until)
-  const resources = await until(() => callUserCode(() => context.resources.of(claimed.location, asset.resources)))
-  const answer: Output<unknown> = await until(() =>
-    callUserCode(() =>
-      asset.run({
-        inputs,
-        config: parseConfig(asset, claimed.config),
-        resources,
-        signal,
-        runId: claimed.runId,
-        runStartedAt: claimed.runStartedAt,
-        idempotencyKey: claimed.stepId,
-        attempt: claimed.attempt,
-        throttle: context.throttles.of(claimed.location),
-        log: (message: string, fields: JsonObject = {}) => logUserLine(context, claimed, message, fields),
-      } as Parameters<typeof asset.run>[0]),
-    ),
-  )
-  checkValue(asset, answer.value, `What ${asset.key} answered`)
+  for (const key of keys) {
+    const one = await make(context, { claimed, asset, partitions, key, stop }, log)
+    if (keys.length === 1) return one
+    made[key ?? ''] = one.metadata
+    checks.push(...one.checks)
+  }
+  return { metadata: { partitions: keys.length, seconds: secondsSince(began) }, partitions: made, checks: worstOfEach(checks) }
+}
+
+const secondsSince = (began: number): number => Math.round(performance.now() - began) / 1000
+
+async function make(
+  context: WorkerContext,
+  request: InputRequest,
+  log: Log,
+): Promise<{ readonly metadata: JsonObject; readonly checks: readonly CheckOutcome[] }> {
+  const { claimed, asset, key, stop } = request
+  const { signal, until } = stop
+  const began = performance.now()
+  const answer = asset.plan === undefined ? await runFunction(context, request, log) : output(await graphAnswer(context, claimed, asset, stop))
+  checkValue(asset, answer.value, `What ${asset.key} answered${key === undefined ? '' : ` for the partition ${key}`}`)
+  const checks = await until(() => checkAnswer({ asset, partition: key, answer, runId: claimed.runId, log, signal }))
+  refuseFailed(asset.key, checks, 'Nothing was stored; the value from before stays. Mend the function, what it is handed or the check, and run again.')
+  // What cannot be shown is said before anything is stored.
+  const metadata = storedMetadata(asset.key, answer.metadata)
   faultPoint('execute.computed')
   const io = await ioOf(context, claimed, asset)
   // Whoever lost the step while its function ran must not store over what came after.
   if (!(await holdsStep(context.pool, claimed.stepId, claimed.claim))) throw new FencedError(`the step ${claimed.stepId}`)
-  const stored = await until(() => callUserCode(() => io.store({ asset: asset.key, partition: undefined }, answer.value, { signal })))
-  return { ...stored, ...answer.metadata, seconds: Math.round(performance.now() - began) / 1000 }
+  const stored = await until(() => callUserCode(() => io.store({ asset: asset.key, partition: key }, answer.value, { signal })))
+  return { metadata: { ...storedMetadata(asset.key, stored), ...metadata, seconds: secondsSince(began) }, checks }
 }
 
-async function loadInputs(
-  context: WorkerContext,
-  claimed: ClaimedStep,
-  asset: FunctionAsset,
-  signal: AbortSignal,
-  until: StepSignal['until'],
-): Promise<Readonly<Record<string, unknown>>> {
-  const values: Record<string, unknown> = {}
-  for (const [name, input] of Object.entries(asset.inputs)) {
-    const io = await ioOf(context, claimed, input)
-    const value = await until(() => callUserCode(() => io.load({ asset: input.key, partition: undefined }, { signal })))
-    checkValue(input, value, `The input ${name} of ${asset.key}, the value of ${input.key},`)
-    values[name] = value
-  }
-  return values
-}
-
-async function ioOf(context: WorkerContext, claimed: ClaimedStep, { io }: FunctionAsset): Promise<IoManager> {
-  const { started } = await callUserCode(() => context.resources.of(claimed.location, { started: io }))
-  return started as IoManager
+async function runFunction(context: WorkerContext, request: InputRequest, log: Log): Promise<Output<unknown>> {
+  const { claimed, asset, partitions, key, stop } = request
+  const { signal, until } = stop
+  const inputs = await loadInputs(context, request)
+  const resources = await until(() => callUserCode(() => context.resources.of(claimed.location, asset.resources)))
+  return until(() =>
+    callUserCode(() =>
+      asset.run({
+        inputs,
+        partition: key === undefined || partitions?.own === undefined ? undefined : partitionOf(partitions.own, key),
+        config: parseConfig(asset, claimed.config),
+        resources,
+        signal,
+        assetKey: asset.key,
+        codeVersion: asset.codeVersion,
+        runId: claimed.runId,
+        runStartedAt: claimed.runStartedAt,
+        idempotencyKey: key === undefined ? claimed.stepId : `${claimed.stepId} ${key}`,
+        attempt: claimed.attempt,
+        throttle: context.throttles.of(claimed.location),
+        log,
+      } as Parameters<typeof asset.run>[0]),
+    ),
+  )
 }
 
 function tooLong({ key, timeoutMs }: FunctionAsset): MillraceError {

@@ -3,7 +3,7 @@ import { beginPublishing, restartStep, sealStep } from '../catalog/steps.ts'
 import { claimStep } from '../catalog/claims.ts'
 import type { ClaimedStep } from '../catalog/claims.ts'
 import { recordBatch } from '../catalog/batches.ts'
-import type { JsonObject } from '../definitions/json.ts'
+import type { Log } from '../definitions/log.ts'
 import type { Page } from '../definitions/page.ts'
 import { FencedError, MillraceError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
@@ -13,13 +13,14 @@ import type { WorkerContext } from './context.ts'
 import { createBatchCutter } from './batch-cutter.ts'
 import type { CutBatch } from './batch-cutter.ts'
 import { callUserCode } from './failure.ts'
+import { fetchedPartitions } from './fetched-partitions.ts'
 import { parseConfig } from './parse-config.ts'
 import { quarantinedPages } from './redrive.ts'
 import { dropSpooled, untilSpooled } from './spooling.ts'
 import type { Patience } from './spooling.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
-import { logUserLine } from './user-log.ts'
+import { withUserLog } from './user-log.ts'
 import { judgeVersion } from './versions.ts'
 import type { OwnAsset } from './versions.ts'
 import { waitForWindow } from './window.ts'
@@ -48,7 +49,7 @@ export async function extract(context: WorkerContext, payload: Payload<'extract'
       if (due !== undefined) await enqueueStep(context.queues, due)
       return undefined
     }
-    await pull(context, claimed, verdict.own, signal)
+    await withUserLog(context, claimed, (log) => pull(context, claimed, verdict.own, signal, log))
     if (!(await sealStep(context.pool, claimed.stepId, claimed.claim))) throw new FencedError(`the step ${claimed.stepId}`)
     faultPoint('extract.sealed')
     const due = await beginPublishing(context.pool, claimed.stepId)
@@ -57,38 +58,40 @@ export async function extract(context: WorkerContext, payload: Payload<'extract'
   })
 }
 
-async function pull(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset, workSignal: AbortSignal): Promise<void> {
+async function pull(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset, workSignal: AbortSignal, log: Log): Promise<void> {
   const { asset } = own
   const stop = createStepSignal(workSignal, asset.timeoutMs, () => tooLong(claimed.asset, asset.timeoutMs))
   try {
-    await pullUntil(context, claimed, own, stop)
+    await pullUntil(context, claimed, own, stop, log)
   } finally {
     stop.end()
   }
 }
 
-function pagesOf(context: WorkerContext, claimed: ClaimedStep, { asset, spec }: OwnAsset, { signal, until }: StepSignal) {
+function pagesOf(context: WorkerContext, claimed: ClaimedStep, { asset, spec }: OwnAsset, { signal, until }: StepSignal, log: Log) {
   if (claimed.redrive) return quarantinedPages(context, claimed, spec)
   return callUserCode(async () => {
     const resources = await until(() => context.resources.of(claimed.location, asset.resources))
+    const partitions = await fetchedPartitions(context, claimed, spec)
     return asset.extract({
       config: parseConfig(asset, claimed.config),
       resources,
       signal,
       position: claimed.position,
       cursor: claimed.fullRefresh ? spec.table.cursor?.initial : (claimed.cursorFrom?.given ?? undefined),
+      partitions,
       runId: claimed.runId,
       runStartedAt: claimed.runStartedAt,
       idempotencyKey: claimed.stepId,
       throttle: context.throttles.of(claimed.location),
-      log: (message: string, fields: JsonObject = {}) => logUserLine(context, claimed, message, fields),
+      log,
     } as Parameters<typeof asset.extract>[0])
   })
 }
 
-async function pullUntil(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset, stop: StepSignal): Promise<void> {
+async function pullUntil(context: WorkerContext, claimed: ClaimedStep, own: OwnAsset, stop: StepSignal, log: Log): Promise<void> {
   const { signal, until } = stop
-  const pages = await pagesOf(context, claimed, own, stop)
+  const pages = await pagesOf(context, claimed, own, stop, log)
   const cutter = createBatchCutter(context.limits.batchBytes, context.buffers)
   const growing = own.spec.table.eachBatch === true && !claimed.redrive
   // One batch is written while the pages of the next are pulled; never more, so that memory stays flat.

@@ -2,6 +2,7 @@ import type { Job } from 'bullmq'
 import { reviveStep } from '../catalog/resume.ts'
 import { FencedError, MillraceError } from '../errors.ts'
 import { enqueueStep } from '../producers/launch/enqueue-step.ts'
+import { startWaiting } from '../producers/launch/start-waiting.ts'
 import { jobs } from '../queues/jobs.ts'
 import type { JobName, Payload } from '../queues/jobs.ts'
 import { clean } from './clean.ts'
@@ -14,13 +15,14 @@ import { load } from './load.ts'
 import { prepare } from './prepare.ts'
 import { publish } from './publish.ts'
 import { resume } from './resume.ts'
+import { sense } from './sense.ts'
 import { tick } from './tick.ts'
 import { transform } from './transform.ts'
 
 type Handler<N extends JobName> = (context: WorkerContext, payload: Payload<N>, job: Job, location: string) => Promise<void>
 
 /** What happens to each job. */
-const handlers: { readonly [N in JobName]: Handler<N> } = { tick, prepare, extract, transform, load, publish, compute, execute, resume, clean }
+const handlers: { readonly [N in JobName]: Handler<N> } = { tick, prepare, extract, transform, load, publish, compute, execute, resume, clean, sense }
 
 function isJobName(name: string): name is JobName {
   return Object.hasOwn(jobs, name)
@@ -54,16 +56,17 @@ async function run(context: WorkerContext, location: string, name: JobName, job:
  * A delivery repeated because its worker died counts no attempt in the queue, so it is never taken for one.
  */
 async function reviveIfAsked(context: WorkerContext, name: JobName, job: Job): Promise<boolean> {
-  if (job.attemptsMade === 0 || name === 'tick' || name === 'clean' || name === 'resume') return false
+  if (job.attemptsMade === 0 || name === 'tick' || name === 'sense' || name === 'clean' || name === 'resume') return false
   const stepId = await stepOf(context, name, job)
-  const due = stepId === undefined ? undefined : await reviveStep(context.pool, stepId)
-  if (due === undefined) return false
-  context.logger.info({ step: due.stepId }, 'a person asked for another attempt')
-  await enqueueStep(context.queues, due)
+  const revived = stepId === undefined ? undefined : await reviveStep(context.pool, stepId)
+  if (revived === undefined) return false
+  context.logger.info({ step: stepId }, 'a person asked for another attempt')
+  await Promise.all(revived.due.map((step) => enqueueStep(context.queues, step)))
+  if (revived.waits) await startWaiting(context)
   return true
 }
 
-async function stepOf(context: WorkerContext, name: Exclude<JobName, 'tick' | 'clean' | 'resume'>, job: Job): Promise<string | undefined> {
+async function stepOf(context: WorkerContext, name: Exclude<JobName, 'tick' | 'sense' | 'clean' | 'resume'>, job: Job): Promise<string | undefined> {
   const payload = jobs[name].payload.parse(job.data)
   if ('stepId' in payload) return payload.stepId
   const { rows } = await context.pool.query<{ step_id: string }>(`SELECT step_id FROM millrace.batch WHERE id = $1`, [payload.batchId])

@@ -1,11 +1,15 @@
 import { readNotes } from '../catalog/batches.ts'
+import { readSchemas } from '../catalog/checks.ts'
 import { claimStep } from '../catalog/claims.ts'
 import type { ClaimedStep } from '../catalog/claims.ts'
 import { restartStep, succeedStep } from '../catalog/steps.ts'
 import type { StepEnd } from '../catalog/steps.ts'
+import type { TableAssetSpec } from '../definitions/manifest.ts'
+import { boundsOf } from '../definitions/partitions/partition-bounds.ts'
 import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
-import { enqueueStep } from '../producers/launch/enqueue-step.ts'
+import { enqueueStep, enqueueSteps } from '../producers/launch/enqueue-step.ts'
+import { startWaiting } from '../producers/launch/start-waiting.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { publish as publishRows } from '../warehouse/publish.ts'
 import { analyzeSwapped } from '../warehouse/replace.ts'
@@ -16,6 +20,7 @@ import { workOnDestination } from './destination.ts'
 import { judgeQuarantine } from './quarantine.ts'
 import { publishedEvents } from './schema-events.ts'
 import { dropSpooled } from './spooling.ts'
+import { goOnAfter } from './go-on-after.ts'
 import { describeStep } from './statistics.ts'
 import { tableSpecOf } from './table-spec.ts'
 import type { Claimed } from './work.ts'
@@ -36,11 +41,13 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
         asset: claimed.asset,
         table: spec.table,
         checks: spec.checks,
+        schemas: await readSchemas(context.pool, claimed, spec.checks),
         runStartedAt: claimed.runStartedAt,
         batches: claimed.batches,
         quarantined,
         fullRefresh: claimed.fullRefresh,
         cursor: spec.table.cursor === undefined || claimed.redrive ? undefined : { from: claimed.cursorFrom?.stored ?? null, pages: claimed.cursor },
+        ...partitionsOf(spec, claimed),
         ...(notes === undefined ? {} : { notes }),
         statistics: await describeStep(context, claimed),
         signal,
@@ -52,6 +59,11 @@ export async function publish(context: WorkerContext, payload: Payload<'publish'
       if (outcome.state === 'published' && outcome.result.how === 'swapped') await ask((client) => analyzeSwapped(client, spec.table))
     },
   })
+}
+
+function partitionsOf({ partitions, table }: TableAssetSpec, claimed: ClaimedStep): Pick<PublishRequest, 'partitions'> {
+  if (partitions === undefined || table.by === undefined || claimed.partitions === undefined) return {}
+  return { partitions: claimed.partitions.map((key) => boundsOf(partitions, table, key)) }
 }
 
 async function settleOutcome(context: WorkerContext, claimed: ClaimedStep, outcome: PublishOutcome): Promise<void> {
@@ -93,6 +105,8 @@ export function stepResultOf(asset: string, result: PublishResult) {
 /** Enqueues what a step's end made due, and has its leavings removed. */
 export async function followUp(context: WorkerContext, stepId: string, end: StepEnd | undefined): Promise<void> {
   if (end === undefined) return
-  await Promise.all(end.due.map((step) => enqueueStep(context.queues, step)))
+  await enqueueSteps(context.queues, end.due)
   dropSpooled(context, `${stepId}/`)
+  if (end.runEnded) await goOnAfter(context, stepId)
+  if (end.makesRoom) await startWaiting(context)
 }

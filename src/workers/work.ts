@@ -3,15 +3,17 @@ import { releaseBatch, releaseStep } from '../catalog/claims.ts'
 import { endedByHolder } from '../catalog/step-states.ts'
 import { failStep } from '../catalog/steps.ts'
 import type { StepEnd } from '../catalog/steps.ts'
+import { CheckFailedError } from '../definitions/check-outcome.ts'
 import { RetryPolicy } from '../definitions/retry.ts'
 import { FencedError, MillraceError } from '../errors.ts'
-import { enqueueStep } from '../producers/launch/enqueue-step.ts'
+import { enqueueStep, enqueueSteps } from '../producers/launch/enqueue-step.ts'
+import { startWaiting } from '../producers/launch/start-waiting.ts'
 import type { JobName } from '../queues/jobs.ts'
 import { SpoolUnavailableError } from '../spool/spool-unavailable-error.ts'
-import { CheckFailedError } from '../warehouse/checks.ts'
 import type { WorkerContext } from './context.ts'
 import { DestinationDownError } from './destination-down.ts'
 import { isConnectionLoss, UserCodeError } from './failure.ts'
+import { goOnAfter } from './go-on-after.ts'
 import { ShutdownError } from './session.ts'
 import { tellSpoolWait } from './spooling.ts'
 
@@ -95,7 +97,9 @@ async function settle(context: WorkerContext, job: JobName, claimed: Claimed, re
     return
   }
   if (end === undefined) return
-  await Promise.all(end.due.map((step) => enqueueStep(context.queues, step)))
+  await enqueueSteps(context.queues, end.due)
+  if (end.runEnded) await goOnAfter(context, claimed.stepId)
+  if (end.makesRoom) await startWaiting(context)
   if (end.failed) {
     logger.error({ err: error, ...where }, 'step failed')
     throw new StepFailedError(error instanceof Error ? error.message : String(error), { cause: error })
@@ -107,7 +111,9 @@ async function settle(context: WorkerContext, job: JobName, claimed: Claimed, re
 async function settleCanceled(context: WorkerContext, claimed: Claimed): Promise<void> {
   if (isBatch(claimed) || !endedByHolder.some((status) => status === claimed.status)) return
   const { rows } = await context.pool.query<{ status: string }>(`SELECT status FROM millrace.run WHERE id = $1`, [claimed.runId])
-  if (rows[0]?.status === 'canceling') await failStep(context.pool, guardOf(claimed), new FencedError(`the step ${claimed.stepId}`), RetryPolicy.parse({}))
+  if (rows[0]?.status !== 'canceling') return
+  const end = await failStep(context.pool, guardOf(claimed), new FencedError(`the step ${claimed.stepId}`), RetryPolicy.parse({}))
+  if (end?.makesRoom === true) await startWaiting(context)
 }
 
 function guardOf(claimed: Claimed) {
@@ -115,6 +121,10 @@ function guardOf(claimed: Claimed) {
 }
 
 async function policyOf(context: WorkerContext, claimed: Claimed): Promise<RetryPolicy> {
+  if (!isBatch(claimed) && claimed.kind === 'op') {
+    const { job, partOf, branch } = claimed.place
+    return (await context.manifests.opStep(claimed.location, claimed.version, { job, partOf, name: branch?.template ?? claimed.asset })).retry
+  }
   return (await context.manifests.assetSpec(claimed.location, claimed.version, claimed.asset)).retry
 }
 

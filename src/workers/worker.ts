@@ -118,7 +118,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     watchdog: options.watchdog,
     manifests: createManifestReader(pool),
     locations: new Map(locations.loaded.map((one) => [one.location.name, one])),
-    resources: createResourceClients({ envOf: (location) => ({ ...options.env, ...demos.get(location)?.env }), throttles, logger }),
+    resources: createResourceClients({
+      envOf: (location) => ({ ...options.env, DESTINATION_URL: options.destinationUrl, ...demos.get(location)?.env }),
+      throttles,
+      logger,
+    }),
     throttles,
     notifier: createChangeNotifier(pool, logger),
     listener: createChangeListener(options.databaseUrl, logger),

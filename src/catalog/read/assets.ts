@@ -24,19 +24,40 @@ const CheckResultRow = z.object({
   runId: z.uuid(),
   passed: z.boolean(),
   blocking: z.boolean(),
+  severity: z.enum(['warn', 'error']),
   message: z.string().transform(redactText),
+  metadata: z.record(z.string(), json),
   at: time,
 })
 export type CheckResultRead = z.output<typeof CheckResultRow>
 
-/** The last result of each check; of one run only those that no later run has replaced. */
-export function readCheckResults(db: Queryable, runId: string | null = null): Promise<CheckResultRead[]> {
+const columns = `location, asset, name, run_id AS "runId", passed, blocking, severity, message, metadata, at`
+
+/** The last result of each check. */
+export function readCheckResults(db: Queryable): Promise<CheckResultRead[]> {
+  return readRows(db, CheckResultRow, `SELECT ${columns} FROM millrace.check_result ORDER BY location, asset, name`)
+}
+
+/** What the checks of a run found, as far as it is still kept; where a step was tried again, what they found last. */
+export function readChecksOfRun(db: Queryable, runId: string): Promise<CheckResultRead[]> {
   return readRows(
     db,
     CheckResultRow,
-    `SELECT location, asset, name, run_id AS "runId", passed, blocking, message, at FROM millrace.check_result
-     WHERE $1::uuid IS NULL OR run_id = $1 ORDER BY location, asset, name`,
+    `SELECT DISTINCT ON (location, asset, name) ${columns} FROM millrace.check_history WHERE run_id = $1 ORDER BY location, asset, name, id DESC`,
     [runId],
+  )
+}
+
+/** The last results of one check, the newest first. */
+export function readCheckHistory(
+  db: Queryable,
+  { location, asset, name, limit }: { readonly location: string; readonly asset: string; readonly name: string; readonly limit: number },
+): Promise<CheckResultRead[]> {
+  return readRows(
+    db,
+    CheckResultRow,
+    `SELECT ${columns} FROM millrace.check_history WHERE location = $1 AND asset = $2 AND name = $3 ORDER BY id DESC LIMIT $4`,
+    [location, asset, name, limit],
   )
 }
 

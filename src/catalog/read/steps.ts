@@ -4,7 +4,7 @@ import { StageSums, stageSums } from '../batch-statistics.ts'
 import { ColumnStatistics, StageTotals } from '../../definitions/column-statistics.ts'
 import { stepKinds, stepStatuses } from '../step-states.ts'
 import { failure } from './failure.ts'
-import { count, readRows, time } from './row.ts'
+import { count, json, readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
 
 const StepRow = z.object({
@@ -13,6 +13,9 @@ const StepRow = z.object({
   asset: z.string(),
   kind: z.enum(stepKinds),
   upstream: z.array(z.string()),
+  /** The pool that it needs slots of, and how many. */
+  pool: z.string().nullable(),
+  slots: z.int(),
   /** What its destination is called. */
   destination: z.string(),
   status: z.enum(stepStatuses),
@@ -39,6 +42,8 @@ const StepRow = z.object({
   quarantined: count,
   /** As they were written down when it was published. */
   statistics: z.object({ stages: StageTotals.array(), columns: ColumnStatistics.array().optional() }).nullable().catch(null),
+  /** Of a function asset's step, what is shown of its materialization. */
+  metadata: z.record(z.string(), json).nullable(),
   /** What each stage has done so far. */
   sums: StageSums,
 })
@@ -49,7 +54,7 @@ export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
   return readRows(
     db,
     StepRow,
-    `SELECT step.id, step.location, step.asset, step.kind, step.upstream, coalesce(step.destination ->> 'name', $2) AS destination, step.status, step.version, step.attempt, step.next_attempt_at AS "nextAttemptAt",
+    `SELECT step.id, step.location, step.asset, step.kind, step.upstream, step.pool, step.slots, coalesce(step.destination ->> 'name', $2) AS destination, step.status, step.version, step.attempt, step.next_attempt_at AS "nextAttemptAt",
             EXISTS (SELECT FROM millrace.process WHERE process.id = step.claimed_by AND process.lease_until > clock_timestamp()) AS claimed,
             step.sealed_at IS NOT NULL AS sealed, step.error,
             -- said anew every few seconds while it is so
@@ -61,7 +66,8 @@ export function readSteps(db: Queryable, runId: string): Promise<StepRead[]> {
             stages.bytes, stages.records,
             CASE WHEN jsonb_typeof(step.result -> 'rows') = 'number' THEN (step.result ->> 'rows')::bigint ELSE stages.rows END AS rows,
             CASE WHEN jsonb_typeof(step.result -> 'quarantined') = 'number' THEN (step.result ->> 'quarantined')::bigint ELSE stages.quarantined END AS quarantined,
-            step.result -> 'statistics' AS statistics, stages.sums
+            step.result -> 'statistics' AS statistics,
+            CASE WHEN step.kind = 'function' AND step.status = 'succeeded' THEN step.result END AS metadata, stages.sums
      FROM millrace.step
      CROSS JOIN LATERAL (
        SELECT count(*) AS recorded, count(*) FILTER (WHERE status IN ('encoded', 'loaded')) AS encoded, count(*) FILTER (WHERE status = 'loaded') AS loaded,

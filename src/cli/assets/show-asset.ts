@@ -1,9 +1,12 @@
+import { checksOf } from '../../api/check-result.ts'
+import type { AssetCheck, CheckResult } from '../../api/check-result.ts'
 import type { CheckResultRead, MaterializationRead } from '../../catalog/read/assets.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
 import { harmless, moment } from '../argument.ts'
 import { formatTable } from '../table-output.ts'
+import { metadataLines } from './metadata-lines.ts'
 
 /** An asset as its manifest defines it, and what it was last. */
 export interface AssetView {
@@ -51,10 +54,12 @@ export function describeAsset({ location, spec, last, checks }: AssetView, downs
   if (spec.kind === 'table') parts.push(columnTable(spec.table.columns, spec.table.primaryKey))
   if (spec.kind === 'sql') parts.push(`${harmless(spec.select.trim())}\n`)
   if (spec.kind !== 'sql' && spec.configSchema !== undefined) parts.push(`Run configuration\n${JSON.stringify(spec.configSchema, null, 2)}\n`)
-  if (spec.checks.length > 0) parts.push(checkTable(spec.checks, checks))
-  const metadata = Object.entries(Object(redact(last?.metadata ?? {})) as Record<string, unknown>).filter(([name]) => name !== 'preview')
-  if (metadata.length > 0)
-    parts.push(`Metadata of the last materialization\n${metadata.map(([name, value]) => `  ${name}: ${harmless(JSON.stringify(value))}\n`).join('')}`)
+  const all = checksOf(spec.checks, checks, last?.runId)
+  if (all.length > 0) parts.push(checkTable(all))
+  const metadata = Object.entries(Object(redact(last?.metadata ?? {})) as Record<string, unknown>).filter(
+    ([name]) => spec.kind === 'function' || name !== 'preview',
+  )
+  if (metadata.length > 0) parts.push(`Metadata of the last materialization\n${metadata.map(([name, value]) => metadataLines(name, value)).join('')}`)
   return parts.join('\n')
 }
 
@@ -85,17 +90,19 @@ function columnTable(columns: Columns, primaryKey: readonly string[]): string {
   )
 }
 
-function checkTable(specs: AssetSpec['checks'], results: readonly CheckResultRead[]): string {
+function checkTable(checks: readonly AssetCheck[]): string {
   return formatTable(
     [{ name: 'check' }, { name: 'blocking' }, { name: 'last result' }, { name: 'message' }],
-    specs.map((spec) => {
-      const result = results.find((one) => one.name === spec.name)
-      return [
-        spec.name,
-        spec.blocking ? 'yes' : 'no',
-        result === undefined ? 'not run' : `${result.passed ? 'passed' : 'failed'}, ${moment(result.at)}`,
-        result?.message ?? '',
-      ]
-    }),
+    checks.map(({ name, blocking, state, last }) => [
+      name,
+      blocking ? 'yes' : 'no',
+      last === null ? state : `${state}, ${moment(last.at)}`,
+      last === null ? '' : `${harmless(last.message)}${foundText(last.metadata)}`,
+    ]),
   )
+}
+
+/** What a check found, on the same line: examples are the first that one looks for. */
+function foundText({ examples }: CheckResult['metadata']): string {
+  return Array.isArray(examples) && examples.length > 0 ? ` Examples: ${harmless(JSON.stringify(examples)).slice(0, 300)}` : ''
 }

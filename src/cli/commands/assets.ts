@@ -1,4 +1,6 @@
 import { Command } from '@commander-js/extra-typings'
+import { checksOf } from '../../api/check-result.ts'
+import type { AssetCheck } from '../../api/check-result.ts'
 import { nameOf } from '../../catalog/destinations.ts'
 import { readCheckResults, readMaterializations } from '../../catalog/read/assets.ts'
 import type { CheckResultRead, MaterializationRead } from '../../catalog/read/assets.ts'
@@ -8,9 +10,10 @@ import { chooseInLocations } from '../../definitions/selection/select-in-locatio
 import { MillraceError } from '../../errors.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
-import { moment } from '../argument.ts'
+import { collect, moment } from '../argument.ts'
 import { describeAsset, rowsOf, tableOf } from '../assets/show-asset.ts'
 import type { AssetView } from '../assets/show-asset.ts'
+import { wipe } from '../assets/wipe-asset.ts'
 import { readEnvironment } from '../environment.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
@@ -27,10 +30,11 @@ Examples:
 
 export function assetsCommand() {
   return new Command('assets')
-    .description('List the assets of all code locations, look at one.')
+    .description('List the assets of all code locations, look at one, forget what was materialized.')
     .addHelpText('after', examples)
     .addCommand(listCommand().exitOverride())
     .addCommand(showCommand().exitOverride())
+    .addCommand(wipeCommand().exitOverride())
 }
 
 /** Every asset of the manifests in force, with what it was last. */
@@ -97,6 +101,16 @@ function showCommand() {
     })
 }
 
+function wipeCommand() {
+  return new Command('wipe')
+    .description('Forget that an asset, or some of its partitions, were materialized: they count as missing. What was stored stays where it is.')
+    .argument('<key>', 'the asset key')
+    .option('-p, --partition <key>', 'a partition, or FROM..TO; may be repeated. Without: the whole asset', collect, [])
+    .option('--location <name>', 'where several code locations have it')
+    .option('-y, --yes', 'do not ask back')
+    .action((key, { partition, location, yes }) => wipe(key, { location, partitions: partition, yes: yes === true }))
+}
+
 function toJson(value: unknown): string {
   return `${JSON.stringify(redact(value), null, 2)}\n`
 }
@@ -114,8 +128,17 @@ function summaryOf(asset: AssetView) {
     runId: last?.runId ?? null,
     rows: rowsOf(last),
     metadata: last?.metadata ?? null,
-    checks: checks.map(({ name, passed, blocking, message, at }) => ({ name, passed, blocking, message, at })),
+    checks: checksOf(spec.checks, checks, last?.runId),
   }
+}
+
+/** Those that failed or warned; else `passed`, where any ran. */
+function checkSummary(checks: readonly AssetCheck[]): string {
+  const told = (['failed', 'warned'] as const).flatMap((state) => {
+    const names = checks.filter((check) => check.state === state).map(({ name }) => name)
+    return names.length === 0 ? [] : [`${state}: ${names.join(', ')}`]
+  })
+  return told.length > 0 ? told.join('; ') : checks.some(({ state }) => state === 'passed') ? 'passed' : ''
 }
 
 function assetTable(assets: readonly AssetView[]): string {
@@ -131,9 +154,8 @@ function assetTable(assets: readonly AssetView[]): string {
   return formatTable(
     columns,
     assets.map((asset) => {
-      const failed = asset.checks.filter((check) => !check.passed)
       const rows = rowsOf(asset.last)
-      const checks = asset.checks.length === 0 ? '' : failed.length === 0 ? 'passed' : `failed: ${failed.map((check) => check.name).join(', ')}`
+      const checks = checkSummary(checksOf(asset.spec.checks, asset.checks, asset.last?.runId))
       return [
         asset.spec.key,
         asset.spec.kind,

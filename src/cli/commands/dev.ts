@@ -56,6 +56,7 @@ async function startEverything(config: Config, logger: Logger, watching: boolean
     queuePrefix: config.queuePrefix,
     leaseMs: config.leaseMs,
     quarantineDays: config.quarantineDays,
+    historyDays: config.historyDays,
     logger,
   })
   stops.push(() => producers.stop())

@@ -1,15 +1,14 @@
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings'
-import { parseConfig } from '../argument.ts'
+import { collect, parseConfig, parseTag } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
 import { planAssets } from '../plan/plan-assets.ts'
 import { countPlans, describePlans, exitCodeOf } from '../plan/show-plan.ts'
 import { runOnce } from '../run-once.ts'
 import { createStandardOutput } from '../standard-output.ts'
 
-function parseTag(text: string, all: Record<string, string>): Record<string, string> {
-  const [name = '', ...value] = text.split('=')
-  if (name === '' || value.length === 0) throw new InvalidArgumentError('A tag is name=value.')
-  return { ...all, [name]: value.join('=') }
+function parsePriority(text: string): number {
+  if (!/^-?\d{1,6}$/.test(text)) throw new InvalidArgumentError('It is no whole number.')
+  return Number(text)
 }
 
 interface ShowPlanOptions {
@@ -32,6 +31,9 @@ export function materializeCommand() {
     .option('-c, --config <json>', 'run configuration', parseConfig)
     .option('-l, --location <name>', 'the code location, where several have what is asked for')
     .option('-t, --tag <name=value>', 'a tag of the run; may be repeated', parseTag, {})
+    .option('-p, --partition <key>', 'the partition to make; may be repeated', collect, [])
+    .option('--partitions <from..to>', 'the partitions from one to another, by this one run; may be repeated', collect, [])
+    .option('--priority <number>', 'the greater, the sooner it leaves the queue', parsePriority)
     .option('--full-refresh', 'fetch everything again, whatever cursors say, and put it in the place of what is there')
     .option('--no-follow', 'launch and do not wait for the end (needs a running installation)')
     .option('--plan', 'show the DDL that would run and how rows would be written; launch nothing, change nothing')
@@ -48,12 +50,25 @@ Examples:
   millrace materialize retail/operational_data --config '{"source_csv_path":"http://localhost:8000/2023-08-02/stock.csv"}'
   millrace materialize group:tailscale --json
   millrace materialize '+retail/kpi and not tag:slow'
+  millrace materialize retail/revenue --partition 2023-08-02
+  millrace materialize retail/revenue --partitions 2023-08-02..2023-08-06
   millrace materialize '*' --plan --exit-code`,
     )
-    .action(async (assets, { config, location, tag, fullRefresh, follow, json, plan, exitCode }) => {
+    .action(async (assets, { config, location, tag, partition, partitions, priority, fullRefresh, follow, json, plan, exitCode }) => {
       if (plan === true) return showPlan({ assets, location, json: json === true, countChanges: exitCode === true })
       if (exitCode === true) throw new InvalidArgumentError('--exit-code goes with --plan.')
-      await runOnce({ assets, location, follow, json: json === true, tags: tag, runConfig: config, fullRefresh: fullRefresh === true })
+      const asked = [...partition, ...partitions]
+      await runOnce({
+        assets,
+        location,
+        partitions: asked.length === 0 ? undefined : asked,
+        follow,
+        json: json === true,
+        tags: tag,
+        priority,
+        runConfig: config,
+        fullRefresh: fullRefresh === true,
+      })
       return undefined
     })
 }

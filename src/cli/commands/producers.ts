@@ -18,6 +18,7 @@ export function producersCommand() {
         queuePrefix: config.queuePrefix,
         leaseMs: config.leaseMs,
         quarantineDays: config.quarantineDays,
+        historyDays: config.historyDays,
         logger,
       })
       logger.info('producers ready')

@@ -1,16 +1,18 @@
 import { Command, Option } from '@commander-js/extra-typings'
+import { runWaitOf } from '../../api/run-waits.ts'
 import { waitOf } from '../../api/waits.ts'
 import { requestCancel } from '../../catalog/cancel.ts'
 import { createChangeListener } from '../../catalog/change-feed.ts'
 import { createPool } from '../../catalog/database.ts'
-import { readSchemaEvents } from '../../catalog/read/events.ts'
-import { readCheckResults } from '../../catalog/read/assets.ts'
-import { readLiveProcesses } from '../../catalog/read/processes.ts'
+import { eventLevels, readSchemaEvents } from '../../catalog/read/events.ts'
+import { readChecksOfRun } from '../../catalog/read/assets.ts'
 import { listRuns, readRun, runStatuses } from '../../catalog/read/runs.ts'
 import type { RunRead } from '../../catalog/read/runs.ts'
-import { readOutages } from '../../catalog/read/outages.ts'
+import { readQueue, readSurroundings } from '../../catalog/read/waits.ts'
 import { readSteps } from '../../catalog/read/steps.ts'
 import { MillraceError } from '../../errors.ts'
+import { retry } from '../../producers/launch/retry.ts'
+import { createQueues } from '../../queues/queues.ts'
 import { redact } from '../../redact.ts'
 import { count, duration } from '../../ui/format.ts'
 import { harmless, moment, wholeNumber } from '../argument.ts'
@@ -29,17 +31,19 @@ A run is named by its id, or by as much of its beginning as no other run shares.
 Examples:
   millrace runs list --status failed
   millrace runs show 3f2a
-  millrace runs logs 3f2a --follow
-  millrace runs cancel 3f2a`
+  millrace runs logs 3f2a --follow --level warn
+  millrace runs cancel 3f2a
+  millrace runs retry 3f2a`
 
 export function runsCommand() {
   return new Command('runs')
-    .description('List runs, look at one, read its log, cancel it.')
+    .description('List runs, look at one, read its log, cancel it, try it again.')
     .addHelpText('after', examples)
     .addCommand(listCommand().exitOverride())
     .addCommand(showCommand().exitOverride())
     .addCommand(logsCommand().exitOverride())
     .addCommand(cancelCommand().exitOverride())
+    .addCommand(retryCommand().exitOverride())
 }
 
 function listCommand() {
@@ -66,10 +70,10 @@ function runTable(runs: readonly RunRead[]): string {
     { name: 'by' },
     { name: 'took', align: 'right' as const },
     { name: 'rows', align: 'right' as const },
-    { name: 'assets' },
+    { name: 'job or assets' },
   ]
-  const assetsOf = ({ assets }: RunRead): string =>
-    assets.length <= 3 ? assets.join(', ') : `${assets.slice(0, 2).join(', ')} and ${String(assets.length - 2)} more`
+  const assetsOf = ({ job, assets }: RunRead): string =>
+    job !== null ? job : assets.length <= 3 ? assets.join(', ') : `${assets.slice(0, 2).join(', ')} and ${String(assets.length - 2)} more`
   return formatTable(
     columns,
     runs.map((run) => [
@@ -100,14 +104,16 @@ function showCommand() {
         const run = await readRun(client, runId)
         if (run === undefined) throw new MillraceError(`The run ${runId} is gone.`, { code: 'RUN_UNKNOWN' })
         const rows = await readSteps(client, runId)
-        const circumstances = { steps: rows, processes: await readLiveProcesses(client), outages: await readOutages(client) }
-        const steps = rows.map((step) => ({ ...step, spoolWait: undefined, waitsFor: waitOf(step, circumstances) }))
-        const checks = await readCheckResults(client, runId)
+        const circumstances = { steps: rows, ...(await readSurroundings(client, runId)) }
+        const queue = await readQueue(client, runId)
+        const waitsFor = queue === undefined ? null : runWaitOf(run, queue, circumstances)
+        const steps = rows.map((step) => ({ ...step, spoolWait: undefined, waitsFor: waitsFor ?? waitOf(step, circumstances) }))
+        const checks = await readChecksOfRun(client, runId)
         const schema = await readSchemaEvents(client, runId)
         const text =
           json === true
-            ? `${JSON.stringify(redact({ ...publicRun(run), steps, checks, schema: schema.map(({ asset, message, data }) => ({ asset, message, ...data })) }), null, 2)}\n`
-            : describeRun({ run, steps, checks, schema }, Date.now())
+            ? `${JSON.stringify(redact({ ...publicRun(run), waitsFor, steps, checks, schema: schema.map(({ asset, message, data }) => ({ asset, message, ...data })) }), null, 2)}\n`
+            : describeRun({ run, waitsFor, steps, checks, schema }, Date.now())
         await createStandardOutput().write(text)
       })
     })
@@ -118,8 +124,12 @@ function logsCommand() {
     .description('What a run did and said. With --follow until it ends; the exit code is then 1 unless it succeeded.')
     .argument('<id>', 'the run')
     .option('-f, --follow', 'wait for more until the run has ended')
+    .addOption(new Option('--level <level>', 'only what is as serious as this, or more').choices(eventLevels))
+    .option('--step <asset>', 'only what one step did, by its asset')
+    .option('--kind <kind...>', 'only events of these kinds: log, for one, is what code said')
+    .option('--text <text>', 'only what has this in it, in capitals or not')
     .option('--json', 'print one object a line')
-    .action(async (id, { follow, json }) => {
+    .action(async (id, { follow, level, step, kind, text, json }) => {
       const { config, logger } = readEnvironment()
       await withCatalog(config, 'runs', async (client, databaseUrl) => {
         const runId = await findRun(client, id)
@@ -129,6 +139,7 @@ function logsCommand() {
           await followEvents({
             db: client,
             runId,
+            filter: { level, asset: step, kinds: kind, text },
             ...(listener === undefined ? {} : { listener }),
             print: (events) =>
               output.write(
@@ -173,6 +184,27 @@ function cancelCommand() {
             ? `Run ${runId} was canceled.\n`
             : `Run ${runId} ends as soon as its workers hear of it. \`millrace runs logs ${runId.slice(0, 8)} -f\` waits for it.\n`,
         )
+      })
+    })
+}
+
+function retryCommand() {
+  return new Command('retry')
+    .description('Try a failed run again from where it failed: what has succeeded is kept.')
+    .argument('<id>', 'the run')
+    .action(async (id) => {
+      const { config, logger } = readEnvironment()
+      await withCatalog(config, 'runs', async (client, databaseUrl) => {
+        const runId = await findRun(client, id)
+        const pool = createPool({ url: databaseUrl, max: 1, name: 'millrace runs', logger })
+        const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
+        try {
+          await retry({ pool, queues, logger }, runId)
+        } finally {
+          await queues.close()
+          await pool.end()
+        }
+        process.stdout.write(`Run ${runId} is tried again. \`millrace runs logs ${runId.slice(0, 8)} -f\` follows it.\n`)
       })
     })
 }

@@ -1,10 +1,11 @@
-import type { Wait } from '../../api/waits.ts'
+import type { Wait } from '../../api/wait.ts'
 import type { CheckResultRead } from '../../catalog/read/assets.ts'
 import type { EventRead } from '../../catalog/read/events.ts'
 import type { RunRead } from '../../catalog/read/runs.ts'
 import type { StepRead } from '../../catalog/read/steps.ts'
+import { checkStateOf } from '../../definitions/check-outcome.ts'
 import { redact } from '../../redact.ts'
-import { count, duration } from '../../ui/format.ts'
+import { count, describePartitions, duration } from '../../ui/format.ts'
 import { harmless, moment } from '../argument.ts'
 import { describeError } from '../report-error.ts'
 import { formatTable } from '../table-output.ts'
@@ -14,6 +15,8 @@ type ShownStep = Omit<StepRead, 'spoolWait'> & { readonly waitsFor: Wait | null 
 
 export interface ShownRun {
   readonly run: RunRead
+  /** Why it is still in the queue. */
+  readonly waitsFor: Wait | null
   readonly steps: readonly ShownStep[]
   readonly checks: readonly CheckResultRead[]
   /** What it did to its tables, and what they did not take. */
@@ -21,7 +24,7 @@ export interface ShownRun {
 }
 
 /** A run as `runs show` prints it. */
-export function describeRun({ run, steps, checks, schema }: ShownRun, now: number): string {
+export function describeRun({ run, waitsFor, steps, checks, schema }: ShownRun, now: number): string {
   const facts = [
     ['Run', run.id],
     ['Status', `${run.status}${run.endedAt === null ? '' : `, ${moment(run.endedAt)}`}`],
@@ -29,6 +32,11 @@ export function describeRun({ run, steps, checks, schema }: ShownRun, now: numbe
     ['Launched', `${moment(run.createdAt)} by ${run.launchedBy}`],
     ['Took', `${duration(run.createdAt, run.endedAt, now)}${run.endedAt === null ? ' so far' : ''}`],
     ['Rows', count(run.rows)],
+    ...(run.partitions === null ? [] : [['Partitions', describePartitions(run.partitions)]]),
+    ...(run.priority === 0 ? [] : [['Priority', String(run.priority)]]),
+    ...(run.retries === 0 ? [] : [['Retries', `${String(run.retried)} of ${String(run.retries)}`]]),
+    ...(waitsFor === null ? [] : [['Waits', waitsFor.message]]),
+    ...(run.error === null ? [] : [['Error', run.error.message]]),
     ...(run.cancelRequestedAt === null ? [] : [['Cancel', `asked for ${moment(run.cancelRequestedAt)}`]]),
     ...(Object.keys(run.config).length === 0 ? [] : [['Config', JSON.stringify(redact(run.config))]]),
     ...(Object.keys(run.tags).length === 0
@@ -42,8 +50,8 @@ export function describeRun({ run, steps, checks, schema }: ShownRun, now: numbe
           ],
         ]),
   ]
-  const parts = [facts.map(([name = '', value = '']) => `${name.padEnd(9)} ${harmless(value)}\n`).join(''), stepTable(steps, now)]
-  const waits = steps.flatMap(({ asset, waitsFor }) => (waitsFor === null ? [] : [`${asset}: ${harmless(waitsFor.message)}\n`]))
+  const parts = [facts.map(([name = '', value = '']) => `${name.padEnd(10)} ${harmless(value)}\n`).join(''), stepTable(steps, now)]
+  const waits = waitsFor !== null ? [] : steps.flatMap((step) => (step.waitsFor === null ? [] : [`${step.asset}: ${harmless(step.waitsFor.message)}\n`]))
   if (waits.length > 0) parts.push(waits.join(''))
   if (checks.length > 0) parts.push(checkTable(checks))
   if (schema.length > 0) parts.push(schema.map(schemaText).join(''))
@@ -82,6 +90,6 @@ function stepTable(steps: readonly ShownStep[], now: number): string {
 function checkTable(checks: readonly CheckResultRead[]): string {
   return formatTable(
     [{ name: 'check' }, { name: 'asset' }, { name: 'result' }, { name: 'message' }],
-    checks.map((check) => [check.name, check.asset, check.passed ? 'passed' : check.blocking ? 'failed, blocking' : 'failed', check.message]),
+    checks.map((check) => [check.name, check.asset, `${checkStateOf(check)}${!check.passed && check.blocking ? ', blocking' : ''}`, check.message]),
   )
 }

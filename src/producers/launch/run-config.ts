@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import type { JsonObject } from '../../definitions/json.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
+import { configOfStep, fieldsOf, JobConfig } from '../../definitions/ops/job-config.ts'
+import type { OpStepSpec } from '../../definitions/ops/job-spec.ts'
 import { MillraceError } from '../../errors.ts'
 
 /**
@@ -11,8 +13,8 @@ import { MillraceError } from '../../errors.ts'
 export function checkRunConfig(assets: readonly AssetSpec[], config: JsonObject): JsonObject {
   const known = new Set<string>()
   const problems: string[] = []
-  for (const asset of assets) {
-    if (asset.kind === 'sql' || asset.configSchema === undefined) continue
+  for (const asset of assets.flatMap(configuredOf)) {
+    if (asset.configSchema === undefined) continue
     const jsonSchema = z.looseObject({ properties: z.record(z.string(), z.unknown()).optional() }).parse(asset.configSchema)
     const fields = Object.keys(jsonSchema.properties ?? {})
     for (const field of fields) known.add(field)
@@ -32,4 +34,64 @@ export function checkRunConfig(assets: readonly AssetSpec[], config: JsonObject)
     })
   }
   return config
+}
+
+/** An asset, and the ops that make its value. */
+function configuredOf(asset: AssetSpec): readonly { readonly key: string; readonly configSchema?: unknown }[] {
+  if (asset.kind === 'sql') return []
+  const steps = asset.kind === 'function' ? (asset.graph?.steps ?? []) : []
+  return [asset, ...steps.map((step) => ({ ...step, key: `${asset.key}.${step.name}` }))]
+}
+
+/**
+ * Checks a run's configuration against those of a job's steps.
+ * @throws MillraceError `CONFIG_INVALID` naming every field that is wrong, and the ones there are
+ */
+export function checkJobConfig(job: string, steps: readonly OpStepSpec[], config: JsonObject): JsonObject {
+  const own = JobConfig.safeParse(config)
+  if (!own.success)
+    throw invalid(
+      own.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`),
+      `${job} takes \`ops: { step: { config: { … } } }\`.`,
+    )
+  const problems: string[] = []
+  const known = new Set<string>()
+  for (const step of steps) {
+    const fields = Object.keys(fieldsOf(step))
+    for (const field of fields) known.add(field)
+    const of = own.data.ops?.[step.name]?.config ?? {}
+    problems.push(
+      ...Object.keys(of)
+        .filter((field) => !fields.includes(field))
+        .map((field) => `ops.${step.name}.config.${field}: the step has no such setting`),
+    )
+    if (step.configSchema === undefined) continue
+    const effective = Object.fromEntries(Object.entries(configOfStep(config, step.name)).filter(([field]) => fields.includes(field)))
+    const parsed = z.fromJSONSchema(step.configSchema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(effective)
+    if (parsed.success) continue
+    for (const { path, message } of parsed.error.issues) {
+      const at = path.join('.') || '(whole)'
+      problems.push(path[0] !== undefined && String(path[0]) in of ? `ops.${step.name}.config.${at}: ${message}` : `${at} of ${step.name}: ${message}`)
+    }
+  }
+  const names = steps.map(({ name }) => name)
+  problems.push(
+    ...Object.keys(own.data.ops ?? {})
+      .filter((name) => !names.includes(name))
+      .map((name) => `ops.${name}: the job has no such step`),
+  )
+  problems.push(
+    ...Object.keys(config)
+      .filter((field) => field !== 'ops' && !known.has(field))
+      .map((field) => `${field}: no step of this job has such a setting`),
+  )
+  if (problems.length === 0) return config
+  throw invalid(
+    problems,
+    known.size === 0 ? `${job} takes no configuration.` : `The settings are: ${[...known].join(', ')}. The steps are: ${names.join(', ')}.`,
+  )
+}
+
+function invalid(problems: readonly string[], hint: string): MillraceError {
+  return new MillraceError(`The run configuration does not fit. ${problems.join('; ')}.`, { code: 'CONFIG_INVALID', hint })
 }

@@ -3,6 +3,7 @@ import { insertFailedTick, insertTick } from '../../catalog/ticks.ts'
 import type { TickKey } from '../../catalog/ticks.ts'
 import { MillraceError, storedError } from '../../errors.ts'
 import { launch } from './launch.ts'
+import { runOptionsOf } from './run-options.ts'
 import type { LaunchDeps, Launched } from './launch.ts'
 
 export interface TickRequest extends TickKey {
@@ -23,7 +24,14 @@ export async function evaluateTick(deps: LaunchDeps, request: TickRequest): Prom
   try {
     return await launch(
       deps,
-      { assets: schedule.assets, location: request.location, config: schedule.config, launchedBy: `schedule ${schedule.name}` },
+      {
+        ...runOptionsOf(schedule),
+        assets: schedule.assets,
+        job: schedule.job,
+        location: request.location,
+        config: schedule.config,
+        launchedBy: `schedule ${schedule.name}`,
+      },
       (client, runId) => insertTick(client, request, request.cause, runId),
     )
   } catch (error) {

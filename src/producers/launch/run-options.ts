@@ -1,0 +1,46 @@
+import type { RunOptions } from '../../definitions/run-limits.ts'
+import { MillraceError } from '../../errors.ts'
+
+/** What holds of a run. */
+export interface SettledRunOptions {
+  readonly priority: number
+  /** Null: as long as it takes. */
+  readonly timeoutMs: number | null
+  readonly retries: number
+  readonly retryDelayMs: number
+}
+
+/** Of something larger, what it says of a run. */
+export function runOptionsOf({ priority, timeoutMs, retries, retryDelayMs }: RunOptions): RunOptions {
+  return { priority, timeoutMs, retries, retryDelayMs }
+}
+
+/** Tags that Dagster's users give a run, and what a number in them stands for. */
+const tagged = {
+  priority: { tag: 'dagster/priority', pattern: /^-?\d{1,6}$/, times: 1 },
+  timeoutMs: { tag: 'dagster/max_runtime', pattern: /^0*[1-9]\d{0,8}$/, times: 1000 },
+  retries: { tag: 'dagster/max_retries', pattern: /^\d{1,2}$/, times: 1 },
+} as const
+
+/**
+ * What holds of a run: what its launch says, else its tags (`dagster/priority`, `dagster/max_runtime` in seconds, `dagster/max_retries`), else its location.
+ * @throws MillraceError `TAG_INVALID`
+ */
+export function settleRunOptions(request: RunOptions & { readonly tags?: Readonly<Record<string, string>> }, defaults: RunOptions): SettledRunOptions {
+  const fromTag = (name: keyof typeof tagged): number | undefined => {
+    const { tag, pattern, times } = tagged[name]
+    const value = request.tags?.[tag]
+    if (value === undefined) return undefined
+    if (pattern.test(value)) return Number(value) * times
+    throw new MillraceError(`The tag ${tag} of a run must be a whole number, not ${JSON.stringify(value)}.`, {
+      code: 'TAG_INVALID',
+      hint: name === 'timeoutMs' ? 'It is the most seconds that the run may take.' : 'Leave it out, or give a number such as 3.',
+    })
+  }
+  return {
+    priority: request.priority ?? fromTag('priority') ?? defaults.priority ?? 0,
+    timeoutMs: request.timeoutMs ?? fromTag('timeoutMs') ?? defaults.timeoutMs ?? null,
+    retries: request.retries ?? fromTag('retries') ?? defaults.retries ?? 0,
+    retryDelayMs: request.retryDelayMs ?? defaults.retryDelayMs ?? 10_000,
+  }
+}

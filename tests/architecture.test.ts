@@ -5,13 +5,14 @@ import { parseSync } from 'oxc-parser'
 import { describe, expect, test } from 'vitest'
 
 /** May be imported from anywhere below src/. They import each other only. */
-const anywhere = ['config', 'errors', 'fault-point', 'logger', 'postgres', 'redact', 's3-client']
+const anywhere = ['config', 'errors', 'fault-point', 'logger', 'postgres', 'redact', 's3-client', 'sync-folder']
 
 /** Who may import whom: a folder (or file) of src/, and what its arrows may point at. `*` is everything. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   definitions: [],
   sources: ['definitions'],
-  io: ['definitions'],
+  io: ['definitions', 'catalog/destination-address', 'warehouse/identifier', 'warehouse/locks'],
+  pipes: ['definitions'],
   queues: ['definitions'],
   spool: [],
   embedded: [],
@@ -20,7 +21,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   producers: ['definitions', 'catalog', 'queues'],
   workers: ['definitions', 'sources', 'queues', 'spool', 'warehouse', 'catalog', 'producers/launch'],
   api: ['definitions', 'catalog', 'producers', 'queues'],
-  ui: ['api'],
+  ui: ['api', 'definitions/metadata'],
   board: ['api', 'queues', 'ui'],
   cli: ['*'],
   index: ['definitions', 'sources'],

@@ -1,3 +1,5 @@
+import { insertEvents } from '../../src/catalog/events.ts'
+import { recordChecks } from '../../src/catalog/checks.ts'
 import { describe, expect, test } from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
 import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, seedWorker, shopElsewhere } from '../board/seed.ts'
@@ -245,6 +247,15 @@ describe('runs', () => {
     expect(rest.events.map((event) => event.message)).toEqual(['three'])
     expect(await getJson(`${api}/runs/${runId}/events?after=${rest.lastId}`)).toMatchObject({ status: 200, body: { events: [], lastId: rest.lastId } })
     expect(await getJson(`${api}/runs/00000000-0000-4000-8000-000000000000/events`)).toMatchObject({ status: 404 })
+    await insertEvents(database.pool, [
+      { runId, asset: 'logged/sales', kind: 'log', level: 'warn', message: 'Slow' },
+      { runId, asset: 'logged/sales', kind: 'failure', level: 'error', message: 'over' },
+    ])
+    const chosen = async (query: string) => ((await getJson(`${api}/runs/${runId}/events?${query}`)).body as typeof first).events.map(({ message }) => message)
+    expect(await chosen('level=warn')).toEqual(['Slow', 'over'])
+    expect(await chosen('kind=failure,materialization')).toEqual(['over'])
+    expect(await chosen('asset=logged/sales&text=SLO')).toEqual(['Slow'])
+    expect(await getJson(`${api}/runs/${runId}/events?level=loud`)).toMatchObject({ status: 400 })
   })
 })
 
@@ -276,7 +287,9 @@ describe('assets', () => {
         { name: 'amount', type: 'bigint' },
       ],
       configSchema: { properties: { source_csv_path: { format: 'uri', default: 'http://localhost/stock.csv' } } },
-      checks: [{ name: 'not_empty', blocking: true, last: { passed: true, message: '80 rows', runId: done } }],
+      checks: [
+        { name: 'not_empty', kind: 'not-empty', blocking: true, severity: 'error', state: 'passed', last: { passed: true, message: '80 rows', runId: done } },
+      ],
       lastMaterialization: { at: '2026-01-01T00:00:00.000Z', runId: done, rows: 80, metadata: { password: '[redacted]' } },
       running: { runId: open, status: 'extracting' },
     })
@@ -290,6 +303,32 @@ describe('assets', () => {
       running: null,
     })
     expect(((await getJson(`${api}/assets?location=shop&group=retail`)).body as { assets: unknown[] }).assets).toHaveLength(1)
+  })
+
+  test('show checks that never ran, that only warn, and that their function reported; and what each found before', async ({ database }) => {
+    const { api } = await start(database)
+    const { pool } = database
+    await seedLocation(pool, 'checked')
+    const [first, last] = [await seedRun(pool, { location: 'checked', status: 'succeeded' }), await seedRun(pool, { location: 'checked', status: 'succeeded' })]
+    await pool.query(`INSERT INTO millrace.asset VALUES ('checked', 'checked/sales', $1, '2026-01-01T00:00:00Z', '{}')`, [last])
+    const step = { location: 'checked', asset: 'checked/sales' }
+    const found = (n: number) => [
+      { name: 'reported', passed: n === 0, blocking: false, severity: 'warn' as const, message: `${String(n)} of 2`, metadata: { n, token: 'x' } },
+    ]
+    const client = await pool.connect()
+    for (const [n, run] of [first, last].entries()) await recordChecks(client, { ...step, run_id: run }, found(n))
+    client.release()
+    const { assets } = (await getJson(`${api}/assets?location=checked`)).body as { assets: Record<string, unknown>[] }
+    const shown = { name: 'reported', state: 'warned', message: '1 of 2', runId: last, metadata: { n: 1, token: '[redacted]' } }
+    expect(assets[0]?.['checks']).toMatchObject([
+      { name: 'not_empty', state: 'never run', last: null },
+      { name: 'reported', kind: 'reported', state: 'warned', last: shown },
+    ])
+    expect((await getJson(`${api}/runs/${first}`)).body).toMatchObject({ checks: [{ name: 'reported', state: 'passed', message: '0 of 2' }] })
+    const query = 'location=checked&asset=checked/sales&name=reported'
+    expect((await getJson(`${api}/check-results?${query}`)).body).toMatchObject({ results: [shown, { state: 'passed', runId: first }] })
+    expect((await getJson(`${api}/check-results?${query}&limit=1`)).body).toMatchObject({ results: [shown] })
+    expect((await getJson(`${api}/check-results?${query}&limit=0`)).status).toBe(400)
   })
 
   test('are chosen by a selection, which is said to be wrong where it is', async ({ database }) => {

@@ -1,6 +1,8 @@
 import type pg from 'pg'
 import { requestCancel } from '../../src/catalog/cancel.ts'
+import { transaction } from '../../src/catalog/database.ts'
 import { reviveStep } from '../../src/catalog/resume.ts'
+import { startQueued } from '../../src/catalog/run-queue.ts'
 import type { RunStatus, StepStatus } from '../../src/catalog/step-states.ts'
 import { succeedStep } from '../../src/catalog/steps.ts'
 import { expect, test } from '../support/test.ts'
@@ -39,6 +41,12 @@ async function runOf(pool: pg.Pool, status: RunStatus, steps: Readonly<Record<st
   }
 }
 
+/** Has a step tried again, and its run leave the queue. */
+async function revive(pool: pg.Pool, stepId: string): Promise<void> {
+  expect(await reviveStep(pool, stepId)).toEqual({ due: [], waits: true })
+  await transaction(pool, startQueued)
+}
+
 test('a step that is tried again leaves skipped what hangs on another failed one, so that the run ends', async ({ database: { pool } }) => {
   const run = await runOf(pool, 'failed', {
     a1: { status: 'failed' },
@@ -47,12 +55,12 @@ test('a step that is tried again leaves skipped what hangs on another failed one
     b2: { status: 'skipped', upstream: ['a2'] },
     x: { status: 'skipped', upstream: ['a1', 'b2'] },
   })
-  expect(await reviveStep(pool, run.id('a1'))).toBeDefined()
+  await revive(pool, run.id('a1'))
   expect(await run.statuses()).toEqual({ a1: 'computing', own: 'waiting', a2: 'failed', b2: 'skipped', x: 'skipped' })
   await succeedStep(pool, run.id('a1'), result)
   await succeedStep(pool, run.id('own'), result)
   expect(await run.status()).toBe('failed')
-  expect(await reviveStep(pool, run.id('a2'))).toBeDefined()
+  await revive(pool, run.id('a2'))
   expect(await run.statuses()).toEqual({ a1: 'succeeded', own: 'succeeded', a2: 'computing', b2: 'waiting', x: 'waiting' })
   for (const asset of ['a2', 'b2', 'x']) await succeedStep(pool, run.id(asset), result)
   expect(await run.status()).toBe('succeeded')
@@ -60,7 +68,7 @@ test('a step that is tried again leaves skipped what hangs on another failed one
 
 test('a step that is tried again leaves skipped what hangs on a canceled one', async ({ database: { pool } }) => {
   const run = await runOf(pool, 'failed', { a: { status: 'failed' }, b: { status: 'canceled' }, x: { status: 'skipped', upstream: ['a', 'b'] } })
-  expect(await reviveStep(pool, run.id('a'))).toBeDefined()
+  await revive(pool, run.id('a'))
   await succeedStep(pool, run.id('a'), result)
   expect(await run.statuses()).toMatchObject({ x: 'skipped' })
   expect(await run.status()).not.toBe('started')

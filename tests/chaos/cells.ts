@@ -1,7 +1,8 @@
 import type { FaultPoint } from '../../src/fault-point.ts'
 import { expect, waitFor } from '../support/test.ts'
 import type { Cluster, FaultAction, Member, Role } from './cluster.ts'
-import { expectExact, expectSummary, expectValues, runSucceeds } from './exactness.ts'
+import { backfillSucceeds, expectBackfill } from './backfill.ts'
+import { expectCounted, expectExact, expectSummary, expectValues, runSucceeds } from './exactness.ts'
 
 /** What a cell of the matrix showed. */
 export interface Outcome {
@@ -11,8 +12,11 @@ export interface Outcome {
   readonly resumedAfter?: number
 }
 
+/** The points that a run passes; a sensor's have a cell of their own. */
+export type RunPoint = Exclude<FaultPoint, `sense.${string}`>
+
 /** Whose process strikes at each point, and what is run so that it gets there. */
-export const points: Readonly<Record<FaultPoint, { readonly role: Role; readonly assets: readonly string[] }>> = {
+export const points: Readonly<Record<RunPoint, { readonly role: Role; readonly assets: readonly string[] }>> = {
   'prepare.claimed': { role: 'load', assets: ['chaos/appended', 'chaos/replaced'] },
   'extract.claimed': { role: 'extract', assets: ['chaos/appended', 'chaos/replaced'] },
   'extract.spooled': { role: 'extract', assets: ['chaos/appended', 'chaos/replaced'] },
@@ -34,17 +38,24 @@ export const points: Readonly<Record<FaultPoint, { readonly role: Role; readonly
   'execute.claimed': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
   'execute.computed': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
   'execute.stored': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
+  'op.computed': { role: 'ops', assets: ['chaos/counted'] },
+  'op.stored': { role: 'ops', assets: ['chaos/counted'] },
+  'branch.computed': { role: 'ops', assets: ['chaos/counted'] },
+  'branch.stored': { role: 'ops', assets: ['chaos/counted'] },
   'launch.middle': { role: 'ticks', assets: [] },
   'launch.committed': { role: 'ticks', assets: [] },
+  'backfill.launched': { role: 'ops', assets: ['chaos/daily', 'chaos/weekly'] },
+  'backfill.committed': { role: 'ops', assets: ['chaos/daily', 'chaos/weekly'] },
 }
 
 /** What the other ways of writing, and quarantine, add to the points: where their own code stands. */
-export const writePoints: readonly FaultPoint[] = ['load.copying', 'load.committed', 'publish.claimed', 'publish.applied', 'publish.committed']
+export const writePoints: readonly RunPoint[] = ['load.copying', 'load.committed', 'publish.claimed', 'publish.applied', 'publish.committed']
 export const writeAssets = ['chaos/merged', 'chaos/snapshots', 'chaos/history', 'chaos/grown', 'chaos/parts', 'chaos/followed'] as const
 
 /** Strikes one process at one point in the middle of a run, and sees the run end exactly. @param chosen other assets than the point's own */
-export async function runCell(cluster: Cluster, point: FaultPoint, action: FaultAction, chosen?: readonly string[]): Promise<Outcome> {
+export async function runCell(cluster: Cluster, point: RunPoint, action: FaultAction, chosen?: readonly string[]): Promise<Outcome> {
   const { role, assets: usual } = points[point]
+  if (point.startsWith('backfill.')) return backfillCell(cluster, point, action, usual)
   const assets = chosen ?? usual
   const victim = await cluster.replace(role, { fault: { point, action } })
   const runId = role === 'ticks' ? undefined : (await cluster.launch(assets)).runId
@@ -57,23 +68,44 @@ export async function runCell(cluster: Cluster, point: FaultPoint, action: Fault
   await expectExact(cluster)
   if (assets.includes('chaos/summary')) await expectSummary(cluster)
   if (assets.includes('chaos/value')) await expectValues(cluster)
+  if (assets.includes('chaos/counted')) await expectCounted(cluster, runId ?? '')
   if (action === 'stop') await thaw(cluster, victim)
   if (scheduledAt !== undefined) await expectOneRun(cluster, scheduledAt)
   return { seconds: secondsBetween(struckAt, endedAt), ...(resumedAfter === undefined ? {} : { resumedAfter }) }
 }
 
+/** Strikes the worker that takes a backfill on, and sees each partition made by one run. */
+async function backfillCell(cluster: Cluster, point: FaultPoint, action: FaultAction, assets: readonly string[]): Promise<Outcome> {
+  const victim = await cluster.replace('ops', { fault: { point, action } })
+  const id = await cluster.backfill(assets)
+  const struckAt = await victim.struck()
+  await cluster.start('ops')
+  const endedAt = await backfillSucceeds(cluster, id)
+  await expectBackfill(cluster, id)
+  if (action === 'stop') await thaw(cluster, victim)
+  await expectBackfill(cluster, id)
+  return { seconds: secondsBetween(struckAt, endedAt) }
+}
+
 export const secondsBetween = (from: Date, to: Date): number => (to.getTime() - from.getTime()) / 1000
 
 /** Lets a stopped process go on: it must find that its work is somebody else's, and change nothing. */
-async function thaw(cluster: Cluster, zombie: Member): Promise<void> {
+export async function thaw(cluster: Cluster, zombie: Member): Promise<void> {
   const before = await fingerprint(cluster)
   const sessions = await sessionsOf(cluster, zombie)
+  // What stood between two pieces of work held nobody up: the run may be over sooner than the lease.
+  await waitFor(async () => !(await hasLease(cluster, zombie)), { what: 'the lease of the stopped process to run out' })
   zombie.process.kill('SIGCONT')
   await waitFor(async () => (await sessionsOf(cluster, zombie)) > sessions, { what: 'the thawed process to begin a new session' })
   // It ends in order, which means that everything it still had in hand has come to its end.
   await zombie.stop()
   expect(await fingerprint(cluster), 'targets, ledger and catalogue after the zombie').toEqual(before)
   await expectExact(cluster)
+}
+
+async function hasLease({ pool }: Cluster, { pid }: Member): Promise<boolean> {
+  const { rowCount } = await pool.query(`SELECT 1 FROM millrace.process WHERE pid = $1 AND lease_until > clock_timestamp()`, [pid])
+  return (rowCount ?? 0) > 0
 }
 
 export async function sessionsOf({ pool }: Cluster, { pid }: Member): Promise<number> {
@@ -87,6 +119,7 @@ async function fingerprint({ pool }: Cluster): Promise<unknown> {
        (SELECT json_agg(json_build_array(id, status, ended_at) ORDER BY id) FROM millrace.run) AS runs,
        (SELECT json_agg(json_build_array(id, status, generation, ordinal, claim, encoded) ORDER BY id) FROM millrace.batch) AS batches,
        (SELECT json_agg(json_build_array(step_id, generation, state, result) ORDER BY step_id) FROM millrace_load.step) AS fences,
+       (SELECT json_agg(json_build_array(step_id, output, value) ORDER BY step_id, output) FROM millrace.step_value) AS values,
        (SELECT json_agg(json_build_array(id, state) ORDER BY id) FROM millrace.quarantine) AS quarantine,
        (SELECT json_agg(json_build_array(target_name, load_order) ORDER BY target_name) FROM millrace_load.target) AS targets`,
   )

@@ -6,6 +6,7 @@ import pg from 'pg'
 import { createQueues } from '../../src/queues/queues.ts'
 import type { FaultPoint } from '../../src/fault-point.ts'
 import { createLogger } from '../../src/logger.ts'
+import { startBackfill } from '../../src/producers/launch/backfill/start-backfill.ts'
 import { launch } from '../../src/producers/launch/launch.ts'
 import type { Backend, DurablePostgres, RedisServer, SpawnedMillrace } from '../support/test.ts'
 import { atFileEnd, createDurablePostgres, spawnMillrace, startRedisServer, temporaryFolder, waitFor } from '../support/test.ts'
@@ -66,10 +67,14 @@ export interface Cluster {
   replace(role: Role, options?: StartOptions): Promise<Member>
   /** Launches a run of an edition, by default a new one; answers both. */
   launch(assets: readonly string[], edition?: number): Promise<{ runId: string; edition: number }>
+  /** Starts a backfill of all partitions, three runs at once. */
+  backfill(assets: readonly string[]): Promise<string>
   /** An edition that no run has used. */
   nextEdition(): number
   /** Hands out a tick of the schedule, as the clock would. */
   tick(): Promise<string>
+  /** Hands out an evaluation of the sensor, as its webhook would. */
+  sense(): Promise<void>
   /** A launch as the leader of an epoch does it. */
   launchAsLeader(epoch: string): Promise<unknown>
   /** Ends whatever is left of the members, frozen or not, and starts the cluster's own anew: after a cell that failed. */
@@ -229,12 +234,22 @@ export async function startCluster({ backend, leaseSeconds = 3, members = {}, sp
       const { runId } = await withQueues((queues) => launch({ pool, queues, logger }, { assets, config: { edition: of }, launchedBy: 'chaos' }))
       return { runId, edition: of }
     },
+    async backfill(assets) {
+      const { backfillId } = await withQueues((queues) => startBackfill({ pool, queues, logger }, { assets, runsAtOnce: 3, launchedBy: 'chaos' }))
+      return backfillId
+    },
     launchAsLeader: (epoch) =>
       withQueues((queues) => launch({ pool, queues, logger }, { assets: ['chaos/replaced'], config: { edition: 0 }, launchedBy: 'chaos', epoch })),
     async tick() {
       const at = new Date().toISOString()
       await withQueues((queues) => queues.enqueue('chaos', 'tick', { schedule: 'yearly', scheduledAt: at, cause: 'clock' }))
       return at
+    },
+    async sense() {
+      await withQueues(async (queues) => {
+        const { rows } = await pool.query<{ asked: number }>(`SELECT asked FROM millrace.sensor WHERE name = 'watched'`)
+        await queues.enqueue('chaos', 'sense', { sensor: 'watched', cause: 'webhook', asked: rows[0]?.asked ?? 1, failures: 0 })
+      })
     },
     async reset() {
       source.releaseAll()

@@ -97,6 +97,22 @@ export async function expectValues({ pool, values }: Cluster): Promise<void> {
   expect([await read('chaos/value'), await read('chaos/valued')]).toEqual([{ edition }, { edition, doubled: edition * 2 }])
 }
 
+/** Every branch of a run has left its value once, and what it did outside it did under one key. */
+export async function expectCounted({ pool, values }: Cluster, runId: string): Promise<void> {
+  const { rows: runs } = await pool.query<{ edition: number }>(`SELECT (config->>'edition')::int AS edition FROM millrace.run WHERE id = $1`, [runId])
+  const edition = runs[0]?.edition ?? Number.NaN
+  const numbers = Array.from({ length: 20 }, (_, n) => edition * 100 + n)
+  const { rows } = await pool.query<{ asset: string; value: number }>(
+    `SELECT s.asset, v.value FROM millrace.step s JOIN millrace.step_value v ON v.step_id = s.id WHERE s.run_id = $1 AND s.template = 'chaos/counted.count' ORDER BY s.ordinal`,
+    [runId],
+  )
+  expect(rows).toEqual(numbers.map((n, at) => ({ asset: `chaos/counted.count[${String(at)}]`, value: n * 2 })))
+  expect(JSON.parse(await readFile(join(values, 'chaos/counted', 'value.json'), 'utf8'))).toBe(numbers.reduce((sum, n) => sum + n * 2, 0))
+  const lines = (await readFile(join(values, 'effects.txt'), 'utf8')).split('\n').filter((line) => line.startsWith(runId))
+  expect(new Set(lines).size, 'every branch under one key').toBe(20)
+  expect(new Set(lines.map((line) => line.split(' ')[2])).size, 'a key for every branch').toBe(20)
+}
+
 async function existing<T>(read: () => Promise<T[]>): Promise<T[]> {
   try {
     return await read()

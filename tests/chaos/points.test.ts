@@ -3,6 +3,7 @@ import { runCell } from './cells.ts'
 import { startCluster } from './cluster.ts'
 import type { Cluster } from './cluster.ts'
 import { expectClean } from './exactness.ts'
+import { runSenseCell } from './sense-cell.ts'
 
 describeBackends('a process struck in the middle of a run', (backend) => {
   let cluster: Cluster
@@ -21,12 +22,27 @@ describeBackends('a process struck in the middle of a run', (backend) => {
     ['compute.committed', 'kill'],
     ['execute.computed', 'stop'],
     ['execute.stored', 'kill'],
+    ['op.computed', 'stop'],
+    ['op.stored', 'kill'],
+    ['branch.computed', 'stop'],
+    ['branch.computed', 'kill'],
+    ['branch.stored', 'kill'],
     ['launch.committed', 'kill'],
+    ['backfill.committed', 'kill'],
     ['transform.spooled', 'kill', 'chaos/strained'],
   ] as const) {
     test(`${point}${asset === undefined ? '' : ` of ${asset}`}, ${action}: no row is lost or doubled`, { timeout: 120_000 }, async () => {
       const { seconds } = await runCell(cluster, point, action, asset === undefined ? undefined : [asset])
       expect(seconds).toBeLessThan(60)
+    })
+  }
+
+  for (const [point, action] of [
+    ['sense.claimed', 'stop'],
+    ['sense.committed', 'kill'],
+  ] as const) {
+    test(`${point}, ${action}: what a sensor asks for is launched once`, { timeout: 120_000 }, async () => {
+      expect((await runSenseCell(cluster, point, action)).seconds).toBeLessThan(60)
     })
   }
 

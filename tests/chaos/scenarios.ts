@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { requestCancel } from '../../src/catalog/cancel.ts'
 import { FencedError } from '../../src/errors.ts'
-import type { FaultPoint } from '../../src/fault-point.ts'
 import { expect, waitFor } from '../support/test.ts'
-import { points, runOfTick, secondsBetween, sessionsOf } from './cells.ts'
-import type { Outcome } from './cells.ts'
+import { backfillMade, backfillSucceeds, expectBackfill } from './backfill.ts'
+import { points, runOfTick, secondsBetween, sessionsOf, thaw } from './cells.ts'
+import type { Outcome, RunPoint } from './cells.ts'
 import { redeployed } from './cluster.ts'
 import type { Cluster, Member } from './cluster.ts'
 import { expectExact, runEnd, runSucceeds } from './exactness.ts'
@@ -63,7 +63,7 @@ async function stepsOf(cluster: Cluster, runId: string): Promise<{ asset: string
 }
 
 /** The database server is killed while a process stands at a point; server and process go on. */
-export async function postgresKilledAt(cluster: Cluster, point: FaultPoint, chosen?: readonly string[]): Promise<Outcome> {
+export async function postgresKilledAt(cluster: Cluster, point: RunPoint, chosen?: readonly string[]): Promise<Outcome> {
   const { role, assets: usual } = points[point]
   const assets = chosen ?? usual
   const victim = await cluster.replace(role, { fault: { point, action: 'stop' } })
@@ -205,6 +205,26 @@ export async function leaderKilled(cluster: Cluster): Promise<Outcome> {
   await Promise.all([cluster.start('extract'), cluster.start('producers')])
   hold.release()
   return endsExactly(cluster, runId, since)
+}
+
+/** The leader, or the worker, is struck in the middle of a backfill. One that was frozen goes on once all is done, and changes nothing. */
+export async function backfillStruck(cluster: Cluster, who: 'leader' | 'worker', how: 'kill' | 'stop'): Promise<Outcome> {
+  const worker = await cluster.replace('ops')
+  const id = await cluster.backfill(['chaos/daily', 'chaos/weekly'])
+  await backfillMade(cluster, id, 5)
+  const leader = await leaderOf(cluster)
+  const victim = who === 'worker' ? worker : memberOf(cluster, leader)
+  await (how === 'kill' ? victim.kill() : victim.freeze())
+  const struckAt = await cluster.now()
+  expect(await backfillMade(cluster, id, 5), 'struck in its middle').toBeLessThan(32)
+  await cluster.start(who === 'worker' ? 'ops' : 'producers')
+  const endedAt = await backfillSucceeds(cluster, id)
+  await expectBackfill(cluster, id)
+  // It may end without the leader: one that is thawed too early leads on.
+  if (who === 'leader') await nextLeader(cluster, leader)
+  if (how === 'stop') await thaw(cluster, victim)
+  await expectBackfill(cluster, id)
+  return { seconds: secondsBetween(struckAt, endedAt) }
 }
 
 /** The leader is frozen until the standby leads, and goes on in the belief that it leads still. */

@@ -55,7 +55,8 @@ describe('millrace assets', () => {
     expect(stdout).toMatch(/tags +text\[\] +allowed +What the shop calls it/)
     expect(stdout).toMatch(/Downstream +shop\/totals/)
     expect(stdout).toContain('"since"')
-    expect(stdout).toMatch(/not_empty +yes +not run/)
+    expect(stdout).toMatch(/not_empty +yes +never run/)
+    expect(stdout).toMatch(/unique_id +yes +failed, 20.* UTC +twice/)
     expect(stdout).not.toContain('hush')
     expect((await assets(database, 'show', 'shop/totals')).stdout).toContain('SELECT count(*) FROM shop.orders')
     expect(JSON.parse((await assets(database, 'show', 'shop/orders', '--json')).stdout)).toMatchObject({

@@ -6,7 +6,9 @@ const common = { tags: {}, retry: { retries: 2, delayMs: 1000, factor: 2, maxDel
 /** A location of two assets, as a worker publishes it. */
 const manifest = {
   location: 'shop',
+  jobs: [],
   schedules: [],
+  sensors: [],
   assets: [
     {
       kind: 'table',

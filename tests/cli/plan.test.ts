@@ -69,3 +69,9 @@ test('--exit-code without --plan is a wrong command line, and a destination that
   const away = await plan('postgres://127.0.0.1:1/none', '', ['*'])
   expect(away.code).toBe(3)
 })
+
+test('options that go together are asked for by name', async () => {
+  const run = spawnMillrace(['materialize', '*', '--exit-code'], {})
+  expect((await run.exited).code).toBe(2)
+  expect(run.stderr()).toBe('✗ --exit-code goes with --plan. (run with --help for what there is)\n')
+})

@@ -1,4 +1,4 @@
-import { createEventReader } from '../../src/cli/runs/follow-events.ts'
+import { insertEvents } from '../../src/catalog/events.ts'
 import { createDatabase, describe, expect, spawnMillrace, test } from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
 import { insertLocation, insertRun } from './catalog-rows.ts'
@@ -22,13 +22,11 @@ describe('millrace runs', () => {
       await insertRun(database.pool, succeeded, 'succeeded', '2026-11-21T10:00:00Z')
       await insertRun(database.pool, twin, 'succeeded', '2026-11-21T11:00:00Z')
       await database.pool.query(
-        `INSERT INTO millrace.check_result (location, asset, name, run_id, passed, blocking, message) VALUES ('shop', 'shop/orders', 'unique_id', $1, false, true, '3 ids are there twice')`,
+        `INSERT INTO millrace.check_history (location, asset, name, run_id, passed, blocking, message) VALUES ('shop', 'shop/orders', 'unique_id', $1, false, true, '3 ids are there twice')`,
         [failed],
       )
-      await database.pool.query(
-        `INSERT INTO millrace.event (run_id, asset, kind, level, message, data) VALUES ($1, 'shop/orders', 'schema', 'info', 'The table shop.orders was changed.', $2)`,
-        [failed, { ddl: ['ALTER TABLE "shop"."orders"\n  ADD COLUMN "tags" text[]'] }],
-      )
+      const ddl = ['ALTER TABLE "shop"."orders"\n  ADD COLUMN "tags" text[]']
+      await insertEvents(database.pool, [{ runId: failed, asset: 'shop/orders', kind: 'schema', message: 'The table shop.orders was changed.', data: { ddl } }])
     })())
 
   test('list shows the newest first, and only those asked for', async ({ database }) => {
@@ -102,25 +100,20 @@ describe('millrace runs', () => {
     expect(once.stdout).toBe(following.stdout())
   })
 
-  test('an event that is committed late is printed too, and none twice', async ({ database }) => {
+  test('logs prints what is asked for only', async ({ database }) => {
     await prepare(database)
-    const id = '55555555-0000-4000-8000-000000000001'
+    const id = '66666666-0000-4000-8000-000000000001'
     await insertRun(database.pool, id, 'started')
-    const late = await database.pool.connect()
-    await late.query('BEGIN')
-    await late.query(`INSERT INTO millrace.event (run_id, kind, message) VALUES ($1, 'log', 'late')`, [id])
-    await database.pool.query(`INSERT INTO millrace.event (run_id, kind, message) SELECT $1, 'log', n::text FROM generate_series(1, 150) n`, [id])
-    const reader = createEventReader(database.pool, id)
-    expect(await reader.next()).toHaveLength(150)
-    expect(await reader.next()).toEqual([])
-    await late.query('COMMIT')
-    late.release()
-    expect((await reader.next()).map((event) => event.message)).toEqual(['late'])
-    await database.pool.query(`INSERT INTO millrace.event (run_id, kind, message) SELECT $1, 'log', n::text FROM generate_series(1, 3000) n`, [id])
-    const rest: string[] = []
-    for (let events = await reader.next(); events.length > 0; events = await reader.next()) rest.push(...events.map((event) => event.message))
-    expect(rest).toEqual(Array.from({ length: 3000 }, (_, index) => String(index + 1)))
-    expect(await reader.next()).toEqual([])
+    await insertEvents(database.pool, [
+      { runId: id, asset: 'shop/orders', kind: 'log', level: 'debug', message: 'a detail' },
+      { runId: id, asset: 'shop/orders', kind: 'log', level: 'warn', message: 'Slow page' },
+      { runId: id, asset: 'shop/totals', kind: 'failure', level: 'error', message: 'it broke' },
+    ])
+    const logged = async (...options: string[]) => (await runs(database, 'logs', '6666', ...options)).stdout.match(/(a detail|Slow page|it broke)$/gm)
+    expect(await logged()).toEqual(['a detail', 'Slow page', 'it broke'])
+    expect(await logged('--level', 'warn')).toEqual(['Slow page', 'it broke'])
+    expect(await logged('--step', 'shop/orders', '--kind', 'log', '--text', 'slow')).toEqual(['Slow page'])
+    expect((await runs(database, 'logs', '6666', '--level', 'loud')).code).not.toBe(0)
   })
 
   test('says what to run where there is no catalogue', async () => {

@@ -80,7 +80,11 @@ export interface Engine {
   /** A worker for a location. One that a test starts ends with the test, else it ends with the engine. */
   work(location: Location, settings?: WorkerSettings): Promise<RunningWorker>
   /** Defines a location with a name of its own and starts a worker for it. */
-  define(assets: LocationOptions['assets'], settings?: WorkerSettings): Promise<{ readonly location: Location; readonly worker: RunningWorker }>
+  define(
+    assets: NonNullable<LocationOptions['assets']>,
+    settings?: WorkerSettings,
+    more?: Omit<LocationOptions, 'name' | 'assets'>,
+  ): Promise<{ readonly location: Location; readonly worker: RunningWorker }>
   launch(assets: string | readonly string[], request?: Partial<LaunchRequest>): Promise<Launched>
   /** Launches and waits for the end. */
   run(assets: string | readonly string[], request?: Partial<LaunchRequest>): Promise<RunView>
@@ -100,7 +104,7 @@ export interface Engine {
 let names = 0
 
 /** A location with a name that no other of this file has. */
-export function createLocation(assets: LocationOptions['assets'], more: Omit<LocationOptions, 'name' | 'assets'> = {}): Location {
+export function createLocation(assets: NonNullable<LocationOptions['assets']>, more: Omit<LocationOptions, 'name' | 'assets'> = {}): Location {
   names += 1
   return defineLocation({ name: `place_${String(names)}`, assets, ...more })
 }
@@ -151,8 +155,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       endWithTest(stop)
       return { notices: worker.notices, problem: worker.problem, stop }
     },
-    async define(assets, settings) {
-      const location = createLocation(assets)
+    async define(assets, settings, more) {
+      const location = createLocation(assets, more)
       return { location, worker: await engine.work(location, settings) }
     },
     launch: (assets, request) =>

@@ -6,9 +6,9 @@ import { reviveStep } from '../../src/catalog/resume.ts'
 import { unique } from '../../src/definitions/check.ts'
 import { table } from '../../src/definitions/table.ts'
 import type { ExtractContext, TableOptions } from '../../src/definitions/table.ts'
-import { enqueueStep } from '../../src/producers/launch/enqueue-step.ts'
+import { startWaiting } from '../../src/producers/launch/start-waiting.ts'
 import { failureOf } from '../sources/failure.ts'
-import { startEngine } from '../support/engine.ts'
+import { startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
 import { beforeAll, describeBackends, expect, test, waitFor } from '../support/test.ts'
 
@@ -92,8 +92,8 @@ describeBackends('a table that is published batch by batch', (backend) => {
     if (how === 'the next run') {
       expect((await engine.succeed(key)).step.result).toMatchObject({ rows: 3 })
     } else {
-      const due = await reviveStep(engine.database.pool, failed.step.id)
-      if (due !== undefined) await enqueueStep(engine.queues, due)
+      await reviveStep(engine.database.pool, failed.step.id)
+      await startWaiting({ ...engine, pool: engine.database.pool, logger: testLogger })
       await waitFor(async () => (await engine.view(failed.id)).status === 'succeeded', { what: 'the run to succeed' })
       expect((await engine.view(failed.id)).step).toMatchObject({ generation: 2, batches: 6, result: { rows: 6 } })
     }

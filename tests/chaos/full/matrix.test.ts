@@ -1,6 +1,7 @@
-import type { FaultPoint } from '../../../src/fault-point.ts'
 import { afterAll, describe, describeBackends, test } from '../../support/test.ts'
 import { points, runCell, writeAssets, writePoints } from '../cells.ts'
+import type { RunPoint } from '../cells.ts'
+import { runSenseCell } from '../sense-cell.ts'
 import type { Outcome } from '../cells.ts'
 import { startCluster } from '../cluster.ts'
 import type { Cluster } from '../cluster.ts'
@@ -11,7 +12,7 @@ import * as scenarios from '../scenarios.ts'
 
 const timeout = 180_000
 const lines: Line[] = []
-const allPoints = Object.keys(points).filter((name): name is FaultPoint => name in points)
+const allPoints = Object.keys(points).filter((name): name is RunPoint => name in points)
 /** Where the database server dies under each kind of work. */
 const databasePoints = [
   'prepare.claimed',
@@ -46,6 +47,10 @@ describeBackends('every point and every fault', (backend) => {
   for (const point of allPoints) {
     cell(point, 'SIGKILL', () => runCell(cluster, point, 'kill'))
     cell(point, 'SIGSTOP, SIGCONT', () => runCell(cluster, point, 'stop'))
+  }
+  for (const point of ['sense.claimed', 'sense.committed'] as const) {
+    cell(point, 'SIGKILL', () => runSenseCell(cluster, point, 'kill'))
+    cell(point, 'SIGSTOP, SIGCONT', () => runSenseCell(cluster, point, 'stop'))
   }
   for (const asset of writeAssets) {
     for (const point of writePoints) {

@@ -1,4 +1,21 @@
-import { asset, decimal, defineLocation, resource, schedule, sqlAsset, table } from 'millrace'
+import { appendFileSync, mkdirSync } from 'node:fs'
+import {
+  asset,
+  dailyPartitions,
+  decimal,
+  defineLocation,
+  graph,
+  graphAsset,
+  mapOver,
+  op,
+  partitionsOf,
+  resource,
+  schedule,
+  sensor,
+  sqlAsset,
+  table,
+  weeklyPartitions,
+} from 'millrace'
 import type { Location, WriteOptions } from 'millrace'
 import { jsonFiles } from 'millrace/io'
 import * as z from 'zod'
@@ -113,6 +130,39 @@ export function chaosLocation(wide: boolean): Location {
   const retry = { retries: 5, delayMs: 100 }
   const value = asset({ key: 'chaos/value', config, io, retry, run: ({ config: { edition } }) => ({ edition }) })
   const valued = asset({ key: 'chaos/valued', inputs: { value }, io, retry, run: ({ inputs }) => ({ ...inputs.value, doubled: inputs.value.edition * 2 }) })
+  // Each call of a branch leaves a line behind: what a run does outside, it does at least once, under one key.
+  const list = op({
+    name: 'list',
+    config,
+    output: z.array(z.int()),
+    retry,
+    run: ({ config: { edition } }) => Array.from({ length: 20 }, (_, n) => edition * 100 + n),
+  })
+  const count = op({
+    name: 'count',
+    inputs: { n: z.int() },
+    output: z.int(),
+    retry,
+    run: ({ inputs: { n }, runId, idempotencyKey }) => {
+      const folder = process.env['CHAOS_VALUES'] ?? '.millrace/values'
+      mkdirSync(folder, { recursive: true })
+      appendFileSync(`${folder}/effects.txt`, `${runId} ${String(n)} ${idempotencyKey}\n`)
+      return n * 2
+    },
+  })
+  const add = op({ name: 'add', inputs: { all: z.array(z.int()) }, output: z.int(), retry, run: ({ inputs }) => inputs.all.reduce((sum, n) => sum + n, 0) })
+  const counting = graph({ name: 'counting', compose: () => add({ all: mapOver(list(), (n) => count({ n })).collect() }) })
+  const counted = graphAsset({ key: 'chaos/counted', graph: counting, io, retry })
+  const days = dailyPartitions({ start: '2026-01-04', end: '2026-02-01' })
+  const daily = asset({ key: 'chaos/daily', partitions: days, io, retry, run: ({ partition }) => Number(partition.key.slice(-2)) })
+  const weekly = asset({
+    key: 'chaos/weekly',
+    partitions: weeklyPartitions({ start: '2026-01-04', end: '2026-02-01' }),
+    inputs: { days: partitionsOf(daily) },
+    io,
+    retry,
+    run: ({ inputs }) => Object.values(inputs.days).reduce((sum, one) => sum + one, 0),
+  })
   return defineLocation({
     name: 'chaos',
     assets: [
@@ -128,8 +178,26 @@ export function chaosLocation(wide: boolean): Location {
       summary,
       value,
       valued,
+      counted,
+      daily,
+      weekly,
     ],
     // Never due by the clock: its ticks are handed out by the tests.
     schedules: [schedule({ name: 'yearly', cron: '0 0 1 1 *', timeZone: 'UTC', assets: ['chaos/replaced'], config: { edition: 0 } })],
+    // Evaluated once when it is first seen, and then when a message comes.
+    sensors: [
+      sensor({
+        name: 'watched',
+        everyMs: 86_400_000,
+        assets: ['chaos/value', 'chaos/valued'],
+        run: ({ cursor, messages }) => ({
+          runs: messages.map(({ body }) => ({
+            runKey: String((body as { edition: number }).edition),
+            config: { edition: (body as { edition: number }).edition },
+          })),
+          cursor: Number(cursor ?? 0) + messages.length,
+        }),
+      }),
+    ],
   })
 }

@@ -5,8 +5,10 @@ import type { QueueBackend } from '../src/queues/connection.ts'
 import { startCluster } from './cluster.ts'
 import type { Cluster } from './cluster.ts'
 import { benchData } from './data/main.ts'
+import { benchEvents } from './events.ts'
 import { launchAndWait } from './launch-run.ts'
 import { median } from './median.ts'
+import { benchPartitions } from './partitions.ts'
 import { treeCpuSeconds, usageOf } from './processes.ts'
 import { hasPsql, timePsqlCopy, writeCopyText } from './psql-copy.ts'
 import { oneEach } from './roles.ts'
@@ -14,7 +16,9 @@ import { oneEach } from './roles.ts'
 const help = `npm run bench -- [--rows 500000] [--tries 5] [--backend postgres|redis|both] [--only load|latency|idle]
 Loads records served as JSON over HTTP, end to end to published rows, against \`psql \\copy\` of the same rows in the same run, interleaved.
 
-npm run bench -- data: every way of loading, beside other tools; see its --help.`
+npm run bench -- partitions: backfills, and the status of many partitions; see its --help.
+npm run bench -- data: every way of loading, beside other tools; see its --help.
+npm run bench -- events: the event log's size and speed.`
 
 const lines: string[] = []
 const say = (line: string): void => {
@@ -124,4 +128,6 @@ async function benchRuns(args: readonly string[]): Promise<void> {
 
 const [first, ...rest] = process.argv.slice(2)
 if (first === 'data') await benchData(rest)
+else if (first === 'events') await benchEvents(rest)
+else if (first === 'partitions') await benchPartitions(rest)
 else await benchRuns(process.argv.slice(2))

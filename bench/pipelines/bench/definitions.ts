@@ -3,6 +3,7 @@ import { waitingDevice } from './columns.ts'
 import { crowd } from './crowd.ts'
 import { loaded } from './loaded.ts'
 import { ordersOfFile, ordersOfTable, unwatchedOrders } from './orders.ts'
+import { daily, hours } from './partitioned.ts'
 
 export default defineLocation({
   name: 'bench',
@@ -18,5 +19,7 @@ export default defineLocation({
     ordersOfFile,
     unwatchedOrders,
     ordersOfTable,
+    daily,
+    hours,
   ],
 })

@@ -78,7 +78,7 @@ export async function settleParts(client: Database, id: string): Promise<number>
 /** The runs of a backfill that nobody has asked to end yet. */
 export async function runsToCancel(client: Database, id: string): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>(
-    `SELECT r.id FROM millrace.run r WHERE r.status = 'started' AND r.id IN (SELECT run_id FROM millrace.backfill_part WHERE backfill_id = $1 AND status = 'running')`,
+    `SELECT r.id FROM millrace.run r WHERE r.status IN ('queued', 'started') AND r.id IN (SELECT run_id FROM millrace.backfill_part WHERE backfill_id = $1 AND status = 'running')`,
     [id],
   )
   return rows.map((run) => run.id)

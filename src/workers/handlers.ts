@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq'
 import { reviveStep } from '../catalog/resume.ts'
 import { FencedError, MillraceError } from '../errors.ts'
-import { enqueueStep } from '../producers/launch/enqueue-step.ts'
+import { enqueueSteps } from '../producers/launch/enqueue-step.ts'
 import { startWaiting } from '../producers/launch/start-waiting.ts'
 import { jobs } from '../queues/jobs.ts'
 import type { JobName, Payload } from '../queues/jobs.ts'
@@ -61,7 +61,7 @@ async function reviveIfAsked(context: WorkerContext, name: JobName, job: Job): P
   const revived = stepId === undefined ? undefined : await reviveStep(context.pool, stepId)
   if (revived === undefined) return false
   context.logger.info({ step: stepId }, 'a person asked for another attempt')
-  await Promise.all(revived.due.map((step) => enqueueStep(context.queues, step)))
+  await enqueueSteps(context.queues, revived.due)
   if (revived.waits) await startWaiting(context)
   return true
 }

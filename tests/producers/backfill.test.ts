@@ -1,3 +1,4 @@
+import { pauseRuns, resumeRuns } from '../../src/catalog/pauses.ts'
 import { asset, partitionsOf } from '../../src/definitions/function-asset.ts'
 import { resource } from '../../src/definitions/resource.ts'
 import type { IoManager } from '../../src/definitions/io-manager.ts'
@@ -201,6 +202,18 @@ describeBackends('a backfill', (backend) => {
     expect(order).toHaveLength(2)
     expect((await parts(backfillId)).map(({ status, count }) => [status, count])).toEqual([['canceled', 14]])
     expect(await cancelBackfill(deps(), backfillId)).toBe('ended')
+  })
+
+  test('that is canceled ends runs that wait in the queue, too', async () => {
+    const { io, order } = memory()
+    await engine.define([asset({ key: 'held/one', partitions: staticPartitions(['a', 'b', 'c']), io, run: () => 1 })])
+    await pauseRuns(engine.database.pool, 'held', 'test', undefined)
+    const { backfillId } = await start({ assets: ['held/one'], runsAtOnce: 2 })
+    expect(await engine.query(`SELECT DISTINCT status FROM millrace.run WHERE backfill_id = $1`, [backfillId])).toEqual([{ status: 'queued' }])
+    await cancelBackfill(deps(), backfillId)
+    expect(await ended(backfillId)).toBe('canceled')
+    await resumeRuns(engine.database.pool, 'held')
+    expect(order).toEqual([])
   })
 
   test('with a key that was used answers with the first', async () => {

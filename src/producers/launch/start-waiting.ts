@@ -5,7 +5,7 @@ import { anythingWaits, startQueued } from '../../catalog/run-queue.ts'
 import type { Logger } from '../../logger.ts'
 import type { Queues } from '../../queues/queues.ts'
 import { enqueueBatch } from './enqueue-batch.ts'
-import { enqueueStep } from './enqueue-step.ts'
+import { enqueueStep, enqueueSteps } from './enqueue-step.ts'
 
 export interface StartDeps {
   readonly pool: pg.Pool
@@ -19,13 +19,13 @@ export async function startWhatFits(deps: StartDeps): Promise<void> {
   let steps = waits.steps
   for (let more = waits.runs; more;) {
     const started = await transaction(deps.pool, startQueued)
-    await Promise.all(started.due.map((step) => enqueueStep(deps.queues, step)))
+    await enqueueSteps(deps.queues, started.due)
     steps ||= started.held
     more = started.more
   }
   while (steps) {
     const granted = await transaction(deps.pool, grantSlots)
-    await Promise.all(granted.due.map((step) => enqueueStep(deps.queues, step)))
+    await enqueueSteps(deps.queues, granted.due)
     for (const { step, batches } of granted.resumed) {
       await enqueueStep(deps.queues, step)
       await Promise.all(batches.map((batch) => enqueueBatch(deps.queues, step.location, batch)))

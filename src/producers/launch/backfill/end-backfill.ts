@@ -33,7 +33,7 @@ export async function retryBackfill(deps: LaunchDeps, id: string): Promise<numbe
     // A run that somebody retried by itself may have made it meanwhile, or be about to.
     const settled = await client.query(
       `UPDATE millrace.backfill_part p SET status = CASE WHEN r.status = 'succeeded' THEN 'succeeded' ELSE 'running' END FROM millrace.run r
-       WHERE p.backfill_id = $1 AND p.status IN ('failed', 'canceled') AND r.id = p.run_id AND r.status IN ('succeeded', 'started', 'canceling')`,
+       WHERE p.backfill_id = $1 AND p.status IN ('failed', 'canceled') AND r.id = p.run_id AND r.status IN ('succeeded', 'queued', 'started', 'canceling')`,
       [id],
     )
     const { rowCount } = await client.query(

@@ -206,13 +206,13 @@ describeBackends('a backfill', (backend) => {
 
   test('that is canceled ends runs that wait in the queue, too', async () => {
     const { io, order } = memory()
-    await engine.define([asset({ key: 'held/one', partitions: staticPartitions(['a', 'b', 'c']), io, run: () => 1 })])
-    await pauseRuns(engine.database.pool, 'held', 'test', undefined)
+    const { location } = await engine.define([asset({ key: 'held/one', partitions: staticPartitions(['a', 'b', 'c']), io, run: () => 1 })])
+    await pauseRuns(engine.database.pool, location.name, 'test', undefined)
     const { backfillId } = await start({ assets: ['held/one'], runsAtOnce: 2 })
     expect(await engine.query(`SELECT DISTINCT status FROM millrace.run WHERE backfill_id = $1`, [backfillId])).toEqual([{ status: 'queued' }])
     await cancelBackfill(deps(), backfillId)
     expect(await ended(backfillId)).toBe('canceled')
-    await resumeRuns(engine.database.pool, 'held')
+    await resumeRuns(engine.database.pool, location.name)
     expect(order).toEqual([])
   })
 

@@ -170,7 +170,7 @@ describe('what user code logs', () => {
   test('is kept through a lost connection, and given up without harm where the catalogue stays away', async () => {
     const mine = owner()
     const { pool } = engine.database
-    let broken = 4
+    let broken = 5
     const flaky = Object.assign(Object.create(pool) as typeof pool, {
       query: async (...args: [string, unknown[]]) => {
         broken -= 1
@@ -191,7 +191,7 @@ describe('what user code logs', () => {
     await giving.flush()
     const stored = await lines(`run_id = '${mine.runId}'`)
     expect(stored.map(({ message }) => message)).toEqual(['kept', 'after'])
-    // Dated back to when it was logged, by the database's clock: it was stored three quarters of a second later.
-    expect(Number(stored[0]?.at) - Number(began[0]?.at)).toBeLessThan(500)
+    // Dated back to when it was logged, by the database's clock: it was stored a second and a half later.
+    expect(Number(stored[0]?.at) - Number(began[0]?.at)).toBeLessThan(1400)
   })
 })

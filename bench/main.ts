@@ -8,6 +8,7 @@ import { benchData } from './data/main.ts'
 import { benchEvents } from './events.ts'
 import { launchAndWait } from './launch-run.ts'
 import { median } from './median.ts'
+import { benchOrchestration } from './orchestration/main.ts'
 import { benchPartitions } from './partitions.ts'
 import { treeCpuSeconds, usageOf } from './processes.ts'
 import { hasPsql, timePsqlCopy, writeCopyText } from './psql-copy.ts'
@@ -16,6 +17,7 @@ import { oneEach } from './roles.ts'
 const help = `npm run bench -- [--rows 500000] [--tries 5] [--backend postgres|redis|both] [--only load|latency|idle]
 Loads records served as JSON over HTTP, end to end to published rows, against \`psql \\copy\` of the same rows in the same run, interleaved.
 
+npm run bench -- orchestration: launches, steps, runs, schedules, sensors and definitions; see its --help.
 npm run bench -- partitions: backfills, and the status of many partitions; see its --help.
 npm run bench -- data: every way of loading, beside other tools; see its --help.
 npm run bench -- events: the event log's size and speed.`
@@ -129,5 +131,6 @@ async function benchRuns(args: readonly string[]): Promise<void> {
 const [first, ...rest] = process.argv.slice(2)
 if (first === 'data') await benchData(rest)
 else if (first === 'events') await benchEvents(rest)
+else if (first === 'orchestration') await benchOrchestration(rest)
 else if (first === 'partitions') await benchPartitions(rest)
 else await benchRuns(process.argv.slice(2))

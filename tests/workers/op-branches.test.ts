@@ -4,20 +4,18 @@ import { defineLocation } from '../../src/definitions/location.ts'
 import { graphAsset } from '../../src/definitions/ops/graph-asset.ts'
 import { graph } from '../../src/definitions/ops/graph.ts'
 import { job } from '../../src/definitions/ops/job.ts'
-import type { Job } from '../../src/definitions/ops/job.ts'
 import { mapOver } from '../../src/definitions/ops/map-over.ts'
 import { op } from '../../src/definitions/ops/op.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
 import { retry } from '../../src/producers/launch/retry.ts'
 import { startEngine, testLogger } from '../support/engine.ts'
-import type { Engine, RunView } from '../support/engine.ts'
+import type { Engine } from '../support/engine.ts'
+import { jobsOn } from '../support/jobs.ts'
 import { beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
 
 const multiplyByTwo = op({ name: 'multiply_by_two', inputs: { n: z.number() }, output: z.number(), run: ({ inputs }) => inputs.n * 2 })
 const once = { retries: 0 }
 const range = (length: number): number[] => Array.from({ length }, (_, index) => index)
-
-let places = 0
 
 describeBackends('branches', (backend) => {
   let engine: Engine
@@ -25,23 +23,7 @@ describeBackends('branches', (backend) => {
     engine = await startEngine({ backend })
     return engine.stop
   })
-  const start = async (...jobs: readonly Job[]): Promise<string> => {
-    places += 1
-    const name = `branches_${String(places)}`
-    await engine.work(defineLocation({ name, jobs }))
-    return name
-  }
-  const run = async (declared: Job, config = {}): Promise<RunView> => {
-    const location = await start(declared)
-    return engine.run([], { job: declared.name, location, config })
-  }
-  const statuses = ({ steps }: RunView): Record<string, string> => Object.fromEntries(steps.map(({ asset, status }) => [asset, status]))
-  const output = ({ id }: RunView, step: string, name = 'result'): Promise<unknown> =>
-    engine.value(`SELECT value FROM millrace.step_value v JOIN millrace.step s ON s.id = v.step_id WHERE run_id = $1 AND asset = $2 AND output = $3`, [
-      id,
-      step,
-      name,
-    ])
+  const { start, run, statuses, output } = jobsOn(() => engine, 'branches')
 
   test('are mapped over what an op found, branch by branch, and collected in order', async () => {
     const order: string[] = []
@@ -185,8 +167,7 @@ describeBackends('branches', (backend) => {
     })
     const doubled = graphAsset({ key: 'shop/doubled', graph: doubling, inputs: { stock }, io })
     const last = asset({ key: 'shop/last', inputs: { doubled }, io, run: ({ inputs }) => inputs.doubled.length })
-    places += 1
-    const name = `branches_${String(places)}`
+    const name = 'branches_stored'
     await engine.work(defineLocation({ name, assets: [last, doubled, stock], jobs: [job({ name: 'refresh', assets: 'shop/*', tags: { team: 'shop' } })] }))
     const view = await engine.run([], { job: 'refresh', location: name, config: { by: 3 } })
     expect(view.status).toBe('succeeded')

@@ -1,12 +1,11 @@
 import * as z from 'zod'
-import { defineLocation } from '../../src/definitions/location.ts'
 import { graph } from '../../src/definitions/ops/graph.ts'
 import { job } from '../../src/definitions/ops/job.ts'
-import type { Job } from '../../src/definitions/ops/job.ts'
 import { op } from '../../src/definitions/ops/op.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
 import { startEngine } from '../support/engine.ts'
-import type { Engine, RunView } from '../support/engine.ts'
+import type { Engine } from '../support/engine.ts'
+import { jobsOn } from '../support/jobs.ts'
 import { beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
 
 const addNumbers = op({ name: 'add_numbers', inputs: { a: z.number(), b: z.number() }, output: z.number(), run: ({ inputs }) => inputs.a + inputs.b })
@@ -14,31 +13,13 @@ const multiplyByTwo = op({ name: 'multiply_by_two', inputs: { n: z.number() }, o
 const math = graph({ name: 'math', compose: () => multiplyByTwo({ n: addNumbers({ a: 1, b: addNumbers({ a: 2, b: 3 }) }) }) })
 const once = { retries: 0 }
 
-let places = 0
-
 describeBackends('ops', (backend) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await startEngine({ backend })
     return engine.stop
   })
-  const start = async (...jobs: readonly Job[]): Promise<string> => {
-    places += 1
-    const name = `ops_${String(places)}`
-    await engine.work(defineLocation({ name, jobs }))
-    return name
-  }
-  const run = async (declared: Job, config = {}): Promise<RunView> => {
-    const location = await start(declared)
-    return engine.run([], { job: declared.name, location, config })
-  }
-  const statuses = ({ steps }: RunView): Record<string, string> => Object.fromEntries(steps.map(({ asset, status }) => [asset, status]))
-  const output = ({ id }: RunView, step: string, name = 'result'): Promise<unknown> =>
-    engine.value(`SELECT value FROM millrace.step_value v JOIN millrace.step s ON s.id = v.step_id WHERE run_id = $1 AND asset = $2 AND output = $3`, [
-      id,
-      step,
-      name,
-    ])
+  const { start, run, statuses, output } = jobsOn(() => engine, 'ops')
 
   test('hand their outputs on, each stored once', async () => {
     const view = await run(job({ name: 'math_job', graph: math }))

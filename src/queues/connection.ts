@@ -59,7 +59,9 @@ function onPostgres({ databaseUrl, workers = 0, logger }: QueueConnectionOptions
     connectionString: driverUrl(databaseUrl),
     max: workers + 4,
     application_name: 'millrace queues',
-    options: '-c search_path=bullmq',
+    // A job only points at a row of the catalogue. One that a crash of the server takes back is found to be missing and enqueued anew, and one that comes again is
+    // refused by the row's claim: so nobody waits for the disk here, and the catalogue's own commits, which come after in the same log, take these along.
+    options: '-c search_path=bullmq -c synchronous_commit=off',
     keepAlive: true,
     // A host that vanished without a word is noticed within a minute and not in two hours.
     keepAliveInitialDelayMillis: 10_000,

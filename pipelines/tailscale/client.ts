@@ -19,26 +19,43 @@ export interface TailscaleClient {
   readonly tailnet: string
   /** The tailnet's devices as the API lists them; `extra` is the tailnet's name, which the list lacks. */
   readonly devices: (signal: AbortSignal) => AsyncIterable<RawPage>
+  /** The same list as one value. */
+  readonly list: (signal: AbortSignal) => Promise<ListedDevice[]>
+  /** Removes a device for good, by its `id`. Sent once, whatever comes of it. @throws SourceError */
+  readonly remove: (id: string, signal: AbortSignal) => Promise<'removed' | 'gone already'>
 }
+
+/** A device as the API lists it, as far as it is looked at here; all else is kept. */
+export const ListedDevice = z.looseObject({ id: z.string(), name: z.string(), lastSeen: z.json().optional() })
+export type ListedDevice = z.infer<typeof ListedDevice>
+
+const DeviceList = z.looseObject({ devices: z.array(ListedDevice) })
 
 export interface TailscaleClientOptions {
   readonly env: Env
+  /** Signs in with the credentials for removing devices, where there are any. */
+  readonly pruning?: boolean
   /** Aborted when the worker stops. */
   readonly signal?: AbortSignal
   /** Milliseconds since the epoch. */
   readonly now?: () => number
 }
 
-/** The variables that hold credentials. */
-const credentialVariables = ['TAILSCALE_API_KEY', 'TAILSCALE_OAUTH_CLIENT_ID', 'TAILSCALE_OAUTH_CLIENT_SECRET'] as const
+/** The variables that hold credentials: a key, or an OAuth client's id and secret. */
+type CredentialVariables = readonly [apiKey: string, clientId: string, clientSecret: string]
+const credentialVariables: CredentialVariables = ['TAILSCALE_API_KEY', 'TAILSCALE_OAUTH_CLIENT_ID', 'TAILSCALE_OAUTH_CLIENT_SECRET']
+/** Removing devices wants write access, which listing them should not have. */
+const pruningVariables: CredentialVariables = ['TAILSCALE_PRUNING_API_KEY', 'TAILSCALE_PRUNING_OAUTH_CLIENT_ID', 'TAILSCALE_PRUNING_OAUTH_CLIENT_SECRET']
 
 /**
  * A client of Tailscale's API, configured by TAILSCALE_API_KEY, or TAILSCALE_OAUTH_CLIENT_ID and TAILSCALE_OAUTH_CLIENT_SECRET; TAILSCALE_TAILNET; and TAILSCALE_BASE_URL.
+ * For pruning by TAILSCALE_PRUNING_API_KEY and so on, where one of them is set.
  * @throws ConfigError naming the variable that is missing or one too many.
  */
 export function tailscaleClient(options: TailscaleClientOptions): TailscaleClient {
   const { env } = options
-  const credentials = credentialsOf(env)
+  const variables = options.pruning === true && pruningVariables.some((name) => valueOf(env, name) !== undefined) ? pruningVariables : credentialVariables
+  const credentials = credentialsOf(env, variables)
   const tailnet = valueOf(env, 'TAILSCALE_TAILNET')
   if (tailnet === undefined) {
     throw new ConfigError('TAILSCALE_TAILNET is not set', {
@@ -50,32 +67,53 @@ export function tailscaleClient(options: TailscaleClientOptions): TailscaleClien
   const header =
     credentials.kind === 'api-key'
       ? () => Promise.resolve(`Bearer ${credentials.apiKey}`)
-      : tokenHeader(base, credentials, options.now ?? Date.now, options.signal)
+      : tokenHeader(base, credentials, variables, options.now ?? Date.now, options.signal)
   const source =
-    credentials.kind === 'api-key'
-      ? 'TAILSCALE_API_KEY: it may be wrong, expired or revoked'
-      : 'TAILSCALE_OAUTH_CLIENT_ID and TAILSCALE_OAUTH_CLIENT_SECRET: the client may be revoked'
+    credentials.kind === 'api-key' ? `${variables[0]}: it may be wrong, expired or revoked` : `${variables[1]} and ${variables[2]}: the client may be revoked`
   const client = httpClient({
     headers: async () => ({ authorization: await header() }),
     hints: {
       401: `Check ${source}.`,
-      403: `Give the credentials the scope devices:core:read (${source}).`,
+      403: `Give the credentials the scope ${options.pruning === true ? 'devices:core, with write access' : 'devices:core:read'} (${source}).`,
       404: 'Check TAILSCALE_TAILNET: these credentials know no tailnet of that name. And TAILSCALE_BASE_URL, if it is set.',
     },
   })
+  const url = new URL(`tailnet/${encodeURIComponent(tailnet)}/devices`, base)
   return {
     tailnet,
-    devices: (signal) => jsonPages({ url: new URL(`tailnet/${encodeURIComponent(tailnet)}/devices`, base), path: ['devices'], client, signal, extra: tailnet }),
+    devices: (signal) => jsonPages({ url, path: ['devices'], client, signal, extra: tailnet }),
+    async list(signal) {
+      const { body } = await client.fetchBytes({ url, accept: 'application/json', signal })
+      try {
+        return DeviceList.parse(JSON.parse(body.toString('utf8'))).devices
+      } catch (error) {
+        throw new SourceError(`GET ${url.href} did not answer with a list of devices`, {
+          code: 'TAILSCALE_LIST_UNREADABLE',
+          hint: 'Check TAILSCALE_BASE_URL: it must be the address of Tailscale’s API.',
+          cause: error,
+        })
+      }
+    },
+    async remove(id, signal) {
+      try {
+        await client.fetchBytes({ url: new URL(`device/${encodeURIComponent(id)}`, base), method: 'DELETE', signal })
+        return 'removed'
+      } catch (error) {
+        if (error instanceof SourceError && error.code === 'SOURCE_NOT_FOUND') return 'gone already'
+        throw error
+      }
+    },
   }
 }
 
 /** @throws ConfigError where they are missing, half given, or given twice */
-export function credentialsOf(env: Env): Credentials {
-  const [apiKey, clientId, clientSecret] = credentialVariables.map((name) => valueOf(env, name))
+export function credentialsOf(env: Env, variables = credentialVariables): Credentials {
+  const [keyName, idName, secretName] = variables
+  const [apiKey, clientId, clientSecret] = variables.map((name) => valueOf(env, name))
   if (apiKey !== undefined) {
-    const other = clientId !== undefined ? 'TAILSCALE_OAUTH_CLIENT_ID' : clientSecret !== undefined ? 'TAILSCALE_OAUTH_CLIENT_SECRET' : undefined
+    const other = clientId !== undefined ? idName : clientSecret !== undefined ? secretName : undefined
     if (other === undefined) return { kind: 'api-key', apiKey }
-    throw new ConfigError(`TAILSCALE_API_KEY and ${other} are both set`, {
+    throw new ConfigError(`${keyName} and ${other} are both set`, {
       code: 'TAILSCALE_CREDENTIALS_TWICE',
       hint: 'Keep one way to sign in: the API key, or the OAuth client’s id and secret. Unset the other.',
     })
@@ -87,8 +125,7 @@ export function credentialsOf(env: Env): Credentials {
       hint: 'Set TAILSCALE_API_KEY, or both variables of an OAuth client with the scope devices:core:read.',
     })
   }
-  const [missing, given] =
-    clientId === undefined ? ['TAILSCALE_OAUTH_CLIENT_ID', 'TAILSCALE_OAUTH_CLIENT_SECRET'] : ['TAILSCALE_OAUTH_CLIENT_SECRET', 'TAILSCALE_OAUTH_CLIENT_ID']
+  const [missing, given] = clientId === undefined ? [idName, secretName] : [secretName, idName]
   throw new ConfigError(`${missing} is not set, though ${given} is`, {
     code: 'TAILSCALE_CREDENTIALS_HALF',
     hint: `Set ${missing} too: an OAuth client signs in with both.`,
@@ -121,13 +158,14 @@ const Token = z.object({ access_token: z.string().min(1), expires_in: z.number()
 function tokenHeader(
   base: URL,
   credentials: Extract<Credentials, { kind: 'oauth' }>,
+  [, idName, secretName]: CredentialVariables,
   now: () => number,
   signal: AbortSignal | undefined,
 ): () => Promise<string> {
   const client = httpClient({
     hints: {
-      400: 'Check TAILSCALE_OAUTH_CLIENT_ID and TAILSCALE_OAUTH_CLIENT_SECRET.',
-      401: 'Check TAILSCALE_OAUTH_CLIENT_ID and TAILSCALE_OAUTH_CLIENT_SECRET: the client is unknown, revoked, or its secret is wrong.',
+      400: `Check ${idName} and ${secretName}.`,
+      401: `Check ${idName} and ${secretName}: the client is unknown, revoked, or its secret is wrong.`,
     },
   })
   let held: { readonly header: string; readonly renewAt: number } | undefined

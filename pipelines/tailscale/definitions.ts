@@ -1,15 +1,14 @@
-import { defineLocation, notEmpty, resource, schedule, sqlAsset, table, unique } from 'millrace'
+import { defineLocation, notEmpty, schedule, sqlAsset, table, unique } from 'millrace'
 import type { Json } from 'millrace'
 import * as z from 'zod'
-import { hasNoCredentials, tailscaleClient } from './client.ts'
+import { hasNoCredentials } from './client.ts'
 import { DeviceRow, deviceRow } from './device.ts'
 import type { Device } from './device.ts'
+import { deviceSnapshot, prunedDevices, staleDevices } from './pruning.ts'
+import { group, tailscale } from './resources.ts'
 import { startSimulator } from './simulator.ts'
 
-const group = 'tailscale'
-
-const tailscale = resource({ start: ({ env, signal }) => tailscaleClient({ env, signal }) })
-
+// The tables fetch the list themselves, as bytes that pass through: handed the value of device_snapshot, each of them would hold all of it, as text and as objects.
 const devices = table({
   key: 'tailscale/devices',
   description: 'One row per device per sync, with every field of the API.',
@@ -66,8 +65,12 @@ const device = sqlAsset({
 
 export default defineLocation({
   name: 'tailscale',
-  assets: [devices, deviceHistory, device],
-  schedules: [schedule({ name: 'tailscale_schedule', cron: '*/30 * * * *', timeZone: 'UTC', runOnFirstStart: true, assets: 'group:tailscale' })],
+  assets: [deviceSnapshot, devices, deviceHistory, device, staleDevices, prunedDevices],
+  schedules: [
+    schedule({ name: 'tailscale_schedule', cron: '*/30 * * * *', timeZone: 'UTC', runOnFirstStart: true, assets: 'group:tailscale' }),
+    // It deletes: somebody has to start it.
+    schedule({ name: 'tailscale_device_deletion_schedule', cron: '0 16 * * *', timeZone: 'UTC', startsStopped: true, assets: '+tailscale/pruned_devices' }),
+  ],
   demo: {
     when: hasNoCredentials,
     start: async () => {

@@ -18,7 +18,7 @@ const settings = [...schema.matchAll(/^ {2}([A-Z][A-Z0-9_]*):/gm)].map(([, name 
 describe('docs/settings.md', () => {
   test('has every setting of the configuration, and every variable that the pipelines read', () => {
     const pipelines = globSync('pipelines/**/*.ts', { cwd: root })
-      .flatMap((file) => [...read(file).matchAll(/\b(?:TAILSCALE|RETAIL)_[A-Z_]+\b/g)].map(([name]) => name))
+      .flatMap((file) => [...read(file).matchAll(/\b(?:TAILSCALE|RETAIL|TINYMDM)_[A-Z_]+\b/g)].map(([name]) => name))
       // codes of errors look the same; what the documentation of the project's .env names is what is read
       .filter((name) => read('.env.example').includes(name) || /_(URL|KEY|ID|SECRET|TAILNET)$/.test(name))
     expect(settings.length).toBeGreaterThan(15)

@@ -1,4 +1,6 @@
 import type pg from 'pg'
+import { fateOf } from '../definitions/ops/fate.ts'
+import type { Fate, StepOutside } from '../definitions/ops/fate.ts'
 import { nextInLine, readyAfter } from './ready-steps.ts'
 import type { Begun } from './ready-steps.ts'
 import { skipDownstream } from './skip-steps.ts'
@@ -58,33 +60,12 @@ export async function expandMapping(client: pg.PoolClient, runId: string, { map,
   return { due: begun.flatMap((one) => one.due), held: begun.some((one) => one.held) }
 }
 
-/** Whether steps of branches will run, will not because something outside failed, or need not because something was left out. */
-type Fate = 'runs' | 'blocked' | 'unneeded'
-
-interface Outside {
-  readonly status: string
-  readonly unneeded: boolean
-  readonly outputs: readonly string[]
-}
-
-async function readOutside(client: pg.PoolClient, runId: string, names: readonly string[]): Promise<ReadonlyMap<string, Outside>> {
+async function readOutside(client: pg.PoolClient, runId: string, names: readonly string[]): Promise<ReadonlyMap<string, StepOutside>> {
   if (names.length === 0) return new Map()
-  const { rows } = await client.query<Outside & { asset: string }>(
+  const { rows } = await client.query<StepOutside & { asset: string }>(
     `SELECT asset, status, unneeded, array(SELECT output FROM millrace.step_value v WHERE v.step_id = s.id) AS outputs
      FROM millrace.step s WHERE run_id = $1 AND asset = ANY($2)`,
     [runId, names],
   )
   return new Map(rows.map((row) => [row.asset, row]))
-}
-
-function fateOf(step: BranchStep, outside: ReadonlyMap<string, Outside>, fates: ReadonlyMap<string, Fate>): Fate {
-  const around = step.outside.flatMap((name) => outside.get(name) ?? [])
-  if (around.some(({ status, unneeded }) => ['failed', 'canceled', 'skipped'].includes(status) && !unneeded)) return 'blocked'
-  if (step.within.some((name) => fates.get(name) === 'blocked')) return 'blocked'
-  if (around.some(({ unneeded }) => unneeded) || step.within.some((name) => fates.get(name) === 'unneeded')) return 'unneeded'
-  const leftOut = step.handed.some(({ step: name, output }) => {
-    const from = outside.get(name)
-    return from?.status === 'succeeded' && !from.outputs.includes(output)
-  })
-  return leftOut ? 'unneeded' : 'runs'
 }

@@ -1,7 +1,7 @@
 import type { Database } from './database.ts'
 
 /** An output that a step left for those behind it. */
-interface StoredOutput {
+export interface StoredOutput {
   /** The step's name. */
   readonly step: string
   readonly output: string
@@ -10,7 +10,7 @@ interface StoredOutput {
   readonly ordinal: number | undefined
 }
 
-interface ValuesWanted {
+export interface ValuesWanted {
   readonly runId: string
   /** Steps whose outputs are wanted. */
   readonly steps: readonly string[]
@@ -20,7 +20,7 @@ interface ValuesWanted {
   readonly item?: { readonly map: string; readonly ordinal: number } | undefined
 }
 
-interface ValuesFound {
+export interface ValuesFound {
   /** In the order of the items, where they are of branches. */
   readonly outputs: readonly (StoredOutput & { readonly template: string | undefined })[]
   readonly item: unknown

@@ -12,7 +12,7 @@ import type { Refusal } from '../warehouse/refusal.ts'
 import { copyBefore, doesNotFit, isFrozen, keptLine, keptRecord } from './bad-record.ts'
 import { readFrames } from './batch-file.ts'
 import type { PageFrame } from './batch-file.ts'
-import type { WorkerContext } from './context.ts'
+import type { WorkerLimits } from './context.ts'
 import { encodeCsvRows, textRowOf } from './encode-csv.ts'
 import { encodeJsonArray, encodeJsonLines } from './encode-json.ts'
 import type { RecordBytes } from './encode-json.ts'
@@ -31,8 +31,8 @@ const largestSink = 16 << 20
 type UserTransform = (record: unknown, context: TransformContext<unknown>) => unknown
 
 export interface Encoding {
-  readonly context: WorkerContext
-  readonly claimed: ClaimedBatch
+  readonly limits: Pick<WorkerLimits, 'maxRecordBytes'>
+  readonly claimed: Pick<ClaimedBatch, 'asset' | 'ordinal' | 'config' | 'runId' | 'runStartedAt'>
   readonly own: OwnAsset
   readonly encoder: RowEncoder
   /** What is counted while it goes on. */
@@ -92,11 +92,11 @@ async function passThrough(encoding: Encoding, { format, body }: PageFrame, turn
 }
 
 async function encodePage(encoding: Encoding, page: Page, turn: () => Promise<void> | undefined): Promise<void> {
-  const { context, own, tolerant, encoder, counts } = encoding
+  const { limits, own, tolerant, encoder, counts } = encoding
   const { format, body, firstLine } = page.frame
   const keeps = tolerant || own.asset.repairLine !== undefined
   const encoded = { format, body, ...(firstLine === undefined ? {} : { firstLine }) }
-  const options = { name: page.name, maxRecordBytes: context.limits.maxRecordBytes }
+  const options = { name: page.name, maxRecordBytes: limits.maxRecordBytes }
   const blocks = parseBlocks(encoded, { ...options, ...(keeps ? { keepFault: (fault) => takeFault(encoding, page, fault) } : {}) })
   let again: readonly unknown[] | undefined
   const readAgain = (index: number): unknown => (again ??= parsePage(encoded, { ...options, keepFault: () => undefined }).records)[index]
@@ -139,10 +139,10 @@ async function encodeBytes(encoding: Encoding, page: Page, turn: () => Promise<v
 // What fails a step is said by the parser, which sees the whole page: so both give a page up where nothing is tolerated.
 
 async function encodeJson(encoding: Encoding, page: Page, turn: () => Promise<void> | undefined): Promise<boolean> {
-  const { context, own, encoder, counts, tolerant } = encoding
+  const { limits, own, encoder, counts, tolerant } = encoding
   const { format, body, firstLine = 1 } = page.frame
   if ((format.kind !== 'json' && format.kind !== 'jsonl') || own.asset.transform !== undefined) return false
-  const { maxRecordBytes } = context.limits
+  const { maxRecordBytes } = limits
   const records: RecordBytes = {
     body,
     encoder,
@@ -164,9 +164,9 @@ async function encodeCsv(
   format: CsvFormat & { readonly kind: 'csv' },
   turn: () => Promise<void> | undefined,
 ): Promise<boolean> {
-  const { context, own, encoder, counts, tolerant } = encoding
+  const { limits, own, encoder, counts, tolerant } = encoding
   const { body, firstLine = 1 } = page.frame
-  const { maxRecordBytes } = context.limits
+  const { maxRecordBytes } = limits
   const row = textRowOf(encoder, format, Object.keys(own.asset.columns.shape), own.asset.transform)
   if (row === undefined) return false
   return encodeCsvRows({

@@ -4,21 +4,19 @@ import { succeedOp } from '../catalog/succeed-op.ts'
 import type { OpResult } from '../catalog/succeed-op.ts'
 import type { Log } from '../definitions/log.ts'
 import { configOfStep } from '../definitions/ops/job-config.ts'
-import { handedLeftOut, mayBeLeftOut, outputsOf } from '../definitions/ops/resolve.ts'
-import { FencedError, MillraceError } from '../errors.ts'
+import { handedLeftOut, mayBeLeftOut } from '../definitions/ops/resolve.ts'
+import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { enqueueSteps } from '../producers/launch/enqueue-step.ts'
 import { startWaiting } from '../producers/launch/start-waiting.ts'
-import { checkOutput, parseInputs } from './check-op-values.ts'
+import { callOp, opTooLong, outputTexts, storeOutputs } from './call-op.ts'
 import type { WorkerContext } from './context.ts'
-import { callUserCode } from './failure.ts'
 import { goOnAfter } from './go-on-after.ts'
 import { graphInput } from './graph-inputs.ts'
 import { branchesOf } from './op-branches.ts'
 import { ownOp } from './own-op.ts'
 import type { OwnOp } from './own-op.ts'
-import { ioOfOp, outputPlace, outputText, valuesOf } from './op-values.ts'
-import { parseConfig } from './parse-config.ts'
+import { ioOfOp, keptValues, valuesOf } from './op-values.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
 import { withUserLog } from './user-log.ts'
@@ -29,7 +27,7 @@ export async function executeOp(context: WorkerContext, claimed: ClaimedStep, wo
   const own = await ownOp(context, claimed)
   if (own === undefined) return giveBack(context, 'execute', claimed, 250)
   const { op } = own.step
-  const stop = createStepSignal(workSignal, op.timeoutMs, () => tooLong(claimed.asset, op.timeoutMs))
+  const stop = createStepSignal(workSignal, op.timeoutMs, () => opTooLong(claimed.asset, op.timeoutMs))
   try {
     const result = await withUserLog(context, claimed, (log) => run(context, claimed, own, stop, log))
     const end = await succeedOp(context.pool, claimed.stepId, claimed.claim, result)
@@ -48,31 +46,21 @@ export async function executeOp(context: WorkerContext, claimed: ClaimedStep, wo
 async function run(context: WorkerContext, claimed: ClaimedStep, own: OwnOp, stop: StepSignal, log: Log): Promise<OpResult> {
   const began = performance.now()
   const { op, inputs: bindings, name } = own.step
-  const given = await valuesOf(context, claimed, own, bindings, stop, (input) => graphInput(context, claimed, input, stop))
-  const inputs = parseInputs(claimed.asset, op.inputs, given)
-  const resources = await stop.until(() => callUserCode(() => context.resources.of(claimed.location, op.resources)))
-  const config = parseConfig(
-    { key: claimed.asset, config: op.config },
-    claimed.place.partOf === undefined ? configOfStep(claimed.config, name) : claimed.config,
-  )
-  const answered = await stop.until(() =>
-    callUserCode(async () =>
-      op.run({
-        inputs,
-        config,
-        resources,
-        signal: stop.signal,
-        runId: claimed.runId,
-        runStartedAt: claimed.runStartedAt,
-        idempotencyKey: claimed.stepId,
-        attempt: claimed.attempt,
-        throttle: context.throttles.of(claimed.location),
-        log,
-      } as unknown as Parameters<typeof op.run>[0]),
-    ),
-  )
-  const answers = outputsOf(own.step, answered)
-  for (const [output, schema] of Object.entries(op.outputs)) checkOutput(claimed.asset, op.single ? undefined : output, schema, answers[output])
+  const kept = keptValues(context, claimed.location)
+  const answers = await callOp(claimed.asset, op, {
+    given: await valuesOf(kept, claimed, own, bindings, stop, (input) => graphInput(context, claimed, input, stop)),
+    config: claimed.place.partOf === undefined ? configOfStep(claimed.config, name) : claimed.config,
+    resources: () => context.resources.of(claimed.location, op.resources),
+    stop,
+    facts: {
+      runId: claimed.runId,
+      runStartedAt: claimed.runStartedAt,
+      idempotencyKey: claimed.stepId,
+      attempt: claimed.attempt,
+      throttle: context.throttles.of(claimed.location),
+      log,
+    },
+  })
   faultPoint(claimed.place.branch === undefined ? 'op.computed' : 'branch.computed')
   const made = Object.keys(op.outputs).filter((output) => answers[output] !== undefined)
   const leftOut = Object.keys(op.outputs).filter((output) => answers[output] === undefined && mayBeLeftOut(op.outputs, output))
@@ -86,20 +74,14 @@ async function keep(
   context: WorkerContext,
   claimed: ClaimedStep,
   { step: { op } }: OwnOp,
-  { signal, until }: StepSignal,
+  stop: StepSignal,
   answers: Readonly<Record<string, unknown>>,
 ): Promise<Readonly<Record<string, string | null>>> {
   const io = await ioOfOp(context, claimed.location, op)
-  if (io === undefined) {
-    return Object.fromEntries(
-      Object.entries(answers).map(([output, value]) => [output, outputText(`What ${claimed.asset} answered${op.single ? '' : ` as ${output}`}`, value)]),
-    )
-  }
+  if (io === undefined) return outputTexts(claimed.asset, op, answers)
   // Whoever lost the step while its function ran must not store over what came after.
   if (!(await holdsStep(context.pool, claimed.stepId, claimed.claim))) throw new FencedError(`the step ${claimed.stepId}`)
-  for (const [output, value] of Object.entries(answers)) {
-    await until(() => callUserCode(() => io.store(outputPlace(claimed.runId, claimed.asset, output), value, { signal })))
-  }
+  await storeOutputs(io, { runId: claimed.runId, step: claimed.asset }, answers, stop)
   return Object.fromEntries(Object.keys(answers).map((output) => [output, null]))
 }
 
@@ -118,12 +100,4 @@ function unneededOf({ asset, place }: ClaimedStep, { plan, step, prefix }: OwnOp
     if (answer?.kind === 'output' && answer.step === step.name && leftOut.includes(answer.output)) assets.push(place.partOf)
   }
   return { assets, templates }
-}
-
-function tooLong(step: string, timeoutMs: number): MillraceError {
-  return new MillraceError(`The op of ${step} took longer than ${String(timeoutMs / 1000)} s.`, {
-    code: 'STEP_TIMEOUT',
-    retryable: true,
-    hint: 'Raise the op’s `timeoutMs`, or look what it waits for: hand `signal` to every request it makes.',
-  })
 }

@@ -2,7 +2,7 @@ import { claimStep, holdsStep } from '../catalog/claims.ts'
 import type { ClaimedStep } from '../catalog/claims.ts'
 import { succeedStep } from '../catalog/steps.ts'
 import type { StepResult } from '../catalog/steps.ts'
-import { refuseFailed, worstOfEach } from '../definitions/check-outcome.ts'
+import { worstOfEach } from '../definitions/check-outcome.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import { output } from '../definitions/function-asset.ts'
 import type { FunctionAsset, Output } from '../definitions/function-asset.ts'
@@ -10,19 +10,17 @@ import type { JsonObject } from '../definitions/json.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
 import type { Log } from '../definitions/log.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
-import { FencedError, MillraceError } from '../errors.ts'
+import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import type { Payload } from '../queues/jobs.ts'
-import { checkValue } from './check-value.ts'
+import { callFunction, functionTooLong, judgeAnswer } from './call-function.ts'
 import type { WorkerContext } from './context.ts'
 import { executeOp } from './execute-op.ts'
 import { callUserCode } from './failure.ts'
 import { ioOf, loadInputs, readStepPartitions } from './load-inputs.ts'
 import type { InputRequest } from './load-inputs.ts'
 import { graphAnswer } from './graph-inputs.ts'
-import { parseConfig } from './parse-config.ts'
 import { followUp } from './publish.ts'
-import { checkAnswer } from './run-checks.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
 import { withUserLog } from './user-log.ts'
@@ -39,7 +37,7 @@ export async function execute(context: WorkerContext, payload: Payload<'execute'
     const verdict = await judgeVersion(context, claimed, 'ops', 'function')
     if (verdict.kind === 'hand back') return giveBack(context, 'execute', claimed, 250)
     const { asset } = verdict.own
-    const stop = createStepSignal(workSignal, asset.timeoutMs, () => tooLong(asset))
+    const stop = createStepSignal(workSignal, asset.timeoutMs, () => functionTooLong(asset))
     try {
       const result = await withUserLog(context, claimed, (log) => runAndStore(context, claimed, asset, stop, log))
       faultPoint('execute.stored')
@@ -78,11 +76,7 @@ async function make(
   const { signal, until } = stop
   const began = performance.now()
   const answer = asset.plan === undefined ? await runFunction(context, request, log) : output(await graphAnswer(context, claimed, asset, stop))
-  checkValue(asset, answer.value, `What ${asset.key} answered${key === undefined ? '' : ` for the partition ${key}`}`)
-  const checks = await until(() => checkAnswer({ asset, partition: key, answer, runId: claimed.runId, log, signal }))
-  refuseFailed(asset.key, checks, 'Nothing was stored; the value from before stays. Mend the function, what it is handed or the check, and run again.')
-  // What cannot be shown is said before anything is stored.
-  const metadata = storedMetadata(asset.key, answer.metadata)
+  const { checks, metadata } = await judgeAnswer({ asset, partition: key, answer, runId: claimed.runId, log, signal }, stop)
   faultPoint('execute.computed')
   const io = await ioOf(context, claimed, asset)
   // Whoever lost the step while its function ran must not store over what came after.
@@ -93,34 +87,21 @@ async function make(
 
 async function runFunction(context: WorkerContext, request: InputRequest, log: Log): Promise<Output<unknown>> {
   const { claimed, asset, partitions, key, stop } = request
-  const { signal, until } = stop
   const inputs = await loadInputs(context, request)
-  const resources = await until(() => callUserCode(() => context.resources.of(claimed.location, asset.resources)))
-  return until(() =>
-    callUserCode(() =>
-      asset.run({
-        inputs,
-        partition: key === undefined || partitions?.own === undefined ? undefined : partitionOf(partitions.own, key),
-        config: parseConfig(asset, claimed.config),
-        resources,
-        signal,
-        assetKey: asset.key,
-        codeVersion: asset.codeVersion,
-        runId: claimed.runId,
-        runStartedAt: claimed.runStartedAt,
-        idempotencyKey: key === undefined ? claimed.stepId : `${claimed.stepId} ${key}`,
-        attempt: claimed.attempt,
-        throttle: context.throttles.of(claimed.location),
-        log,
-      } as Parameters<typeof asset.run>[0]),
-    ),
-  )
-}
-
-function tooLong({ key, timeoutMs }: FunctionAsset): MillraceError {
-  return new MillraceError(`The function of ${key} took longer than ${String(timeoutMs / 1000)} s.`, {
-    code: 'STEP_TIMEOUT',
-    retryable: true,
-    hint: 'Raise the asset’s `timeoutMs`, or look what it waits for: hand `signal` to every request it makes.',
+  const resources = await stop.until(() => callUserCode(() => context.resources.of(claimed.location, asset.resources)))
+  return callFunction(asset, {
+    inputs,
+    partition: key === undefined || partitions?.own === undefined ? undefined : partitionOf(partitions.own, key),
+    config: claimed.config,
+    resources,
+    stop,
+    facts: {
+      runId: claimed.runId,
+      runStartedAt: claimed.runStartedAt,
+      idempotencyKey: key === undefined ? claimed.stepId : `${claimed.stepId} ${key}`,
+      attempt: claimed.attempt,
+      throttle: context.throttles.of(claimed.location),
+      log,
+    },
   })
 }

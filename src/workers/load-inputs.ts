@@ -41,17 +41,27 @@ export interface InputRequest {
   readonly stop: StepSignal
 }
 
+/** Opens the I/O manager of an asset. */
+export type IoOf = (asset: FunctionAsset) => Promise<IoManager>
+
+type InputsWanted = Omit<InputRequest, 'claimed'>
+
 /** The values of an asset's inputs, as their I/O managers load them and their schemas accept them. */
 export async function loadInputs(context: WorkerContext, request: InputRequest): Promise<Readonly<Record<string, unknown>>> {
+  return loadInputsFrom((upstream) => ioOf(context, request.claimed, upstream), request)
+}
+
+/** The same, wherever values are. */
+export async function loadInputsFrom(open: IoOf, request: InputsWanted): Promise<Readonly<Record<string, unknown>>> {
   const values: Record<string, unknown> = {}
-  for (const [name, input] of Object.entries(request.asset.inputs)) values[name] = await loadInput(context, request, name, input)
+  for (const [name, input] of Object.entries(request.asset.inputs)) values[name] = await loadInput(open, request, name, input)
   return values
 }
 
-async function loadInput(context: WorkerContext, request: InputRequest, name: string, input: FunctionAsset | PartitionsInput): Promise<unknown> {
-  const { claimed, asset, stop } = request
+async function loadInput(open: IoOf, request: InputsWanted, name: string, input: FunctionAsset | PartitionsInput): Promise<unknown> {
+  const { asset, stop } = request
   const upstream = assetOfInput(input)
-  const io = await ioOf(context, claimed, upstream)
+  const io = await open(upstream)
   const load = async (partition: string | undefined): Promise<unknown> => {
     const value = await stop.until(() => callUserCode(() => io.load({ asset: upstream.key, partition }, { signal: stop.signal })))
     const which = partition === undefined ? upstream.key : `the partition ${partition} of ${upstream.key}`
@@ -75,7 +85,7 @@ async function loadInput(context: WorkerContext, request: InputRequest, name: st
 }
 
 /** The keys of the partitions of an input that the partition to make is made from; undefined where the input has none. */
-function keysOf({ asset, partitions, key }: InputRequest, upstream: FunctionAsset): readonly string[] | undefined {
+function keysOf({ asset, partitions, key }: InputsWanted, upstream: FunctionAsset): readonly string[] | undefined {
   if (partitions === undefined || upstream.partitions === undefined) return undefined
   const set = partitionSet(upstream.partitions, partitions.moment)
   const mapping = mappingOf(asset, upstream)
@@ -84,7 +94,7 @@ function keysOf({ asset, partitions, key }: InputRequest, upstream: FunctionAsse
   return ranges.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, at) => set.at(from + at)))
 }
 
-function notOne({ asset, key }: InputRequest, name: string, upstream: FunctionAsset, keys: readonly string[]): DataError {
+function notOne({ asset, key }: InputsWanted, name: string, upstream: FunctionAsset, keys: readonly string[]): DataError {
   const made = key === undefined ? asset.key : `the partition ${key} of ${asset.key}`
   const found = keys.length === 0 ? 'There is no partition' : `There are ${String(keys.length)} partitions`
   return new DataError(`${found} of ${upstream.key} for the input ${name} of ${made}.`, {

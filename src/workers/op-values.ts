@@ -1,5 +1,6 @@
 import type { ClaimedStep } from '../catalog/claims.ts'
 import { readValues } from '../catalog/step-values.ts'
+import type { ValuesFound, ValuesWanted } from '../catalog/step-values.ts'
 import type { IoManager } from '../definitions/io-manager.ts'
 import { leavesOf } from '../definitions/ops/plan.ts'
 import type { Binding } from '../definitions/ops/plan.ts'
@@ -64,14 +65,27 @@ export async function ioOfOp(context: WorkerContext, location: string, { io }: O
   return started as IoManager
 }
 
+/** Where steps leave their outputs. */
+export interface KeptValues {
+  readonly read: (wanted: ValuesWanted) => Promise<ValuesFound>
+  /** The I/O manager that keeps an op's outputs; undefined where they are in what `read` answers. */
+  readonly ioOf: (op: OpDefinition) => Promise<IoManager | undefined>
+}
+
+/** Those of a location's runs. */
+export const keptValues = (context: WorkerContext, location: string): KeptValues => ({
+  read: (wanted) => readValues(context.pool, wanted),
+  ioOf: (op) => ioOfOp(context, location, op),
+})
+
 /**
  * The values of bindings, read from where the steps before left them.
  * @param input answers the value of an input of the graph
  * @throws MillraceError `VALUE_MISSING` when one is not there
  */
 export async function valuesOf(
-  context: WorkerContext,
-  claimed: Pick<ClaimedStep, 'runId' | 'location' | 'asset' | 'place'>,
+  kept: KeptValues,
+  claimed: Pick<ClaimedStep, 'runId' | 'asset' | 'place'>,
   { plan, prefix }: Pick<OwnOp, 'plan' | 'prefix'>,
   bindings: Readonly<Record<string, Binding>>,
   { signal, until }: StepSignal,
@@ -83,7 +97,7 @@ export async function valuesOf(
   const mapped = new Set(plan.steps.filter(({ map }) => map !== undefined && `${prefix}${map}` === branch?.map).map(({ name }) => name))
   const stepName = (step: string): string => `${prefix}${step}${mapped.has(step) ? suffix : ''}`
   const wantsItem = leaves.some(({ kind }) => kind === 'item')
-  const found = await readValues(context.pool, {
+  const found = await kept.read({
     runId: claimed.runId,
     steps: [...new Set(leaves.flatMap((leaf) => (leaf.kind === 'output' ? [stepName(leaf.step)] : [])))],
     templates: [...new Set(leaves.flatMap((leaf) => (leaf.kind === 'collect' ? [`${prefix}${leaf.step}`] : [])))],
@@ -91,7 +105,7 @@ export async function valuesOf(
   })
   const load = async (step: string, stored: (typeof found.outputs)[number]): Promise<unknown> => {
     const op = plan.steps.find(({ name }) => name === step)?.op
-    const io = op === undefined ? undefined : await ioOfOp(context, claimed.location, op)
+    const io = op === undefined ? undefined : await kept.ioOf(op)
     if (io === undefined) return stored.value
     return until(() => callUserCode(() => io.load(outputPlace(claimed.runId, stored.step, stored.output), { signal })))
   }

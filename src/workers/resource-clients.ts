@@ -13,7 +13,7 @@ export interface ResourceClientsOptions {
   /** The environment that resources of a location read: a demo's lies over the process's own. */
   readonly envOf: (location: string) => Readonly<Record<string, string | undefined>>
   readonly throttles: Throttles
-  readonly logger: Logger
+  readonly logger: Pick<Logger, 'warn'>
 }
 
 export function createResourceClients({ envOf, throttles, logger }: ResourceClientsOptions): ResourceClients {

@@ -7,7 +7,7 @@ import { createStepSignal } from './step-signal.ts'
 
 /** What the checks of one value have in common. */
 export interface CheckedValue {
-  readonly asset: FunctionAsset
+  readonly asset: Pick<FunctionAsset, 'key' | 'checks'>
   readonly partition: string | undefined
   readonly answer: Output<unknown>
   readonly runId: string

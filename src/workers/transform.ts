@@ -129,7 +129,7 @@ async function encodeRaw(
   const counts = { records: 0, filtered: 0 }
   const chunks: Uint8Array[] = []
   const bad: BadRecord[] = []
-  await encodeRecords(raw, { context, claimed, own, limited: limits.length > 0, encoder, counts, tolerant, bad, refused, signal, chunks })
+  await encodeRecords(raw, { limits: context.limits, claimed, own, limited: limits.length > 0, encoder, counts, tolerant, bad, refused, signal, chunks })
   const { rows } = encoder
   const notes = encoder.notes()
   chunks.push(encoder.finish())

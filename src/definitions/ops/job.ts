@@ -53,7 +53,8 @@ export function job(options: JobOptions): Job {
   return { ...common, work: { kind: 'graph', plan: bindInputs(definition, options.inputs ?? {}, `The job ${name}`) } }
 }
 
-function graphOfOne(single: AnyOp): GraphDefinition {
+/** A graph that is one op, with its inputs. */
+export function graphOfOne(single: AnyOp): GraphDefinition {
   const { name, inputs, description } = single.definition
   const call = single as unknown as (given: Readonly<Record<string, unknown>>) => unknown
   const plan = composeGraph(name, () => call(Object.fromEntries(Object.keys(inputs).map((input) => [input, inputRef(input)]))))

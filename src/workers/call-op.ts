@@ -1,0 +1,64 @@
+import type { IoManager } from '../definitions/io-manager.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import type { OpDefinition } from '../definitions/ops/op-definition.ts'
+import { outputsOf } from '../definitions/ops/resolve.ts'
+import { MillraceError } from '../errors.ts'
+import type { CallFacts } from './call-function.ts'
+import { checkOutput, parseInputs } from './check-op-values.ts'
+import { callUserCode } from './failure.ts'
+import { outputPlace, outputText } from './op-values.ts'
+import { parseConfig } from './parse-config.ts'
+import type { StepSignal } from './step-signal.ts'
+
+interface OpCall {
+  /** Values of its inputs, not checked yet. */
+  readonly given: Readonly<Record<string, unknown>>
+  /** Of this step. */
+  readonly config: JsonObject
+  readonly resources: () => Promise<Readonly<Record<string, unknown>>>
+  readonly stop: StepSignal
+  readonly facts: CallFacts
+}
+
+/**
+ * Calls an op's function, between the questions for the types of its inputs and of its outputs.
+ * @param step its name in the run
+ * @returns its outputs by their names; what is undefined was left out
+ * @throws DataError `INPUT_INVALID`, `OUTPUT_INVALID`; MillraceError `CONFIG_INVALID`; UserCodeError around what the function throws
+ */
+export async function callOp(step: string, op: OpDefinition, { given, config, resources, stop, facts }: OpCall): Promise<Readonly<Record<string, unknown>>> {
+  const inputs = parseInputs(step, op.inputs, given)
+  const clients = await stop.until(() => callUserCode(resources))
+  const parsed = parseConfig({ key: step, config: op.config }, config)
+  const answered = await stop.until(() =>
+    callUserCode(async () => op.run({ inputs, config: parsed, resources: clients, signal: stop.signal, ...facts } as unknown as Parameters<typeof op.run>[0])),
+  )
+  const answers = outputsOf({ op }, answered)
+  for (const [output, schema] of Object.entries(op.outputs)) checkOutput(step, op.single ? undefined : output, schema, answers[output])
+  return answers
+}
+
+/** An op's outputs as JSON text by their names. */
+export function outputTexts(step: string, op: OpDefinition, answers: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(answers).map(([output, value]) => [output, outputText(`What ${step} answered${op.single ? '' : ` as ${output}`}`, value)]),
+  )
+}
+
+/** Has an op's I/O manager keep its outputs. */
+export async function storeOutputs(
+  io: IoManager,
+  { runId, step }: { readonly runId: string; readonly step: string },
+  answers: Readonly<Record<string, unknown>>,
+  { signal, until }: StepSignal,
+): Promise<void> {
+  for (const [output, value] of Object.entries(answers)) await until(() => callUserCode(() => io.store(outputPlace(runId, step, output), value, { signal })))
+}
+
+export function opTooLong(step: string, timeoutMs: number): MillraceError {
+  return new MillraceError(`The op of ${step} took longer than ${String(timeoutMs / 1000)} s.`, {
+    code: 'STEP_TIMEOUT',
+    retryable: true,
+    hint: 'Raise the op’s `timeoutMs`, or look what it waits for: hand `signal` to every request it makes.',
+  })
+}

@@ -3,12 +3,11 @@ import { currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
 import { beginOf } from '../../catalog/step-states.ts'
 import type { JsonObject } from '../../definitions/json.ts'
-import { JobConfig } from '../../definitions/ops/job-config.ts'
 import type { JobSpec, OpStepSpec } from '../../definitions/ops/job-spec.ts'
 import type { RunOptions } from '../../definitions/run-limits.ts'
 import { MillraceError } from '../../errors.ts'
 import { notLoaded } from './choose-assets.ts'
-import { checkJobConfig } from './run-config.ts'
+import { checkJobConfig, mergeConfig } from './run-config.ts'
 import { settleRunOptions } from './run-options.ts'
 import { planRun } from './plan-run.ts'
 import type { PlannedRun, PlannedStep } from './plan-run.ts'
@@ -83,16 +82,4 @@ async function findJob(database: Database, { job, location }: JobRequest): Promi
     })
   }
   return first
-}
-
-/** The configuration of a launch over that of its job: field by field, and of single steps field by field too. */
-function mergeConfig(ofJob: JsonObject, given: JsonObject): JsonObject {
-  const [below, above] = [JobConfig.safeParse(ofJob).data?.ops ?? {}, JobConfig.safeParse(given).data?.ops ?? {}]
-  const merged = { ...ofJob, ...given }
-  const names = [...new Set([...Object.keys(below), ...Object.keys(above)])]
-  if (names.length === 0) return merged
-  return {
-    ...merged,
-    ops: { ...below, ...above, ...Object.fromEntries(names.map((name) => [name, { config: { ...below[name]?.config, ...above[name]?.config } }])) },
-  }
 }

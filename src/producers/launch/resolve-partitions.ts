@@ -3,6 +3,8 @@ import type { Database } from '../../catalog/database.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
 import { requirePartition, requireRange } from '../../definitions/partitions/choose-partitions.ts'
 import { partitionSet } from '../../definitions/partitions/partition-set.ts'
+import type { PartitionMoment } from '../../definitions/partitions/partition-set.ts'
+import type { PartitionsSpec } from '../../definitions/partitions/partitions-spec.ts'
 import { MillraceError } from '../../errors.ts'
 
 /** More would make a run that nobody can look through, nor retry in part. */
@@ -17,6 +19,15 @@ export async function resolvePartitions(
   location: string,
   specs: readonly AssetSpec[],
   asked: readonly string[] | undefined,
+): Promise<readonly string[] | undefined> {
+  return partitionsOfRun(specs, asked, (spec) => readMoment(database, location, [spec]))
+}
+
+/** The same, wherever it is known which partitions there are. */
+export async function partitionsOfRun(
+  specs: readonly Pick<AssetSpec, 'key' | 'partitions'>[],
+  asked: readonly string[] | undefined,
+  momentOf: (spec: PartitionsSpec) => Promise<PartitionMoment>,
 ): Promise<readonly string[] | undefined> {
   const partitioned = specs.filter((one) => one.partitions !== undefined)
   const [first] = partitioned
@@ -41,7 +52,7 @@ export async function resolvePartitions(
       hint: 'Start a backfill of both: it finds out which partitions belong together.',
     })
   }
-  const set = partitionSet(first.partitions, await readMoment(database, location, [first.partitions]))
+  const set = partitionSet(first.partitions, await momentOf(first.partitions))
   const chosen = new Set<number>()
   for (const one of asked) {
     const { from, to } = one.includes('..') ? requireRange(set, one, first.key) : rangeOf(requirePartition(set, one, first.key))

@@ -92,6 +92,18 @@ export function checkJobConfig(job: string, steps: readonly OpStepSpec[], config
   )
 }
 
+/** The configuration of a launch over that of its job: field by field, and of single steps field by field too. */
+export function mergeConfig(ofJob: JsonObject, given: JsonObject): JsonObject {
+  const [below, above] = [JobConfig.safeParse(ofJob).data?.ops ?? {}, JobConfig.safeParse(given).data?.ops ?? {}]
+  const merged = { ...ofJob, ...given }
+  const names = [...new Set([...Object.keys(below), ...Object.keys(above)])]
+  if (names.length === 0) return merged
+  return {
+    ...merged,
+    ops: { ...below, ...above, ...Object.fromEntries(names.map((name) => [name, { config: { ...below[name]?.config, ...above[name]?.config } }])) },
+  }
+}
+
 function invalid(problems: readonly string[], hint: string): MillraceError {
   return new MillraceError(`The run configuration does not fit. ${problems.join('; ')}.`, { code: 'CONFIG_INVALID', hint })
 }

@@ -25,6 +25,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   board: ['api', 'queues', 'ui'],
   cli: ['*'],
   index: ['definitions', 'sources'],
+  testing: ['definitions', 'io', 'workers', 'warehouse/encoder', 'catalog', 'producers/launch', 'producers/schedules'],
 }
 
 /** Packages that a folder is held to, where it is. What users declare is plain values: no I/O, so nothing of Node's either, but for hashing. */

@@ -20,6 +20,7 @@ const pages = {
   partitions: 1,
   'run-queue': 1,
   sensors: 1,
+  testing: 1,
 } as const
 
 const examplesOf = (page: string): string[] =>
@@ -47,6 +48,12 @@ describe('the examples of the pages', () => {
     )
     expect(answer.stdout).toBe('')
   }, 60_000)
+
+  test('of docs/testing.md passes its own tests', async () => {
+    const file = join(folder, 'pipelines', nameOf('testing', 0), 'definitions.ts')
+    const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=millrace:source', '--test', '--test-reporter=tap', file])
+    expect(stdout).toMatch(/^# pass 3$/m)
+  })
 
   test.each(Object.entries(pages))('of docs/%s.md are %i, and those that define a location load', async (page, count) => {
     const examples = examplesOf(page)

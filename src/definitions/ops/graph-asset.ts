@@ -13,7 +13,8 @@ import type { GraphPlan } from './plan.ts'
 import type { Ref } from './ref.ts'
 
 /** What a graph answers, as a value. */
-type ValueOf<Answer> = Answer extends Ref<infer Value> ? Value : { readonly [Name in keyof Answer]: Answer[Name] extends Ref<infer Value> ? Value : never }
+export type ValueOf<Answer> =
+  Answer extends Ref<infer Value> ? Value : { readonly [Name in keyof Answer]: Answer[Name] extends Ref<infer Value> ? Value : never }
 
 /** Assets whose values fit a graph's inputs. */
 type AssetsFor<I extends Schemas> = { readonly [Name in keyof I]: FunctionAsset<z.input<I[Name]>> }

@@ -1,0 +1,41 @@
+import { graphOfOne } from '../definitions/ops/job.ts'
+import type { Op } from '../definitions/ops/op.ts'
+import type { ValueOf } from '../definitions/ops/graph-asset.ts'
+import type { Schemas } from '../definitions/ops/op-definition.ts'
+import { MillraceError } from '../errors.ts'
+import { runPlan } from './run-plan.ts'
+import type { GivenInputs } from './run-plan.ts'
+import type { TestOptions } from './test-bed.ts'
+import type { TestLine } from './test-log.ts'
+
+export interface OpCall<Value> {
+  /** What the op answered: one value, or of an op of several outputs an object. */
+  readonly value: Value
+  readonly log: readonly TestLine[]
+}
+
+/**
+ * Calls an op once, between the questions for the types of its inputs and outputs.
+ * @throws what its function throws; DataError `INPUT_INVALID`, `OUTPUT_INVALID`, `VALUE_NOT_JSON`; MillraceError `CONFIG_INVALID`, `STEP_TIMEOUT`,
+ *   `TEST_INPUTS`, `TEST_UNKNOWN_RESOURCE`
+ */
+export async function callOp<I extends Schemas, Out>(
+  op: Op<I, Out>,
+  { inputs = {}, ...options }: TestOptions & { readonly inputs?: GivenInputs<I> } = {},
+): Promise<OpCall<ValueOf<Out>>> {
+  const { name, inputs: known } = op.definition
+  const unknown = Object.keys(inputs).find((one) => !(one in known))
+  if (unknown !== undefined) {
+    throw new MillraceError(`The op ${name} has no input ${unknown}.`, {
+      code: 'TEST_INPUTS',
+      hint: `Its inputs are: ${Object.keys(known).join(', ') || 'none'}.`,
+    })
+  }
+  const { plan } = graphOfOne(op)
+  // The op itself is asked for the types, as where a step before it hands on what does not fit; and it is tried once.
+  const given = Object.fromEntries(Object.entries(inputs).map(([one, value]) => [one, { kind: 'constant', value } as const]))
+  const steps = plan.steps.map((step) => ({ ...step, inputs: given, op: { ...step.op, retry: { retries: 0 } } }))
+  const run = await runPlan({ ...plan, steps }, options)
+  if (run.failed !== undefined) throw run.failed.error
+  return { value: run.value(name) as ValueOf<Out>, log: run.log }
+}

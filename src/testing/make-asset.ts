@@ -1,0 +1,132 @@
+import { CheckFailedError, worstOfEach } from '../definitions/check-outcome.ts'
+import type { CheckOutcome } from '../definitions/check-outcome.ts'
+import { assetOfInput, output } from '../definitions/function-asset.ts'
+import type { FunctionAsset } from '../definitions/function-asset.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import { storedMetadata } from '../definitions/metadata/fields.ts'
+import { fateOf } from '../definitions/ops/fate.ts'
+import { waitsOfAnswer } from '../definitions/ops/graph-asset.ts'
+import { partitionOf } from '../definitions/partitions/partition.ts'
+import { partitionSet } from '../definitions/partitions/partition-set.ts'
+import { callFunction, functionTooLong, judgeAnswer } from '../workers/call-function.ts'
+import { callUserCode } from '../workers/failure.ts'
+import { answerOfGraph, loadGraphInput } from '../workers/graph-inputs.ts'
+import { loadInputsFrom } from '../workers/load-inputs.ts'
+import type { StepPartitions } from '../workers/load-inputs.ts'
+import type { StepSignal } from '../workers/step-signal.ts'
+import { attempt } from './attempt.ts'
+import { runOps } from './run-ops.ts'
+import type { PlacedGraph } from './run-ops.ts'
+import { branchNames, endSkipped, endStep, keptIn, valueKey } from './run-state.ts'
+import type { RunState } from './run-state.ts'
+import { testLocation } from './test-bed.ts'
+
+interface Made {
+  readonly value: unknown
+  readonly metadata: JsonObject
+  readonly checks: readonly CheckOutcome[]
+}
+
+/** Where the inputs of an asset come from: of its function, and of its graph. */
+interface InputSource {
+  readonly all: (key: string | undefined, stop: StepSignal) => Promise<Readonly<Record<string, unknown>>>
+  readonly one: PlacedGraph['input']
+}
+
+/** A graph-backed asset's graph in a run. @param after assets that must be made first */
+export const graphOf = (
+  { key }: FunctionAsset,
+  plan: PlacedGraph['plan'],
+  run: RunState,
+  after: readonly string[],
+  input: PlacedGraph['input'],
+): PlacedGraph => ({
+  plan,
+  prefix: `${key}.`,
+  partOf: key,
+  after,
+  input,
+  configOf: () => run.config,
+})
+
+/** Which partitions an asset and its inputs have; undefined where they have none. */
+function partitionsOfStep({ bed: { moment } }: RunState, asset: FunctionAsset): StepPartitions | undefined {
+  const all = [asset, ...Object.values(asset.inputs).map(assetOfInput)]
+  if (all.every(({ partitions }) => partitions === undefined)) return undefined
+  return { own: asset.partitions === undefined ? undefined : partitionSet(asset.partitions, moment), moment }
+}
+
+/** One value of an asset, checked, and not stored. Of a graph-backed one its ops have run. */
+export async function makeOne(
+  run: RunState,
+  asset: FunctionAsset,
+  { key, from, attempt: number }: { readonly key: string | undefined; readonly from: InputSource; readonly attempt: number },
+  stop: StepSignal,
+): Promise<Made> {
+  const { bed } = run
+  const log = bed.logOf(asset.key)
+  const own = asset.partitions === undefined || key === undefined ? undefined : partitionOf(partitionSet(asset.partitions, bed.moment), key)
+  const place = { runId: bed.runId, asset: asset.key, place: { job: undefined, partOf: undefined, branch: undefined } }
+  const answer =
+    asset.plan === undefined
+      ? await callFunction(asset, {
+          inputs: await from.all(key, stop),
+          partition: own,
+          config: run.config,
+          resources: await stop.until(() => callUserCode(() => bed.resources.of(testLocation, asset.resources))),
+          stop,
+          facts: {
+            runId: bed.runId,
+            runStartedAt: bed.runStartedAt,
+            idempotencyKey: `${bed.runId} ${asset.key}${key === undefined ? '' : ` ${key}`}`,
+            attempt: number,
+            throttle: bed.throttle,
+            log,
+          },
+        })
+      : output(await answerOfGraph(keptIn(run), place, { plan: asset.plan, prefix: `${asset.key}.` }, stop, (input) => from.one(input, stop)))
+  const { checks, metadata } = await judgeAnswer({ asset, partition: key, answer, runId: bed.runId, log, signal: stop.signal }, stop)
+  return { value: answer.value, checks, metadata }
+}
+
+/** Makes an asset's partitions, or all of it, as a step of a run, and has it stored. @param deps assets of the run that it hangs on */
+export async function makeAsset(run: RunState, asset: FunctionAsset, partitions: readonly string[] | undefined, deps: readonly string[]): Promise<void> {
+  const { bed } = run
+  const { key: name, plan } = asset
+  const step = { name, kind: 'function', template: undefined } as const
+  const from: InputSource = {
+    all: (key, stop) => loadInputsFrom((upstream) => bed.openIo(upstream.io), { asset, partitions: partitionsOfStep(run, asset), key, stop }),
+    one: (input, stop) => loadGraphInput(asset, input, (upstream) => bed.openIo(upstream.io), stop),
+  }
+  if (plan !== undefined) await runOps(run, graphOf(asset, plan, run, deps, from.one))
+  const fate = fateOf(waitingAsset(run, asset, deps), run.ended, new Map())
+  if (fate !== 'runs') return endSkipped(run, step, fate === 'unneeded')
+
+  const keys = asset.partitions === undefined ? [undefined] : (partitions ?? [])
+  const tried = { retry: asset.retry, timeoutMs: asset.timeoutMs, tooLong: () => functionTooLong(asset) }
+  const outcome = await attempt(bed, tried, async (stop, number) => {
+    const io = await bed.openIo(asset.io)
+    const metadata: Record<string, JsonObject> = {}
+    const checks: CheckOutcome[] = []
+    for (const key of keys) {
+      const made = await makeOne(run, asset, { key, from, attempt: number }, stop)
+      const stored = await stop.until(() => callUserCode(() => io.store({ asset: name, partition: key }, made.value, { signal: stop.signal })))
+      run.values.set(valueKey(name, key), made.value)
+      metadata[key ?? ''] = { ...storedMetadata(name, stored), ...made.metadata }
+      checks.push(...made.checks)
+    }
+    return { outputs: [], metadata: asset.partitions === undefined ? (metadata[''] ?? {}) : metadata, checks: worstOfEach(checks) }
+  })
+  return endStep(run, step, outcome, (error) => (error instanceof CheckFailedError ? error.outcomes : []))
+}
+
+function waitingAsset(run: RunState, { key, plan }: FunctionAsset, deps: readonly string[]) {
+  const named = (steps: readonly string[]): string[] => steps.map((one) => `${key}.${one}`)
+  const { upstream, collects } = plan === undefined ? { upstream: [], collects: [] } : waitsOfAnswer(plan)
+  return {
+    name: key,
+    within: [],
+    outside: [...deps, ...named(upstream), ...named(collects).flatMap((one) => branchNames(run, one))],
+    handed: plan?.answer?.kind === 'output' ? [{ step: `${key}.${plan.answer.step}`, output: plan.answer.output }] : [],
+  }
+}

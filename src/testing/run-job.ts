@@ -1,0 +1,27 @@
+import type { Asset, Location } from '../definitions/location.ts'
+import type { Job } from '../definitions/ops/job.ts'
+import { MillraceError } from '../errors.ts'
+import { mergeConfig } from '../producers/launch/run-config.ts'
+import { runAssets } from './run-assets.ts'
+import type { RunAssetsOptions } from './run-assets.ts'
+import { runPlan } from './run-plan.ts'
+import type { TestRun } from './test-run.ts'
+
+export interface RunJobOptions extends Omit<RunAssetsOptions, 'select'> {
+  /** Where the assets are that the job chooses. */
+  readonly assets?: Location | readonly Asset[]
+}
+
+/**
+ * Runs a job in this process, as `runGraph` and `runAssets` do, with the job's own configuration below the one that is given.
+ * @throws MillraceError `TEST_NEEDS_ASSETS` for a job that chooses assets, without them, and what those two throw
+ */
+export async function runJob(job: Job, { assets, ...options }: RunJobOptions = {}): Promise<TestRun> {
+  const config = mergeConfig(job.config, options.config ?? {})
+  if (job.work.kind === 'graph') return runPlan(job.work.plan, { ...options, config })
+  if (assets !== undefined) return runAssets(assets, { ...options, config, select: job.work.assets })
+  throw new MillraceError(`The job ${job.name} chooses assets: say which there are.`, {
+    code: 'TEST_NEEDS_ASSETS',
+    hint: 'Hand it the location, or a list of assets: runJob(job, { assets: location }).',
+  })
+}

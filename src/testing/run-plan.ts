@@ -1,0 +1,72 @@
+import { job as declareJob } from '../definitions/ops/job.ts'
+import type { Job } from '../definitions/ops/job.ts'
+import { configOfStep } from '../definitions/ops/job-config.ts'
+import { jobSpecOf } from '../definitions/ops/job-spec.ts'
+import type { OpStepSpec } from '../definitions/ops/job-spec.ts'
+import { answersOf, leavesOf } from '../definitions/ops/plan.ts'
+import type { GraphPlan } from '../definitions/ops/plan.ts'
+import type { Schemas } from '../definitions/ops/op-definition.ts'
+import type { Resources } from '../definitions/resource.ts'
+import { checkJobConfig } from '../producers/launch/run-config.ts'
+import { answerOfGraph } from '../workers/graph-inputs.ts'
+import { once } from './attempt.ts'
+import { runOps } from './run-ops.ts'
+import { keptIn, newRun } from './run-state.ts'
+import type { RunState } from './run-state.ts'
+import { withTestBed } from './test-bed.ts'
+import type { TestOptions } from './test-bed.ts'
+import { noValue, testRunOf } from './test-run.ts'
+import type { TestRun } from './test-run.ts'
+
+/** Values for inputs. Their types are asked when they are handed in, so that a test may try wrong ones. */
+export type GivenInputs<I extends Schemas> = { readonly [Name in keyof I]?: unknown }
+
+export interface GraphRun<Value> extends TestRun {
+  /** What the graph answers. @throws MillraceError `TEST_NO_VALUE` where it has no answer, with what failed as its cause */
+  readonly answer: () => Value
+}
+
+/** The steps of a job as a manifest has them. */
+export function stepSpecsOf(job: Job): readonly OpStepSpec[] {
+  const { work } = jobSpecOf(job)
+  return work.kind === 'graph' ? work.steps : []
+}
+
+/**
+ * Runs a plan whose inputs are bound.
+ * @param inputs for what the graph answers as it was handed it
+ * @throws MillraceError `CONFIG_INVALID`, `TEST_UNKNOWN_RESOURCE`
+ */
+export async function runPlan<Value>(plan: GraphPlan, options: TestOptions, inputs: Readonly<Record<string, unknown>> = {}): Promise<GraphRun<Value>> {
+  const { name } = plan
+  const config = checkJobConfig(name, stepSpecsOf({ ...declareJob({ name, assets: '*' }), work: { kind: 'graph', plan } }), options.config ?? {})
+  const resources = Object.assign({}, ...plan.steps.map(({ op }) => op.resources)) as Resources
+  return withTestBed(options, resources, async (bed) => {
+    const run = newRun(bed, config)
+    const input = (one: string): Promise<unknown> => Promise.resolve(inputs[one])
+    await runOps(run, { plan, prefix: '', partOf: undefined, after: [], input, configOf: (step) => configOfStep(config, step) })
+    const answered = hasAnswer(run, plan) ? { value: await readAnswer(run, plan, input) } : undefined
+    const made = testRunOf(run)
+    const answer = (): Value => {
+      if (answered !== undefined) return answered.value as Value
+      throw noValue({ name: `The graph ${name}`, status: made.status }, undefined, made.failed)
+    }
+    return { ...made, answer }
+  })
+}
+
+/** Whether each step that the answer hangs on answered. */
+function hasAnswer({ ended, outputs }: RunState, plan: GraphPlan): boolean {
+  if ([...ended.values()].some(({ status }) => status === 'failed')) return false
+  return answersOf(plan)
+    .flatMap(leavesOf)
+    .every((leaf) => leaf.kind !== 'output' || outputs.some(({ step, output }) => step === leaf.step && output === leaf.output))
+}
+
+const minute = 60_000
+
+const readAnswer = (run: RunState, plan: GraphPlan, input: (name: string) => Promise<unknown>): Promise<unknown> => {
+  const tooLong = (): Error => new Error(`What the graph ${plan.name} answers was not read within a minute.`)
+  const step = { runId: run.bed.runId, asset: plan.name, place: { job: undefined, partOf: undefined, branch: undefined } }
+  return once(run.bed, { timeoutMs: minute, tooLong }, (stop) => answerOfGraph(keptIn(run), step, { plan, prefix: '' }, stop, input))
+}

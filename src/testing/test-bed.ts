@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+import type { IoManager } from '../definitions/io-manager.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import type { Log } from '../definitions/log.ts'
+import type { PartitionMoment } from '../definitions/partitions/partition-set.ts'
+import type { Throttle } from '../definitions/rate-limit.ts'
+import type { ResourceDefinition, Resources } from '../definitions/resource.ts'
+import { MillraceError } from '../errors.ts'
+import { createResourceClients } from '../workers/resource-clients.ts'
+import type { ResourceClients } from '../workers/resource-clients.ts'
+import { memoryIo } from './memory-io.ts'
+import { testClock } from './test-clock.ts'
+import type { TestClock } from './test-clock.ts'
+import { logInto } from './test-log.ts'
+import type { TestLine } from './test-log.ts'
+
+export interface TestOptions {
+  /** Run configuration, as a launch gives it: checked, with defaults filled in. */
+  readonly config?: JsonObject
+  /** Clients in the place of resources, by their names. What is not named here is started, and stopped in the end. */
+  readonly resources?: Readonly<Record<string, unknown>>
+  /** The environment of what is started. Default: empty, so that no test uses the credentials of its machine by accident. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** The time: when the run started, and which partitions there are. Default: the machine's, standing still. */
+  readonly clock?: TestClock
+  /** The keys of dynamic partitions, by their names. */
+  readonly partitionKeys?: Readonly<Record<string, readonly string[]>>
+  /** What keeps values between steps: one I/O manager for all, or `declared`, what each asset and op says. Default: memory that is forgotten in the end. */
+  readonly io?: ResourceDefinition<IoManager> | 'declared'
+  /** Aborts what is called, as a canceled run does. */
+  readonly signal?: AbortSignal
+}
+
+/** What stands in for the worker, the catalogue and the store around a function that is tested. */
+export interface TestBed {
+  readonly runId: string
+  readonly runStartedAt: string
+  readonly clock: TestClock
+  readonly signal: AbortSignal
+  readonly throttle: Throttle
+  readonly resources: ResourceClients
+  readonly openIo: (declared: ResourceDefinition<IoManager>) => Promise<IoManager>
+  readonly moment: PartitionMoment
+  readonly logOf: (step: string) => Log
+  readonly lines: readonly TestLine[]
+}
+
+/** The name of the location that everything tested is in. */
+export const testLocation = 'testing'
+
+/**
+ * Works with a test bed, and stops what was started in it.
+ * @param needed all that is tested may use, by name
+ * @throws MillraceError `TEST_UNKNOWN_RESOURCE` for a client that nothing tested would use
+ */
+export async function withTestBed<T>(options: TestOptions, needed: Resources, work: (bed: TestBed) => Promise<T>): Promise<T> {
+  const { resources: fakes = {}, env = {}, clock = testClock(new Date()), partitionKeys = {}, io = memoryIo() } = options
+  refuseUnused(fakes, needed)
+  const lines: TestLine[] = []
+  // Nothing waits: what a limit would make of a test is a slow test.
+  const throttle: Throttle = { turn: async (_limit, signal) => signal?.throwIfAborted(), pause: async () => undefined }
+  const started = createResourceClients({
+    envOf: () => env,
+    throttles: { of: () => throttle },
+    logger: { warn: (...said: readonly unknown[]) => logInto(lines, testLocation).warn(String(said[1]), { error: String(errorIn(said[0])) }) },
+  })
+  const resources: ResourceClients = {
+    async of(location, definitions) {
+      const [faked, rest] = [Object.keys(definitions).filter((name) => name in fakes), Object.entries(definitions).filter(([name]) => !(name in fakes))]
+      return { ...(await started.of(location, Object.fromEntries(rest))), ...Object.fromEntries(faked.map((name) => [name, fakes[name]])) }
+    },
+    close: () => started.close(),
+  }
+  try {
+    return await work({
+      runId: randomUUID(),
+      runStartedAt: clock.now().toISOString(),
+      clock,
+      signal: options.signal ?? new AbortController().signal,
+      throttle,
+      resources,
+      openIo: async (declared) => (await started.of(testLocation, { io: io === 'declared' ? declared : io }))['io'] as IoManager,
+      moment: { now: clock.now(), dynamic: (name) => partitionKeys[name] ?? [] },
+      logOf: (step) => logInto(lines, step),
+      lines,
+    })
+  } finally {
+    await started.close()
+  }
+}
+
+function refuseUnused(fakes: Readonly<Record<string, unknown>>, needed: Resources): void {
+  const unused = Object.keys(fakes).find((name) => !(name in needed))
+  if (unused === undefined) return
+  throw new MillraceError(`Nothing that is tested uses a resource ${unused}.`, {
+    code: 'TEST_UNKNOWN_RESOURCE',
+    hint: `It uses: ${Object.keys(needed).join(', ') || 'none'}.`,
+  })
+}
+
+const errorIn = (fields: unknown): unknown => (typeof fields === 'object' && fields !== null && 'err' in fields ? fields.err : fields)

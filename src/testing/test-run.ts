@@ -1,0 +1,82 @@
+import type { CheckOutcome } from '../definitions/check-outcome.ts'
+import type { FunctionAsset } from '../definitions/function-asset.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import { MillraceError } from '../errors.ts'
+import type { RunState } from './run-state.ts'
+import { valueKey } from './run-state.ts'
+import type { TestLine } from './test-log.ts'
+
+/** What became of a step. */
+export interface TestStep {
+  /** As a run calls it: `visit`, `visit[north]`, `shop/forecast.sum`, `shop/forecast`. */
+  readonly name: string
+  readonly kind: 'op' | 'function'
+  /** `skipped`: something that it hangs on failed, or left out what it is handed. */
+  readonly status: 'succeeded' | 'failed' | 'skipped'
+  /** Attempts made; 0 where it was skipped. */
+  readonly attempts: number
+  /** What the last attempt threw; undefined where it did not fail. */
+  readonly error: unknown
+  /** Of an asset: what is shown with the materialization; of several partitions by their keys. */
+  readonly metadata: JsonObject
+  readonly checks: readonly CheckOutcome[]
+}
+
+/** What became of a run. */
+export interface TestRun {
+  readonly status: 'succeeded' | 'failed'
+  /** In the order in which they ended. */
+  readonly steps: readonly TestStep[]
+  /** The first that failed. */
+  readonly failed: TestStep | undefined
+  readonly log: readonly TestLine[]
+  /** @throws MillraceError `TEST_NO_STEP` where the run had no such step */
+  readonly step: (name: string) => TestStep
+  /**
+   * What an asset's function, or an op, answered: one value, or of an op of several outputs an object.
+   * @throws MillraceError `TEST_NO_VALUE` where it answered nothing, with what failed as its cause
+   */
+  readonly value: ValueReader
+}
+
+interface ValueReader {
+  <Value>(asset: FunctionAsset<Value>, partition?: string): Value
+  (step: string, partition?: string): unknown
+}
+
+/** @returns what became of a run whose steps have ended */
+export function testRunOf({ bed, ended, values }: RunState): TestRun {
+  const steps = [...ended.values()].map(({ name, kind, status, attempts, error, metadata, checks }) => ({
+    name,
+    kind,
+    status,
+    attempts,
+    error,
+    metadata,
+    checks,
+  }))
+  const failed = steps.find(({ status }) => status === 'failed')
+  const step = (name: string): TestStep => {
+    const found = steps.find((one) => one.name === name)
+    if (found !== undefined) return found
+    throw new MillraceError(`The run had no step ${name}.`, {
+      code: 'TEST_NO_STEP',
+      hint: `Its steps were: ${steps.map((one) => one.name).join(', ') || 'none'}.`,
+    })
+  }
+  const value = (of: FunctionAsset | string, partition?: string): unknown => {
+    const name = typeof of === 'string' ? of : of.key
+    const key = valueKey(name, partition)
+    if (values.has(key)) return values.get(key)
+    throw noValue(step(name), partition, failed)
+  }
+  return { status: failed === undefined ? 'succeeded' : 'failed', steps, failed, log: bed.lines, step, value }
+}
+
+/** Says why there is no value, and what failed. */
+export function noValue(step: Pick<TestStep, 'name' | 'status'>, partition: string | undefined, failed: TestStep | undefined): MillraceError {
+  const what = partition === undefined ? step.name : `The partition ${partition} of ${step.name}`
+  const why =
+    failed === undefined ? `it ${step.status}` : `${failed.name} failed: ${failed.error instanceof Error ? failed.error.message : String(failed.error)}`
+  return new MillraceError(`${what} has no value: ${why}`, { code: 'TEST_NO_VALUE', ...(failed === undefined ? {} : { cause: failed.error }) })
+}

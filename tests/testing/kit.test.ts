@@ -1,0 +1,297 @@
+import {
+  asset,
+  check,
+  dailyPartitions,
+  defineLocation,
+  dynamicPartitions,
+  graph,
+  graphAsset,
+  job,
+  mapPartitions,
+  notEmpty,
+  op,
+  output,
+  partitionsOf,
+  resource,
+  schedule,
+  sensor,
+  table,
+} from 'millrace'
+import { callAsset, callCheck, callOp, callSchedule, callSensor, memoryIo, runAssets, runGraph, runJob, testClock, transformRecords } from 'millrace/testing'
+import * as z from 'zod'
+import { describe, expect, test } from '../support/test.ts'
+
+const io = memoryIo()
+const shop = resource({ start: ({ env }) => ({ count: () => Promise.resolve(Number(env['SHOP_COUNT'])) }) })
+const count = asset({
+  key: 'shop/count',
+  io,
+  resources: { shop },
+  config: z.object({ times: z.int().min(1).default(2) }),
+  value: z.number(),
+  checks: [{ name: 'positive', blocking: true, run: ({ value }) => ({ passed: value > 0 }) }],
+  run: async ({ config, resources, log, runStartedAt }) => {
+    log.warn('counting', { token: 'abc', at: runStartedAt })
+    return output((await resources.shop.count()) * config.times, { metadata: { source: 'shop' } })
+  },
+})
+const fake = (answer: number) => ({ shop: { count: () => Promise.resolve(answer) } })
+
+describe('callAsset', () => {
+  test('hands the function defaults, fakes and the time, and tells what it answered and logged', async () => {
+    const called = await callAsset(count, { resources: fake(4), clock: testClock('2026-01-02T03:04:05Z') })
+    expect(called).toEqual({
+      value: 8,
+      metadata: { source: 'shop' },
+      checks: [expect.objectContaining({ name: 'positive', passed: true })],
+      log: [{ step: 'shop/count', level: 'warn', message: 'counting', fields: { token: '[redacted]', at: '2026-01-02T03:04:05.000Z' } }],
+    })
+  })
+
+  test('starts what is not replaced, in an environment of its own, and stops it', async () => {
+    const stopped: string[] = []
+    const real = asset({
+      key: 'a',
+      io,
+      resources: { own: resource({ start: ({ env }) => Object.keys(env), stop: (keys) => void stopped.push(...keys) }) },
+      run: ({ resources }) => resources.own,
+    })
+    expect(await callAsset(real)).toMatchObject({ value: [] })
+    expect(await callAsset(real, { env: { X: '1' } })).toMatchObject({ value: ['X'] })
+    expect(stopped).toEqual(['X'])
+  })
+
+  test('makes a partition, from the partitions that its mapping says', async () => {
+    const days = dailyPartitions({ start: '2026-01-01' })
+    const daily = asset({ key: 'daily', io, partitions: days, run: ({ partition }) => partition.key })
+    const trend = asset({
+      key: 'trend',
+      io,
+      partitions: days,
+      inputs: { days: partitionsOf(daily, mapPartitions.window({ start: -1 })) },
+      run: ({ inputs }) => Object.keys(inputs.days),
+    })
+    const clock = testClock('2026-01-05T00:00:00Z')
+    expect(await callAsset(daily, { partition: '2026-01-04', clock })).toMatchObject({ value: '2026-01-04' })
+    await expect(callAsset(daily, { partition: '2026-01-05', clock })).rejects.toMatchObject({ code: 'UNKNOWN_PARTITION' })
+    await expect(callAsset(daily)).rejects.toMatchObject({ code: 'PARTITION_NEEDED' })
+    const run = await runAssets([trend], { partitions: ['2026-01-03'], clock, values: { daily: { '2026-01-02': 'x', '2026-01-03': 'y' } } })
+    expect(run.value(trend, '2026-01-03')).toEqual(['2026-01-02', '2026-01-03'])
+    const files = asset({ key: 'files', io, partitions: dynamicPartitions('files'), run: ({ partition }) => partition.key })
+    expect(await callAsset(files, { partition: 'a', partitionKeys: { files: ['a'] } })).toMatchObject({ value: 'a' })
+  })
+
+  test('of a graph-backed asset runs its ops', async () => {
+    const twice = op({ name: 'twice', inputs: { n: z.number() }, output: z.number(), run: ({ inputs }) => inputs.n * 2 })
+    const made = graphAsset({
+      key: 'made',
+      io,
+      inputs: { n: count },
+      graph: graph({ name: 'doubling', inputs: { n: z.number() }, compose: ({ n }) => ({ once: n, double: twice({ n }) }) }),
+    })
+    expect(await callAsset(made, { inputs: { n: 3 } })).toMatchObject({ value: { once: 3, double: 6 } })
+  })
+
+  test.each<[string, () => Promise<unknown>, object]>([
+    [
+      'a blocking check that fails',
+      () => callAsset(count, { resources: fake(0) }),
+      { code: 'CHECK_FAILED', outcomes: [expect.objectContaining({ name: 'positive', passed: false })] },
+    ],
+    ['an answer of another type', () => callAsset(count, { resources: fake(Number.NaN) }), { code: 'VALUE_INVALID' }],
+    [
+      'configuration that does not fit',
+      () => callAsset(count, { resources: fake(1), config: { times: 0, timse: 1 } }),
+      { code: 'CONFIG_INVALID', message: expect.stringMatching(/times of shop\/count: .*timse: no asset/) },
+    ],
+    ['a fake that nothing uses', () => callAsset(count, { resources: { shpo: {} } }), { code: 'TEST_UNKNOWN_RESOURCE', hint: 'It uses: shop.' }],
+    [
+      'a missing input',
+      () => callAsset(asset({ key: 'b', io, inputs: { count }, run: () => 1 })),
+      { code: 'TEST_INPUTS', message: 'b is called without its input count.' },
+    ],
+    [
+      'an input of another type',
+      () => callAsset(asset({ key: 'b', io, inputs: { count }, run: () => 1 }), { inputs: { count: 'x' } }),
+      { code: 'VALUE_INVALID', message: expect.stringContaining('The input count of b, the value of shop/count,') },
+    ],
+    [
+      'a function that takes too long',
+      () => callAsset(asset({ key: 'c', io, timeoutMs: 20, run: () => new Promise<number>(() => undefined) })),
+      { code: 'STEP_TIMEOUT' },
+    ],
+    [
+      'an abort',
+      () => callAsset(asset({ key: 'c', io, run: () => new Promise<number>(() => undefined) }), { signal: AbortSignal.abort(new Error('enough')) }),
+      { message: 'enough' },
+    ],
+  ])('rejects with what a worker would say of %s', async (_, call, error) => {
+    await expect(call()).rejects.toMatchObject(error)
+  })
+})
+
+describe('runs', () => {
+  const flaky = op({
+    name: 'flaky',
+    output: z.int(),
+    retry: { retries: 2, delayMs: 60_000 },
+    run: ({ attempt }) => {
+      if (attempt < 3) throw new Error('not yet')
+      return attempt
+    },
+  })
+  const list = op({ name: 'list', inputs: { n: z.int() }, output: z.array(z.int()), run: ({ inputs }) => [inputs.n] })
+  const both = graph({ name: 'both', inputs: { up: z.int() }, compose: ({ up }) => ({ first: flaky(), second: list({ n: up }) }) })
+
+  test('try again as often as the policy says, without waiting: the clock goes on', async () => {
+    const clock = testClock('2026-01-01T00:00:00Z')
+    const run = await runGraph(both, { inputs: { up: 7 }, clock })
+    expect(run.answer()).toEqual({ first: 3, second: [7] })
+    expect(run.step('flaky')).toMatchObject({ status: 'succeeded', attempts: 3 })
+    expect(clock.now().toISOString()).toBe('2026-01-01T00:02:00.000Z')
+    await expect(callOp(flaky)).rejects.toThrow('not yet')
+  })
+
+  test('tell what failed, and why there is no value', async () => {
+    const down = asset({
+      key: 'down',
+      io,
+      retry: { retries: 0 },
+      run: (): number => {
+        throw new Error('it is down')
+      },
+    })
+    const below = asset({ key: 'below', io, inputs: { down }, run: ({ inputs }) => inputs.down })
+    const run = await runAssets([below, down])
+    expect(run).toMatchObject({ status: 'failed', failed: { name: 'down', attempts: 1, error: new Error('it is down') } })
+    expect(run.steps.map(({ name, status }) => [name, status])).toEqual([
+      ['down', 'failed'],
+      ['below', 'skipped'],
+    ])
+    expect(() => run.value(below)).toThrow('below has no value: down failed: it is down')
+    expect(() => run.value('other')).toThrow('The run had no step other')
+  })
+
+  test('store in memory unless they are told otherwise, and begin from values that are given', async () => {
+    const double = asset({ key: 'shop/double', io, inputs: { count }, run: ({ inputs }) => inputs.count * 2 })
+    expect((await runAssets([double], { values: { 'shop/count': 4 } })).value(double)).toBe(8)
+    expect(io.stored()).toEqual([])
+    expect((await runAssets([double, count], { resources: fake(3), io: 'declared' })).value(double)).toBe(12)
+    expect(io.stored().map(({ asset: key, value }) => [key, value])).toEqual([
+      ['shop/count', 6],
+      ['shop/double', 12],
+    ])
+    expect((await runAssets([double])).failed?.error).toMatchObject({ code: 'VALUE_MISSING' })
+    await expect(runAssets([double], { values: { 'shop/cuont': 4 } })).rejects.toMatchObject({ code: 'TEST_UNKNOWN_ASSET' })
+    const rows = table({ key: 'shop/rows', columns: z.object({ id: z.int() }), extract: () => [] })
+    await expect(runAssets([rows])).rejects.toMatchObject({ code: 'TEST_NEEDS_POSTGRES' })
+  })
+
+  test('of a job go by its configuration, and those of assets need to know of them', async () => {
+    const location = defineLocation({ name: 'place', assets: [count] })
+    const refresh = job({ name: 'refresh', assets: 'shop/*', config: { times: 3 } })
+    expect((await runJob(refresh, { assets: location, resources: fake(1) })).value(count)).toBe(3)
+    expect((await runJob(refresh, { assets: location, resources: fake(1), config: { times: 5 } })).value(count)).toBe(5)
+    await expect(runJob(refresh)).rejects.toMatchObject({ code: 'TEST_NEEDS_ASSETS' })
+    await expect(runJob(job({ name: 'both', graph: both, inputs: { up: 1 } }), { config: { odd: 1 } })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+})
+
+test('callCheck answers a result whatever the check does', async () => {
+  const even = check<number>({
+    name: 'even',
+    run: ({ value, partition, log }) => (log('asked', { partition: partition ?? null }), { passed: value % 2 === 0 }),
+  })
+  expect(await callCheck(even, { value: 4, partition: 'x' })).toMatchObject({
+    name: 'even',
+    passed: true,
+    log: [{ fields: { check: 'even', partition: 'x' } }],
+  })
+  expect(await callCheck(even, { value: 3 })).toMatchObject({ passed: false })
+  const broken = check<number>({
+    name: 'broken',
+    run: () => {
+      throw new RangeError('no')
+    },
+  })
+  expect(await callCheck(broken, { value: 3 })).toMatchObject({ passed: false, message: 'it threw RangeError: no' })
+})
+
+test('callSensor hands over cursor, messages and time, and reads the answer as a worker does', async () => {
+  const files = sensor({
+    name: 'files',
+    resources: { shop },
+    run: async ({ cursor, messages, lastEvaluatedAt, resources, log }) => {
+      log('looking')
+      if (cursor === 'odd') return { runs: 'all' } as never
+      return {
+        runs: messages.map(({ body, receivedAt }) => ({ runKey: JSON.stringify([body, receivedAt]) })),
+        cursor: [lastEvaluatedAt ?? null, await resources.shop.count()],
+      }
+    },
+  })
+  const options = { resources: fake(5), clock: testClock('2026-01-02T00:00:00Z') }
+  expect(await callSensor(files, { ...options, messages: [{ a: 1 }], lastEvaluatedAt: '2026-01-01T00:00:00Z' })).toEqual({
+    runs: [{ runKey: '[{"a":1},"2026-01-02T00:00:00.000Z"]', config: {}, tags: {} }],
+    cursor: ['2026-01-01T00:00:00.000Z', 5],
+    partitionKeys: {},
+    log: [expect.objectContaining({ step: 'files', message: 'looking' })],
+  })
+  await expect(callSensor(files, { ...options, cursor: 'odd' })).rejects.toMatchObject({ code: 'SENSOR_ANSWER_INVALID' })
+})
+
+test('callSchedule tells tick after tick, and what each would start', async () => {
+  const refresh = job({ name: 'refresh', assets: 'shop/*', config: { times: 3 } })
+  const location = defineLocation({ name: 'place', assets: [count], jobs: [refresh] })
+  const clock = testClock('2026-03-28T12:00:00Z')
+  const nightly = schedule({ name: 'nightly', cron: '30 4 * * *', timeZone: 'Europe/Paris', job: refresh })
+  const first = await callSchedule(nightly, { location, clock })
+  // The night in which the clocks go forward.
+  expect(first).toEqual({ at: '2026-03-29T02:30:00.000Z', runs: [{ job: 'refresh', assets: ['shop/count'], config: { times: 3 } }] })
+  expect((await callSchedule(nightly, { location, clock })).at).toBe('2026-03-30T02:30:00.000Z')
+  const wrong = schedule({ name: 'wrong', cron: '0 0 * * *', assets: 'shop/count', config: { times: 0 } })
+  await expect(callSchedule(wrong, { location })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+})
+
+describe('transformRecords', () => {
+  const orders = table({
+    key: 'shop/orders',
+    columns: z.object({ id: z.int(), placedAt: z.iso.datetime(), country: z.string().nullable().default('FR') }),
+    config: z.object({ least: z.int().default(1) }),
+    quarantine: true,
+    checks: [notEmpty()],
+    extract: () => [],
+    transform: (order: { id: number; at: string; cents: number; country?: string }, { config, page }) =>
+      order.cents < config.least ? null : { id: order.id, placedAt: order.at, country: order.country ?? (typeof page === 'string' ? page : null) },
+  })
+  const good = { id: 1, at: '2026-01-01T00:00:00Z', cents: 5 }
+
+  test('shows rows, what goes to quarantine and why, and counts what is filtered', async () => {
+    const records = [good, { ...good, id: 'x', at: 'soon' }, { ...good, cents: 0 }, { ...good, id: 2, country: 'DE' }]
+    expect(await transformRecords(orders, records, { page: 'PL' })).toEqual({
+      rows: [
+        { id: 1, placed_at: '2026-01-01T00:00:00Z', country: 'PL' },
+        { id: 2, placed_at: '2026-01-01T00:00:00Z', country: 'DE' },
+      ],
+      quarantined: [
+        {
+          record: { ...good, id: 'x', at: 'soon' },
+          place: expect.stringContaining('record 1 of page 1') as unknown,
+          issues: [expect.objectContaining({ column: 'id', value: '"x"' }), expect.objectContaining({ column: 'placed_at', value: '"soon"' })],
+        },
+      ],
+      filtered: 1,
+    })
+    expect(await transformRecords(orders, [good], { config: { least: 6 } })).toMatchObject({ rows: [], filtered: 1 })
+  })
+
+  test('reads a page of a file as a worker does, and without quarantine fails as a worker does', async () => {
+    const lines = table({ key: 'shop/lines', columns: z.object({ id: z.int() }), extract: () => [] })
+    const page = (body: string) => ({ body, format: { kind: 'jsonl' as const }, firstLine: 1 })
+    expect(await transformRecords(lines, page('{"id":1}\n{"id":2}\n'))).toMatchObject({ rows: [{ id: 1 }, { id: 2 }] })
+    await expect(transformRecords(lines, page('{"id":1}\n{"id":"x"}\n'))).rejects.toMatchObject({
+      code: 'RECORD_INVALID',
+      message: expect.stringContaining('line 2') as unknown,
+    })
+  })
+})

@@ -66,7 +66,11 @@ describeBackends('partitions', (backend) => {
     // The two days before it as well.
     expect(await stored('days/trend', '2026-01-05')).toEqual({ '2026-01-03': 3, '2026-01-04': 4, '2026-01-05': 5 })
     const { step } = await engine.run('days/total', { location: location.name })
-    expect(step.error).toMatchObject({ code: 'VALUE_MISSING', message: expect.stringContaining('the partition 2026-01-01 of days/twice') as unknown })
+    // Several are loaded at once: it names the one that was missed first.
+    expect(step.error).toMatchObject({
+      code: 'VALUE_MISSING',
+      message: expect.stringMatching(/the partition 2026-01-0[12] of days\/twice/) as unknown,
+    })
   })
 
   test('that fail are known by it, and what was there stays', async () => {

@@ -22,9 +22,7 @@ let current: Composition | undefined
 
 function here(what: string): Composition {
   if (current !== undefined) return current
-  throw new DefinitionError(
-    `${what} was called where no graph is composed. Call it within the \`compose\` of a graph; to try its function, call its \`definition.run(…)\`.`,
-  )
+  throw new DefinitionError(`${what} was called where no graph is composed. Call it within the \`compose\` of a graph; to try it, see \`millrace/testing\`.`)
 }
 
 /** Composes a graph of its own, whatever else is being composed. */

@@ -30,13 +30,12 @@ export interface TableName {
 
 /**
  * The table that an asset key names: `a/b` is table `b` in schema `a`; of more parts the schema is all but the last, joined by `_`; of one part the schema is `public`.
- * @throws DefinitionError when a name is longer than Postgres keeps.
+ * @param given `schema.table`, where the asset says another than its key
+ * @throws DefinitionError when a name is longer than Postgres keeps, or what is given is no name.
  */
-export function tableNameOf(key: string): TableName {
+export function tableNameOf(key: string, given?: string): TableName {
   checkAssetKey(key)
-  const parts = key.split('/').map((one) => one.replaceAll('-', '_').toLowerCase())
-  const name = parts.at(-1) ?? key
-  const schema = parts.length === 1 ? 'public' : parts.slice(0, -1).join('_')
+  const { schema, name } = given === undefined ? namedByKey(key) : givenName(key, given)
   for (const identifier of [schema, name]) {
     if (Buffer.byteLength(identifier) > longestIdentifier) {
       throw new DefinitionError(
@@ -45,7 +44,20 @@ export function tableNameOf(key: string): TableName {
     }
   }
   if (reservedSchema.test(schema)) {
-    throw new DefinitionError(`The asset ${key} would be stored in the schema ${schema}, which belongs to Postgres or to Millrace itself. Choose another key.`)
+    throw new DefinitionError(
+      `The asset ${key} would be stored in the schema ${schema}, which belongs to Postgres or to Millrace itself. Choose another ${given === undefined ? 'key' : '`tableName`'}.`,
+    )
   }
   return { schema, name }
+}
+
+function namedByKey(key: string): TableName {
+  const parts = key.split('/').map((one) => one.replaceAll('-', '_').toLowerCase())
+  return { schema: parts.length === 1 ? 'public' : parts.slice(0, -1).join('_'), name: parts.at(-1) ?? key }
+}
+
+function givenName(key: string, given: string): TableName {
+  const [, schema, name] = /^([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*)$/.exec(given) ?? []
+  if (schema !== undefined && name !== undefined) return { schema, name }
+  throw new DefinitionError(`The \`tableName\` of ${key} is ${JSON.stringify(given)}. Write it as schema.table, in small letters, digits and _.`)
 }

@@ -130,8 +130,8 @@ function refuseDuplicates<T>(items: readonly T[], nameOf: (item: T) => string, w
 }
 
 /** A table with its database, where that is not the default one. */
-function placeOf({ key, destination }: StoredInPostgres): string {
-  const table = Object.values(tableNameOf(key)).join('.')
+function placeOf({ key, tableName, destination }: StoredInPostgres): string {
+  const table = Object.values(tableNameOf(key, tableName)).join('.')
   return destination === undefined ? table : `${table} of the destination ${destination.name}`
 }
 

@@ -165,7 +165,7 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
   const comment = storableComment(asset.description)
   const indexes = asset.indexes.map((fields) => fields.map((field) => columnOf(field, 'An index').name))
   const basic: TableSpec = {
-    ...tableNameOf(asset.key),
+    ...tableNameOf(asset.key, asset.tableName),
     columns,
     primaryKey: asset.primaryKey.map((field) => columnOf(field, 'The primary key').name),
     indexes: indexes.filter((one, at) => indexes.findIndex((other) => other.join('\0') === one.join('\0')) === at),
@@ -210,7 +210,7 @@ function sqlAssetSpecOf(asset: SqlAsset): SqlAssetSpec {
     ...commonOf(asset),
     ...destinationOf(asset),
     checks: [...asset.checks],
-    ...tableNameOf(asset.key),
+    ...tableNameOf(asset.key, asset.tableName),
     select: asset.select,
     store:
       asset.store.kind === 'view'

@@ -15,6 +15,8 @@ export type SqlStore =
 
 export interface SqlAssetOptions extends PoolOptions {
   readonly key: string
+  /** `schema.table`, where the table or view is to be called otherwise than its key says. */
+  readonly tableName?: string
   readonly description?: string
   readonly group?: string
   readonly tags?: Readonly<{ [name: string]: string }>
@@ -34,6 +36,8 @@ export interface SqlAssetOptions extends PoolOptions {
 export interface SqlAsset {
   readonly kind: 'sql'
   readonly key: string
+  /** Undefined: as the key says. */
+  readonly tableName: string | undefined
   readonly description: string | undefined
   readonly group: string | undefined
   readonly tags: Readonly<{ [name: string]: string }>
@@ -65,6 +69,7 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
   return {
     kind: 'sql',
     key: options.key,
+    tableName: options.tableName,
     description: options.description,
     group: options.group,
     tags: options.tags ?? {},

@@ -131,6 +131,8 @@ export interface TableOptions<
   extends TableSettings, PoolOptions {
   /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
   readonly key: string
+  /** `schema.table`, where the table is to be called otherwise than its key says. */
+  readonly tableName?: string
   readonly description?: string
   readonly group?: string
   readonly tags?: Readonly<{ [name: string]: string }>
@@ -183,6 +185,8 @@ export interface TableOptions<
 export interface TableAsset {
   readonly kind: 'table'
   readonly key: string
+  /** Undefined: as the key says. */
+  readonly tableName: string | undefined
   readonly description: string | undefined
   readonly group: string | undefined
   readonly tags: Readonly<{ [name: string]: string }>
@@ -228,6 +232,7 @@ export function table<
   return {
     kind: 'table',
     key: options.key,
+    tableName: options.tableName,
     description: options.description,
     group: options.group,
     tags: options.tags ?? {},

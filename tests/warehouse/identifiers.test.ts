@@ -1,4 +1,7 @@
 import * as z from 'zod'
+import { defineLocation } from '../../src/definitions/location.ts'
+import { manifestOf } from '../../src/definitions/manifest.ts'
+import { sqlAsset } from '../../src/definitions/sql-asset.ts'
 import { quoteTable } from '../../src/warehouse/identifier.ts'
 import { expect, test } from '../support/test.ts'
 import { drive, specOf } from './drive-load.ts'
@@ -90,6 +93,17 @@ test('two tables of one schema whose names begin alike have indexes and partitio
   }
 })
 
+test('a table may be called otherwise than its key says', () => {
+  expect(specOf({ key: 'a/b', tableName: 'c.d', columns: z.object({ a: z.int() }) }).table).toMatchObject({ schema: 'c', name: 'd' })
+  const view = sqlAsset({ key: 'a/v', tableName: 'c.v', select: 'SELECT 1', store: { kind: 'view' } })
+  expect(manifestOf(defineLocation({ name: 'named', assets: [view] })).assets).toMatchObject([{ key: 'a/v', schema: 'c', name: 'v' }])
+})
+
+const twoOfOneTable = () => [
+  sqlAsset({ key: 'a/b', select: 'SELECT 1', store: { kind: 'view' } }),
+  sqlAsset({ key: 'a/c', tableName: 'a.b', select: 'SELECT 1', store: { kind: 'view' } }),
+]
+
 const refused: [string, () => unknown, RegExp][] = [
   ['a table of 64 bytes', () => specOf({ key: `a/${long(64)}`, columns: z.object({ a: z.int() }) }), /keeps only 63 bytes/],
   ['a schema of 64 bytes', () => specOf({ key: `${long(64)}/a`, columns: z.object({ a: z.int() }) }), /keeps only 63 bytes/],
@@ -99,6 +113,14 @@ const refused: [string, () => unknown, RegExp][] = [
   ['a key in other letters', () => specOf({ key: 'größe/b', columns: z.object({ a: z.int() }) }), /each part starts with a letter/],
   ['a schema of Postgres', () => specOf({ key: 'pg_catalog/a', columns: z.object({ a: z.int() }) }), /belongs to Postgres or to Millrace itself/],
   ['a schema of ours', () => specOf({ key: 'Millrace/load/a', columns: z.object({ a: z.int() }) }), /belongs to Postgres or to Millrace itself/],
+  [
+    'a table name without a schema',
+    () => specOf({ key: 'a/b', tableName: 'b', columns: z.object({ a: z.int() }) }),
+    /`tableName` of a\/b is "b"\. Write it as/,
+  ],
+  ['a table name of 64 bytes', () => specOf({ key: 'a/b', tableName: `a.${long(64)}`, columns: z.object({ a: z.int() }) }), /keeps only 63 bytes/],
+  ['a table name in a schema of ours', () => specOf({ key: 'a/b', tableName: 'millrace.b', columns: z.object({ a: z.int() }) }), /Choose another `tableName`/],
+  ['a table of two', () => defineLocation({ name: 'twice', assets: twoOfOneTable() }), /The table a\.b is defined twice/],
   ['a column of Postgres', () => specOf({ key: 'a/a', columns: z.object({ xmin: z.int() }) }), /every Postgres table has already/],
   ['two fields of one name', () => specOf({ key: 'a/a', columns: z.object({ userId: z.int(), user_id: z.int() }) }), /would both be the column user_id/],
   ['two fields alike but for their form', () => specOf({ key: 'a/a', columns: z.object({ é: z.int(), ['e\u0301']: z.int() }) }), /would both be the column é/],

@@ -3,12 +3,12 @@ import { parquetSchema } from 'hyparquet'
 import type { ParquetFormat } from '../../definitions/page.ts'
 import { DataError } from '../../errors.ts'
 import type { OneFile } from './origin.ts'
+import { bytesOfPage } from '../../sources/page-body.ts'
 import { parquet } from '../../sources/parquet.ts'
 import { parseBlocks } from '../../sources/parse-blocks.ts'
 import { createObserver } from './columns.ts'
 import type { InferredColumn } from './columns.ts'
 import { parquetCode } from './parquet-code.ts'
-import { bytesOfPage } from './read.ts'
 import type { Limits } from './read.ts'
 
 export interface ParquetSample {

@@ -1,5 +1,3 @@
-import type { RawPage } from '../../definitions/page.ts'
-
 /** How much is looked at. */
 export interface Limits {
   /** Of what is read, for messages. */
@@ -10,10 +8,4 @@ export interface Limits {
   readonly bytes: number
   /** Told how far it is. */
   readonly onProgress: (bytes: number, rows: number) => void
-}
-
-/** A page's body in one piece. */
-export function bytesOfPage(body: RawPage['body']): Uint8Array {
-  if (typeof body === 'string') return Buffer.from(body)
-  return body instanceof Uint8Array ? body : Buffer.concat(body)
 }

@@ -21,6 +21,9 @@ export async function ensureSchema(client: pg.ClientBase, schema: string): Promi
   const statements = await planSchema(client, schema)
   if (statements.length === 0) return []
   await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('millrace schema ' || $1, 0))`, [schema])
+  // Who waited for the lock may find it made. Names are looked up in a session's cache, which no advisory lock refreshes: only the catalog itself knows.
+  const { rows } = await client.query<{ found: boolean }>(`SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) AS found`, [schema])
+  if (rows[0]?.found === true) return []
   for (const statement of statements) await client.query(statement)
   return statements
 }

@@ -46,11 +46,11 @@ export function postgresSeries({ destination, schema }: PostgresSeriesOptions = 
           const date = dateOf(place)
           const text = numericText(place, value)
           await withTable(store, table, signal, async (client) => {
-            await expectOwn(client, table, place.asset)
             await client.query(
               `INSERT INTO ${quoteTable(table)} (date, value) VALUES ($1::date, $2::numeric) ON CONFLICT (date) DO UPDATE SET value = excluded.value`,
               [date, text],
             )
+            await expectOwn(client, table, place.asset)
           })
           return { destination: store.destination, table: `${table.schema}.${table.name}`, date, value: text }
         },
@@ -58,8 +58,8 @@ export function postgresSeries({ destination, schema }: PostgresSeriesOptions = 
           const table = tableOf(place.asset)
           const date = dateOf(place)
           const found = store.transaction(signal, async (client) => {
-            await expectOwn(client, table, place.asset)
             const { rows } = await client.query<{ value: string | null }>(`SELECT value::text AS value FROM ${quoteTable(table)} WHERE date = $1::date`, [date])
+            await expectOwn(client, table, place.asset)
             return rows[0]
           })
           const row = await unlessMissing(found, undefined)
@@ -70,8 +70,8 @@ export function postgresSeries({ destination, schema }: PostgresSeriesOptions = 
           const table = tableOf(place.asset)
           const date = dateOf(place)
           const removed = store.transaction(signal, async (client) => {
-            await expectOwn(client, table, place.asset)
             await client.query(`DELETE FROM ${quoteTable(table)} WHERE date = $1::date`, [date])
+            await expectOwn(client, table, place.asset)
           })
           await unlessMissing(removed, undefined)
         },
@@ -83,7 +83,10 @@ export function postgresSeries({ destination, schema }: PostgresSeriesOptions = 
   })
 }
 
-/** `a-b/c` and `a_b/c` are one table, and so are `a/c` and `b/c` in a schema that was given: one would write over the other. */
+/**
+ * `a-b/c` and `a_b/c` are one table, and so are `a/c` and `b/c` in a schema that was given: one would write over the other.
+ * To be asked behind the statement, in its transaction: once that holds the table, nobody else can have made it in between.
+ */
 async function expectOwn(client: pg.ClientBase, table: OwnTable, asset: string): Promise<void> {
   const { rows } = await client.query<{ comment: string | null }>(`SELECT obj_description(to_regclass($1), 'pg_class') AS comment`, [quoteTable(table)])
   const comment = rows[0]?.comment ?? ''

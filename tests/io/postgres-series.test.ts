@@ -112,6 +112,23 @@ describe('postgresSeries', () => {
     })
   })
 
+  test('a table that another worker makes in the meantime is taken', async ({ database }) => {
+    const { pool, url } = database
+    const io = await startIo({ io: postgresSeries(), env: { DESTINATION_URL: url } })
+    await io.store(day('meantime/before'), 1, context)
+    const other = await pool.connect()
+    // As whoever makes the table: looked for before, it is not there, and is when the lock is free.
+    await other.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('millrace io "meantime"."revenue"', 0))`)
+    await other.query('CREATE TABLE meantime.revenue (date date PRIMARY KEY, value numeric)')
+    const storing = io.store(day('meantime/revenue'), 2, context)
+    const waiting = `SELECT FROM pg_stat_activity WHERE application_name = 'millrace io' AND datname = current_database() AND wait_event = 'advisory'`
+    await waitFor(async () => (await pool.query(waiting)).rows.length > 0, { what: 'the store to wait for the table' })
+    await other.query('COMMIT')
+    other.release()
+    await storing
+    expect(await io.load(day('meantime/revenue'), context)).toBe('2')
+  })
+
   test('a server that is away, or goes in the middle, is an error that passes, and nothing is half written', async ({ database }) => {
     const relay = await startDatabaseRelay(database.url)
     const io = await startIo({ io: postgresSeries(), env: { DESTINATION_URL: relay.url } })

@@ -29,7 +29,11 @@ async function makeTable(client: pg.ClientBase, table: OwnTable): Promise<void> 
   await ensureSchema(client, table.schema)
   // IF NOT EXISTS alone fails where two find at once that it does not.
   await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('millrace io ' || $1, 0))`, [name])
-  const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [name])
+  // Not by to_regclass: it asks the session's cache, which may still say what it said before the lock.
+  const { rows } = await client.query<{ found: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2) AS found`,
+    [table.schema, table.name],
+  )
   if (rows[0]?.found === true) return
   await client.query(`CREATE TABLE ${name} (${table.columns})`)
   await client.query(`COMMENT ON TABLE ${name} IS ${quoteLiteral(table.comment)}`)

@@ -10,14 +10,16 @@ export interface ProgressOutput {
 const whole = new Intl.NumberFormat('en-US')
 
 function describeStep(step: StepProgress): string {
-  const counted = step.result !== null && typeof step.result['rows'] === 'number' ? step.result['rows'] : step.rows
+  const result = step.result?.['rows']
+  const counted = typeof result === 'number' ? result : step.rows
   const rate = step.seconds > 0 && counted > 0 ? `, ${whole.format(Math.round(counted / step.seconds))} rows/s` : ''
   const stages = step.recorded === 0 ? '' : `  batches ${String(step.recorded)} → ${String(step.encoded)} → ${String(step.loaded)}`
   const attempt = step.attempt > 1 ? `  attempt ${String(step.attempt)}` : ''
   const wait = step.status === 'retrying' && step.resumesAt !== null ? `  again at ${step.resumesAt.slice(11, 19)}` : ''
   const error = step.error !== null && step.status === 'retrying' ? `  after: ${step.error.message}` : ''
   const spool = step.spoolWait === null ? '' : `  ${step.spoolWait}`
-  const rows = counted > 0 || step.status === 'succeeded' ? `  ${whole.format(counted)} rows${rate}` : ''
+  // A function's value has no rows, not even none.
+  const rows = counted > 0 || (step.status === 'succeeded' && result !== undefined) ? `  ${whole.format(counted)} rows${rate}` : ''
   return `${step.asset}  ${step.status}${rows}${stages}${attempt}${wait}${error}${spool}`
 }
 

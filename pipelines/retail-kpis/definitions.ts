@@ -1,70 +1,115 @@
-import { DataError, decimal, defineLocation, notEmpty, resource, schedule, table } from 'millrace'
-import type { Json } from 'millrace'
-import { csv } from 'millrace/sources'
+import { asset, dailyPartitions, defineLocation, metadata, notEmpty, output, resource, table } from 'millrace'
+import { csv, readRecords } from 'millrace/sources'
 import * as z from 'zod'
-import { startGenerator, stockColumns } from './generator.ts'
-import { dayOf, retailFiles } from './source.ts'
+import { quotientOf, sumOf } from './decimals.ts'
+import { startGenerator } from './generator.ts'
+import { Operation, operationOf, stockColumns } from './operation.ts'
+import { retailFiles, shownAddress } from './source.ts'
+import { audit, kpis } from './stores.ts'
 
-type StockRecord = Readonly<Record<(typeof stockColumns)[number], string>>
+const Operations = z.array(Operation)
+/** An exact number as text: what JSON and `numeric` give back alike. */
+const Amount = z.string().regex(/^-?\d+(\.\d+)?$/)
+/** A whole number; as text where it comes out of a `numeric`. */
+const Whole = z.union([z.int(), z.string().regex(/^-?\d+$/)])
 
-const Operation = z.object({
-  date: z.iso.date().nullable().meta({ description: 'The day that the address of the file names; null where it names none' }),
-  shipMode: z.string(),
-  segment: z.string(),
-  country: z.string(),
-  city: z.string(),
-  state: z.string(),
-  postalCode: z.string().meta({ description: 'Text: some begin with 0' }),
-  region: z.string(),
-  category: z.string(),
-  subCategory: z.string(),
-  sales: decimal(18, 6),
-  quantity: z.int32(),
-  discount: decimal(9, 6),
-  profit: decimal(18, 6),
-})
+const group = 'retail_kpis'
+/** Leave `end` out, and each day that is over is a partition. */
+const partitions = dailyPartitions({ start: '2023-08-02', end: '2023-08-25' })
 
 const retail = resource({ start: ({ env }) => retailFiles(env) })
 
-const operationalData = table({
+const operationalData = asset({
   key: 'retail/operational_data',
-  description: 'The operations of one day, a row per line of the retailer’s file.',
-  group: 'retail_kpis',
-  columns: Operation,
-  write: { disposition: 'replace' },
+  description: 'What the retailer handed over for a day: the lines of its CSV file.',
+  group,
+  partitions,
+  value: Operations,
+  io: audit,
   config: z.object({
     source_csv_path: z.string().default('{date}/stock.csv').meta({
-      description: 'The address of a day’s CSV file, or its path below RETAIL_CSV_BASE_URL. {date} is the day before the run (UTC).',
+      description: 'The address of a day’s CSV file, or its path below RETAIL_CSV_BASE_URL. {date} is the partition.',
     }),
   }),
   resources: { retail },
-  extract: ({ config, resources, runStartedAt, signal }) => {
-    const url = resources.retail.resolve(config.source_csv_path, runStartedAt)
-    return csv({ url, columns: stockColumns, signal, extra: dayOf(url) })
+  run: async ({ config, partition, resources, signal }) => {
+    const url = resources.retail.resolve(config.source_csv_path, partition.key)
+    const operations: Operation[] = []
+    for await (const { record, locate } of readRecords(csv({ url, columns: stockColumns, signal }))) {
+      operations.push(operationOf(record, partition.key, locate))
+    }
+    return output(operations, { metadata: { num_records: operations.length, source: metadata.url(shownAddress(url)) } })
   },
-  transform: (record: StockRecord, context) => ({
-    date: dateOf(context.page),
-    shipMode: record['Ship Mode'],
-    segment: record.Segment,
-    country: record.Country,
-    city: record.City,
-    state: record.State,
-    postalCode: record['Postal Code'],
-    region: record.Region,
-    category: record.Category,
-    subCategory: record['Sub-Category'],
-    sales: record.Sales,
-    quantity: wholeNumber(record.Quantity, 'Quantity'),
-    discount: record.Discount,
-    profit: record.Profit,
-  }),
-  checks: [notEmpty()],
+  checks: [
+    {
+      name: 'not_empty',
+      severity: 'warn',
+      run: ({ value, partition }) => (value.length === 0 ? { passed: false, message: `The file of ${String(partition)} has no line.` } : { passed: true }),
+    },
+  ],
+})
+
+const revenue = asset({
+  key: 'retail/revenue',
+  description: 'The sum of Sales, exact.',
+  group,
+  partitions,
+  inputs: { operations: operationalData },
+  value: Amount,
+  io: kpis,
+  run: ({ inputs }) => sumOf(inputs.operations.map(({ sales }) => sales)),
+})
+
+const unitsSold = asset({
+  key: 'retail/units_sold',
+  description: 'The sum of Quantity.',
+  group,
+  partitions,
+  inputs: { operations: operationalData },
+  value: Whole,
+  io: kpis,
+  run: ({ inputs }) => inputs.operations.reduce((sum, { quantity }) => sum + quantity, 0),
+})
+
+const averageSalesPrice = asset({
+  key: 'retail/average_sales_price',
+  description: 'Revenue by units sold, rounded to 6 digits after the point; none where no unit was sold.',
+  group,
+  partitions,
+  inputs: { revenue, units: unitsSold },
+  value: Amount.nullable(),
+  io: kpis,
+  run: ({ inputs }) => quotientOf(inputs.revenue, inputs.units, 6),
+  checks: [
+    {
+      name: 'units_were_sold',
+      blocking: false,
+      // A run of many days has one result: it says of which.
+      run: ({ value, partition }) =>
+        value === null ? { passed: false, message: `On ${String(partition)} no unit was sold: the day has no average.` } : { passed: true },
+    },
+  ],
+})
+
+const operations = table({
+  key: 'retail/operations',
+  tableName: 'retail.operational_data',
+  description: 'The operational data for SQL: a row for each line of the files, with its day.',
+  group,
+  partitions,
+  deps: [operationalData],
+  columns: Operation,
+  write: { disposition: 'replace', by: 'date' },
+  resources: { audit },
+  async *extract({ partitions: days, resources, signal }) {
+    for (const partition of days.keys) yield Operations.parse(await resources.audit.load({ asset: operationalData.key, partition }, { signal }))
+  },
+  checks: [notEmpty({ severity: 'warn' })],
 })
 
 export default defineLocation({
   name: 'retail-kpis',
-  assets: [operationalData],
-  schedules: [schedule({ name: 'retail_daily', cron: '0 6 * * *', timeZone: 'UTC', runOnFirstStart: true, assets: 'group:retail_kpis' })],
+  assets: [operationalData, revenue, unitsSold, averageSalesPrice, operations],
   demo: {
     when: (env) => (env['RETAIL_CSV_BASE_URL'] ?? '').trim() === '',
     start: async () => {
@@ -78,15 +123,3 @@ export default defineLocation({
     },
   },
 })
-
-function dateOf(page: Json | undefined): string | null {
-  return typeof page === 'string' ? page : null
-}
-
-function wholeNumber(text: string, column: string): number {
-  if (/^-?\d{1,10}$/.test(text.trim())) return Number(text)
-  throw new DataError(`${column} is ${JSON.stringify(text.slice(0, 40))}, which is no whole number`, {
-    code: 'RETAIL_WHOLE_NUMBER',
-    hint: 'Mend the line in the retailer’s file.',
-  })
-}

@@ -1,22 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-
-/** The columns of the retailer's file, in order. */
-export const stockColumns = [
-  'Ship Mode',
-  'Segment',
-  'Country',
-  'City',
-  'State',
-  'Postal Code',
-  'Region',
-  'Category',
-  'Sub-Category',
-  'Sales',
-  'Quantity',
-  'Discount',
-  'Profit',
-] as const
+import { stockColumns } from './operation.ts'
 
 export interface GeneratorOptions {
   /** The first and the last day that has a file, as YYYY-MM-DD. Default: from 2023-01-01 up to today (UTC). */

@@ -3,9 +3,10 @@ import { ConfigError } from 'millrace'
 export interface RetailFiles {
   /**
    * The address of a day's file, from the run's configuration.
-   * @throws ConfigError naming what is wrong with it
+   * @param day as YYYY-MM-DD: what `{date}` stands for
+   * @throws ConfigError `RETAIL_SOURCE_CSV_PATH` naming what is wrong with it, also where it names another day
    */
-  readonly resolve: (sourceCsvPath: string, runStartedAt: string) => URL
+  readonly resolve: (sourceCsvPath: string, day: string) => URL
 }
 
 const code = 'RETAIL_SOURCE_CSV_PATH'
@@ -14,33 +15,51 @@ const code = 'RETAIL_SOURCE_CSV_PATH'
 export function retailFiles(env: Readonly<Record<string, string | undefined>>): RetailFiles {
   const base = baseUrlOf(env['RETAIL_CSV_BASE_URL']?.trim())
   return {
-    resolve: (sourceCsvPath, runStartedAt) => {
-      const text = sourceCsvPath.trim().replaceAll('{date}', dayBefore(runStartedAt))
-      const absolute = URL.parse(text)
-      if (absolute !== null && isWeb(absolute)) return absolute
-      const shown = JSON.stringify(sourceCsvPath)
-      if (absolute !== null) {
-        throw new ConfigError(`source_csv_path is ${shown}: an address there begins with http:// or https://`, {
-          code,
-          hint: 'Give the whole address of the file, or its path below RETAIL_CSV_BASE_URL.',
-        })
-      }
-      if (base === undefined) {
-        throw new ConfigError(`source_csv_path is ${shown}, a path, but RETAIL_CSV_BASE_URL is not set`, {
-          code,
-          hint: 'Give a whole address like https://example.com/2023-08-02/stock.csv, or set RETAIL_CSV_BASE_URL to the address of the folder.',
-        })
-      }
-      const url = URL.parse(text, base.href)
-      // The path comes from whoever starts a run; only the folder that was configured is open to them.
-      if (text !== '' && url !== null && url.origin === base.origin && url.protocol === base.protocol && url.pathname.startsWith(base.pathname)) return url
-      throw new ConfigError(`source_csv_path is ${shown}, which is no path below RETAIL_CSV_BASE_URL`, { code, hint: 'Give one like {date}/stock.csv.' })
+    resolve: (sourceCsvPath, day) => {
+      const url = addressOf(sourceCsvPath, day)
+      const named = dayOf(url)
+      if (named === null || named === day) return url
+      // A backfill would store one day's file as every day's.
+      throw new ConfigError(`source_csv_path is ${JSON.stringify(sourceCsvPath)}, the file of ${named}, and the partition is ${day}`, {
+        code,
+        hint: `Write {date} where the day stands, or materialize the partition ${named}.`,
+      })
     },
+  }
+
+  function addressOf(sourceCsvPath: string, day: string): URL {
+    const text = sourceCsvPath.trim().replaceAll('{date}', day)
+    const absolute = URL.parse(text)
+    if (absolute !== null && isWeb(absolute)) return absolute
+    const shown = JSON.stringify(sourceCsvPath)
+    if (absolute !== null) {
+      throw new ConfigError(`source_csv_path is ${shown}: an address there begins with http:// or https://`, {
+        code,
+        hint: 'Give the whole address of the file, or its path below RETAIL_CSV_BASE_URL.',
+      })
+    }
+    if (base === undefined) {
+      throw new ConfigError(`source_csv_path is ${shown}, a path, but RETAIL_CSV_BASE_URL is not set`, {
+        code,
+        hint: 'Give a whole address like https://example.com/2023-08-02/stock.csv, or set RETAIL_CSV_BASE_URL to the address of the folder.',
+      })
+    }
+    const url = URL.parse(text, base.href)
+    // The path comes from whoever starts a run; only the folder that was configured is open to them.
+    if (text !== '' && url !== null && url.origin === base.origin && url.protocol === base.protocol && url.pathname.startsWith(base.pathname)) return url
+    throw new ConfigError(`source_csv_path is ${shown}, which is no path below RETAIL_CSV_BASE_URL`, { code, hint: 'Give one like {date}/stock.csv.' })
   }
 }
 
+/** An address as it may be shown: what lets somebody in stands before the host or in the query. */
+export function shownAddress(url: URL): string {
+  const shown = new URL(url)
+  shown.username = shown.password = shown.search = shown.hash = ''
+  return shown.href
+}
+
 /** The day that an address names in its path, as YYYY-MM-DD. */
-export function dayOf(url: URL): string | null {
+function dayOf(url: URL): string | null {
   const found = [...url.pathname.matchAll(/(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)/g)].map(([, day]) => day ?? '').filter(isDay)
   return found.at(-1) ?? null
 }
@@ -48,11 +67,6 @@ export function dayOf(url: URL): string | null {
 function isDay(text: string): boolean {
   const time = Date.parse(`${text}T00:00:00Z`)
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
-}
-
-/** The retailer's file of a day is complete when the day is over (UTC). */
-function dayBefore(time: string): string {
-  return new Date(Date.parse(time) - 24 * 60 * 60 * 1000).toISOString().slice(0, 10)
 }
 
 function isWeb(url: URL): boolean {

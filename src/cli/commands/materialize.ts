@@ -47,7 +47,7 @@ A plan reads the definitions in your files, not those of running workers. Exit c
 
 Examples:
   millrace materialize tailscale/devices
-  millrace materialize retail/operational_data --config '{"source_csv_path":"http://localhost:8000/2023-08-02/stock.csv"}'
+  millrace materialize retail/operational_data --partition 2023-08-02 --config '{"source_csv_path":"http://localhost:8000/{date}/stock.csv"}'
   millrace materialize group:tailscale --json
   millrace materialize '+retail/kpi and not tag:slow'
   millrace materialize retail/revenue --partition 2023-08-02

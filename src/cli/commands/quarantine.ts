@@ -15,10 +15,10 @@ import { withCatalog } from '../with-client.ts'
 
 const examples = `
 Examples:
-  millrace quarantine list retail/operational_data
+  millrace quarantine list shop/orders
   millrace quarantine export --run 3f2a > bad.jsonl
-  millrace quarantine redrive retail/operational_data
-  millrace quarantine discard retail/operational_data --run 3f2a
+  millrace quarantine redrive shop/orders
+  millrace quarantine discard shop/orders --run 3f2a
   millrace quarantine discard --older-than 30d --reason 'not UTF-8'`
 
 const pageSize = 500

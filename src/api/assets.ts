@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { nameOf } from '../catalog/destinations.ts'
-import { readCheckResults, readMaterializations, readOpenSteps } from '../catalog/read/assets.ts'
-import { stepKinds } from '../catalog/step-states.ts'
+import { readCheckResults, readMaterializations, readObservations, readOpenSteps } from '../catalog/read/assets.ts'
 import { ColumnStatistics } from '../definitions/column-statistics.ts'
+import { assetKinds } from '../definitions/manifest.ts'
 import type { AssetSpec } from '../definitions/manifest.ts'
 import { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
 import { chooseInLocations } from '../definitions/selection/select-in-locations.ts'
@@ -16,11 +16,16 @@ export const Asset = z
   .object({
     key: z.string(),
     location: z.string(),
-    kind: z.enum(stepKinds),
+    kind: z.enum(assetKinds),
     group: z.string().nullable(),
-    destination: z.string().nullable().meta({ description: 'The name of the database that its table is in; null for a function asset.' }),
+    destination: z.string().nullable().meta({ description: 'The name of the database that its table is in; null for a function asset and an external one.' }),
     description: z.string().nullable(),
     tags: z.record(z.string(), z.string()),
+    owners: z.array(z.string()),
+    kinds: z.array(z.string()).meta({ description: 'What it is made with or stored in, as its definition says.' }),
+    codeVersion: z.string().nullable(),
+    metadata: z.record(z.string(), z.json()).meta({ description: `What its definition shows of it. By name: ${metadataForm}` }),
+    madeBy: z.string().nullable().meta({ description: 'The function that makes it together with others; null where it has one of its own, or none.' }),
     deps: z.array(z.string()),
     partitions: PartitionsSpec.nullable().meta({ description: 'Null where it is materialized as a whole.' }),
     columns: z
@@ -46,6 +51,10 @@ export const Asset = z
         metadata: z.record(z.string(), z.json()).meta({ description: `By name: ${metadataForm}` }),
       })
       .nullable(),
+    lastObservation: z
+      .object({ at: z.iso.datetime(), metadata: z.record(z.string(), z.json()) })
+      .nullable()
+      .meta({ description: 'What was seen of it, or of a partition of it, last.' }),
     running: z.object({ runId: z.uuid(), status: z.string() }).nullable().meta({ description: 'The oldest run under way that materializes it.' }),
   })
   .meta({ id: 'Asset' })
@@ -53,33 +62,41 @@ export type Asset = z.output<typeof Asset>
 
 /** Every asset of every location that is loaded, in the order its location declares them. */
 export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'locations'>): Promise<Asset[]> {
-  const [all, materializations, checks, steps] = await Promise.all([
+  const [all, materializations, observations, checks, steps] = await Promise.all([
     locations.all(pool),
     readMaterializations(pool),
+    readObservations(pool),
     readCheckResults(pool),
     readOpenSteps(pool),
   ])
   const idOf = (location: string, key: string) => JSON.stringify([location, key])
   const lastOf = new Map(materializations.map((one) => [idOf(one.location, one.key), one]))
+  const observed = new Map(observations.map((one) => [idOf(one.location, one.key), one]))
   const checksOfAsset = Map.groupBy(checks, (one) => idOf(one.location, one.asset))
   // The last entry of a key wins, so the oldest run goes in last.
   const stepOf = new Map(steps.toReversed().map((one) => [idOf(one.location, one.asset), one]))
   return all.flatMap(({ name, manifest }) =>
     (manifest?.assets ?? []).map((spec): Asset => {
       const last = lastOf.get(idOf(name, spec.key))
+      const seen = observed.get(idOf(name, spec.key))
       const step = stepOf.get(idOf(name, spec.key))
       return {
         key: spec.key,
         location: name,
         kind: spec.kind,
         group: spec.group ?? null,
-        destination: spec.kind === 'function' ? null : nameOf(spec.destination),
+        destination: spec.kind === 'table' || spec.kind === 'sql' ? nameOf(spec.destination) : null,
         description: spec.description ?? null,
         tags: spec.tags,
+        owners: spec.owners ?? [],
+        kinds: spec.kinds ?? [],
+        codeVersion: spec.codeVersion ?? null,
+        metadata: spec.metadata ?? {},
+        madeBy: spec.kind === 'function' ? (spec.madeBy?.name ?? null) : null,
         deps: spec.deps,
         partitions: spec.partitions ?? null,
         columns: columnsOf(spec, last?.metadata),
-        configSchema: spec.kind === 'sql' ? null : (spec.configSchema ?? null),
+        configSchema: 'configSchema' in spec ? (spec.configSchema ?? null) : null,
         checks: checksOf(spec.checks, checksOfAsset.get(idOf(name, spec.key)) ?? [], last?.runId),
         lastMaterialization:
           last === undefined
@@ -90,6 +107,7 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
                 rows: z.int().nullable().catch(null).parse(last.metadata['rows']),
                 metadata: z.record(z.string(), z.json()).parse(redact(last.metadata)),
               },
+        lastObservation: seen === undefined ? null : { at: seen.observedAt, metadata: z.record(z.string(), z.json()).parse(redact(seen.metadata)) },
         running: step === undefined ? null : { runId: step.runId, status: step.status },
       }
     }),

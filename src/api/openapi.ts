@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { createDocument } from 'zod-openapi'
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
+import { assetReportRoutes } from './asset-reports.ts'
 import { assetRoutes } from './assets.ts'
 import { backfillRoutes } from './backfills.ts'
 import { checkRoutes } from './check-result.ts'
@@ -10,6 +11,7 @@ import { Problem } from './problem.ts'
 import { QuarantineQuery } from './quarantine.ts'
 import type { Route } from './route.ts'
 import { jobRoutes } from './jobs.ts'
+import { locationRoutes } from './locations.ts'
 import { runQueueRoutes } from './run-queue.ts'
 import { runRoutes } from './runs.ts'
 import { scheduleRoutes } from './schedules.ts'
@@ -21,6 +23,8 @@ export const apiRoutes: readonly Route[] = [
   ...runQueueRoutes,
   ...jobRoutes,
   ...assetRoutes,
+  ...assetReportRoutes,
+  ...locationRoutes,
   ...partitionRoutes,
   ...partitionKeyRoutes,
   ...backfillRoutes,

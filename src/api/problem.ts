@@ -51,6 +51,9 @@ export class HttpError extends MillraceError {
 /** Errors of ours that say to a caller what he needs, by code. */
 const statusOfCode: Readonly<Record<string, ProblemStatus>> = {
   UNKNOWN_ASSET: 404,
+  ASSET_EXTERNAL: 422,
+  METADATA_INVALID: 422,
+  IDEMPOTENCY_KEY_USED: 409,
   UNKNOWN_JOB: 404,
   RUN_NOT_FAILED: 409,
   SELECTION_INVALID: 422,

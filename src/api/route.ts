@@ -66,7 +66,7 @@ export function route<
         spec,
         async answer(request, parts) {
           const call = {
-            params: taken<P>(spec.params, request.params, 'path'),
+            params: taken<P>(spec.params, pathParams(request), 'path'),
             query: taken<Q>(spec.query, request.query, 'query'),
             headers: taken<H>(spec.headers, request.headers, 'header'),
             body: taken<B>(spec.body, request.body, 'body'),
@@ -78,6 +78,11 @@ export function route<
       }
     },
   }
+}
+
+/** Parameters of the path; one that takes several parts of it, as an asset key does, is joined again. */
+function pathParams({ params }: Request): Record<string, string> {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, Array.isArray(value) ? value.join('/') : value]))
 }
 
 function taken<T extends z.ZodType>(schema: T | undefined, value: unknown, where: string): z.output<T> {
@@ -99,7 +104,8 @@ function taken<T extends z.ZodType>(schema: T | undefined, value: unknown, where
 export function mountRoutes(routes: readonly Route[], parts: () => Parts): Router {
   const router = Router({ strict: true, caseSensitive: true })
   for (const one of routes) {
-    const path = one.spec.path.replaceAll(/\{(\w+)\}/g, ':$1')
+    // An asset key has slashes in it.
+    const path = one.spec.path.replaceAll('{key}', '*key').replaceAll(/\{(\w+)\}/g, ':$1')
     router[one.spec.method](path, async (request: Request, response: Response) => {
       const ready = parts()
       try {

@@ -18,7 +18,10 @@ const keptResults = 100
 
 /** Writes down what checks found in a step: the last result of each, its history, and an event. */
 export async function recordChecks(client: pg.ClientBase, step: CheckedStep, outcomes: readonly CheckOutcome[] = []): Promise<void> {
-  if (outcomes.length === 0) return
+  for (const [asset, own] of Map.groupBy(outcomes, (one) => one.asset ?? step.asset)) await recordOf(client, { ...step, asset }, own)
+}
+
+async function recordOf(client: pg.ClientBase, step: CheckedStep, outcomes: readonly CheckOutcome[]): Promise<void> {
   // In the order of their names: two runs of one asset that end at once wait for each other, and never both.
   const byName = new Map(outcomes.map((one) => [one.name, one]))
   const rows = [...byName.values()]
@@ -51,9 +54,10 @@ export async function recordChecks(client: pg.ClientBase, step: CheckedStep, out
 
 /** Why what is downstream of a failed step does not run: the checks that stopped it, or its failure. */
 export function reasonOf(asset: string, outcomes: readonly CheckOutcome[] = []): string {
-  const names = outcomes.filter(isStopped).map(({ name }) => name)
+  const stopped = outcomes.filter(isStopped)
+  const names = stopped.map(({ name, asset: of }) => (of === undefined ? name : `${name} of ${of}`))
   if (names.length === 0) return `${asset} failed`
-  return `the ${names.length === 1 ? 'check' : 'checks'} ${names.join(', ')} of ${asset} failed`
+  return `the ${names.length === 1 ? 'check' : 'checks'} ${names.join(', ')}${stopped.some((one) => one.asset !== undefined) ? '' : ` of ${asset}`} failed`
 }
 
 const ComparedRow = z.object({ name: z.string(), columns: z.array(z.object({ name: z.string(), type: z.string() })) })

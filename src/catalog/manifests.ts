@@ -1,5 +1,5 @@
-import { Manifest } from '../definitions/manifest.ts'
-import type { AssetSpec } from '../definitions/manifest.ts'
+import { isMade, Manifest } from '../definitions/manifest.ts'
+import type { MadeAssetSpec } from '../definitions/manifest.ts'
 import type { OpStepSpec } from '../definitions/ops/job-spec.ts'
 import { MillraceError } from '../errors.ts'
 import type { StoredError } from '../errors.ts'
@@ -9,29 +9,34 @@ import type { Database } from './database.ts'
  * Stores a manifest under its version and makes it the one that new runs are planned from, unless a live worker holds
  * a newer one: a worker of an old version that restarts in the middle of a deployment must not take the location back.
  */
-export async function publishManifest(database: Database, manifest: Manifest, version: string, notice: string | undefined): Promise<void> {
+export async function publishManifest(database: Database, manifest: Manifest, version: string, notice: string | undefined, folder?: string): Promise<void> {
   const inserted = await database.query(`INSERT INTO millrace.manifest (location, version, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, [
     manifest.location,
     version,
     JSON.stringify(manifest),
   ])
   await database.query(
-    `INSERT INTO millrace.location (name, version, notice) VALUES ($1, $2, $3)
+    `INSERT INTO millrace.location (name, version, notice, folder) VALUES ($1, $2, $3, $5)
      ON CONFLICT (name) DO UPDATE SET
        version = CASE WHEN $4 OR location.version IS NULL OR NOT EXISTS (
            SELECT FROM millrace.process p WHERE p.role = 'worker' AND p.lease_until > clock_timestamp() AND p.versions->>location.name = location.version)
          THEN excluded.version ELSE location.version END,
-       notice = excluded.notice, error = NULL, updated_at = clock_timestamp()`,
-    [manifest.location, version, notice ?? null, inserted.rowCount === 1],
+       notice = excluded.notice, error = NULL, folder = excluded.folder, updated_at = clock_timestamp()`,
+    [manifest.location, version, notice ?? null, inserted.rowCount === 1, folder ?? null],
   )
+  // As long as its definitions had never loaded, it was known by its folder.
+  await database.query(`DELETE FROM millrace.location WHERE name = $2 AND name <> $1 AND version IS NULL`, [manifest.location, folder ?? null])
 }
 
-/** Keeps why a location's definitions did not load; the last good manifest stays in force. */
-export async function recordLocationError(database: Database, location: string, error: StoredError): Promise<void> {
+/** Keeps why the definitions in a folder did not load: of the location that came from there before, or else under the folder's name. The last good manifest stays in force. */
+export async function recordLocationError(database: Database, folder: string, error: StoredError): Promise<void> {
+  const text = JSON.stringify(error)
+  const { rowCount } = await database.query(`UPDATE millrace.location SET error = $2, updated_at = clock_timestamp() WHERE folder = $1`, [folder, text])
+  if (rowCount !== 0) return
   await database.query(
     `INSERT INTO millrace.location (name, error) VALUES ($1, $2)
      ON CONFLICT (name) DO UPDATE SET error = excluded.error, updated_at = clock_timestamp()`,
-    [location, JSON.stringify(error)],
+    [folder, text],
   )
 }
 
@@ -71,8 +76,8 @@ export async function currentManifests(database: Database, location?: string): P
 
 /** Reads asset specs by version, and remembers them: a version never changes. */
 export interface ManifestReader {
-  /** @throws MillraceError `ASSET_UNKNOWN` when that version has no such asset. */
-  assetSpec(location: string, version: string, key: string): Promise<AssetSpec>
+  /** The asset of a step; of the step of a function of several assets, the first of those. @throws MillraceError `ASSET_UNKNOWN` when that version has none, or no run makes it. */
+  assetSpec(location: string, version: string, key: string): Promise<MadeAssetSpec>
   /** The step of a job's graph, or of a graph-backed asset's. @throws MillraceError `STEP_UNKNOWN` when that version has no such step. */
   opStep(location: string, version: string, op: OpName): Promise<OpStepSpec>
 }
@@ -104,7 +109,7 @@ export function createManifestReader(database: Database): ManifestReader {
   return {
     async assetSpec(location, version, key) {
       const manifest = await read(location, version)
-      const spec = manifest.assets.find((one) => one.key === key)
+      const spec = manifest.assets.filter(isMade).find((one) => one.key === key || (one.kind === 'function' && one.madeBy?.name === key))
       if (spec === undefined) throw new MillraceError(`Version ${version} of the location ${location} has no asset ${key}.`, { code: 'ASSET_UNKNOWN' })
       return spec
     },

@@ -13,7 +13,7 @@ export interface RunPartitions {
 /** Writes down that they are there. */
 export async function markMaterialized(
   client: Database,
-  { location, asset, run_id, partitions }: RunPartitions,
+  { location, asset, run_id, partitions }: Omit<RunPartitions, 'run_id'> & { readonly run_id: string | null },
   metadataOf: (partition: string) => JsonObject,
 ): Promise<void> {
   await client.query(

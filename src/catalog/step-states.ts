@@ -1,6 +1,6 @@
 /**
  * Where a step is. A table asset goes waiting → preparing → extracting → loading → publishing → succeeded; a SQL asset waiting → computing → succeeded;
- * a function asset and an op waiting → running → succeeded.
+ * a function asset, an op and a function of several assets waiting → running → succeeded. Assets of the latter go waiting → succeeded, with its step.
  */
 export const stepStatuses = [
   'waiting',
@@ -27,6 +27,7 @@ export type StepEvent =
   | 'sealed'
   | 'loaded'
   | 'done'
+  | 'made'
   | 'restart'
   | 'retry'
   | 'fail'
@@ -39,7 +40,7 @@ export type StepEvent =
 
 /** Which event takes a step where; absent: the event means nothing there. `resume` and `revive` go back to a status that the row remembers. */
 const stepMachine: Readonly<Record<StepStatus, Readonly<Partial<Record<StepEvent, StepStatus | 'remembered'>>>>> = {
-  waiting: { readyTable: 'preparing', readySql: 'computing', readyFunction: 'running', cancel: 'canceled', skip: 'skipped' },
+  waiting: { readyTable: 'preparing', readySql: 'computing', readyFunction: 'running', made: 'succeeded', cancel: 'canceled', skip: 'skipped' },
   preparing: { prepared: 'extracting', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
   extracting: { sealed: 'loading', restart: 'preparing', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
   loading: { loaded: 'publishing', restart: 'preparing', retry: 'retrying', fail: 'failed', cancel: 'canceled' },
@@ -49,7 +50,7 @@ const stepMachine: Readonly<Record<StepStatus, Readonly<Partial<Record<StepEvent
   retrying: { resume: 'remembered', cancel: 'canceled' },
   succeeded: {},
   failed: { revive: 'remembered', reconcile: 'succeeded' },
-  canceled: { reconcile: 'succeeded' },
+  canceled: { reconcile: 'succeeded', made: 'succeeded' },
   skipped: { revive: 'remembered' },
   superseded: {},
 }
@@ -60,11 +61,14 @@ export function statusesWith(event: StepEvent): StepStatus[] {
 }
 
 /** What a step is of. */
-export const stepKinds = ['table', 'sql', 'function', 'op'] as const
+export const stepKinds = ['table', 'sql', 'function', 'op', 'multi'] as const
 export type StepKind = (typeof stepKinds)[number]
 
 /** Where a step begins once nothing is left to wait for. */
-export const beginOf = { table: 'preparing', sql: 'computing', function: 'running', op: 'running' } as const satisfies Record<StepKind, StepStatus>
+export const beginOf = { table: 'preparing', sql: 'computing', function: 'running', op: 'running', multi: 'running' } as const satisfies Record<
+  StepKind,
+  StepStatus
+>
 
 /** The same in SQL, of the kind that a column holds. */
 export const beginSql = (column: string): string => `CASE ${column} ${stepKinds.map((kind) => `WHEN '${kind}' THEN '${beginOf[kind]}'`).join(' ')} END`

@@ -9,7 +9,8 @@ import { reasonOf, recordChecks } from './checks.ts'
 import { transaction } from './database.ts'
 import type { Database } from './database.ts'
 import type { CursorFrom } from './claims.ts'
-import { markFailed, markMaterialized } from './partition-states.ts'
+import { markAsset, materializationOf } from './materialized.ts'
+import { markFailed } from './partition-states.ts'
 import { carryOver, dropGenerationsBefore, nextGeneration } from './generation.ts'
 import { insertEvents, storableJson } from './events.ts'
 import type { EventInput } from './events.ts'
@@ -154,30 +155,17 @@ export async function succeedStep(
     await recordChecks(client, step, result.checks)
     if (as === 'succeeded') {
       await client.query(`UPDATE millrace.quarantine SET state = 'redriven' WHERE redriven_by = $1 AND state = 'kept'`, [stepId])
-      await client.query(
-        `INSERT INTO millrace.asset (location, key, run_id, materialized_at, metadata) VALUES ($1, $2, $3, clock_timestamp(), $4)
-         ON CONFLICT (location, key) DO UPDATE SET run_id = excluded.run_id, materialized_at = excluded.materialized_at, metadata = excluded.metadata`,
-        [step.location, step.asset, step.run_id, storableJson(result.metadata)],
-      )
-      if (step.partitions !== null)
-        await markMaterialized(client, { ...step, partitions: step.partitions }, (key) => result.partitions?.[key] ?? result.metadata)
+      await markAsset(client, step, result.metadata, (key) => result.partitions?.[key] ?? result.metadata)
     }
     const said: EventInput =
       as === 'succeeded'
-        ? { ...where, kind: 'materialization', message: `${step.asset} was materialized${saidOf(step.partitions)}.`, data: result.metadata }
+        ? { ...where, ...materializationOf(step, result.metadata) }
         : { ...where, kind: 'superseded', level: 'warn', message: `A newer run has published ${step.asset} already; this one's rows were left out.` }
     await insertEvents(client, [...(result.events ?? []).map((event) => ({ ...where, ...event })), said])
     const { due: dueSteps, held } = await readyAfter(client, { runId: step.run_id, asset: step.asset })
     const runEnded = await finishRun(client, step.run_id)
     return { due: dueSteps, runEnded, makesRoom: runEnded || held || step.pool !== null }
   })
-}
-
-/** The partitions of a sentence. */
-function saidOf(partitions: readonly string[] | null): string {
-  if (partitions === null) return ''
-  const [first = '', last = ''] = [partitions[0], partitions.at(-1)]
-  return partitions.length === 1 ? `: the partition ${first}` : `: ${String(partitions.length)} partitions from ${first} to ${last}`
 }
 
 /** Ends a run whose steps have all ended, or puts it into the queue again where it is to be tried again. True where it no longer runs. */
@@ -231,11 +219,12 @@ export async function failStep(
         location: string
         asset: string
         partitions: string[] | null
+        makes: string[] | null
         pool: string | null
         run_status: string
       } & BranchRow
     >(
-      `SELECT s.status, s.attempt, s.run_id, s.location, s.asset, s.partitions, s.pool, s.template, s.ordinal, s.in_line, r.status AS run_status
+      `SELECT s.status, s.attempt, s.run_id, s.location, s.asset, s.partitions, s.makes, s.pool, s.template, s.ordinal, s.in_line, r.status AS run_status
        FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id
        WHERE s.id = $1 AND s.status = ANY($4) AND ${'batchId' in guard ? 'EXISTS (SELECT FROM millrace.batch b WHERE b.id = $3 AND b.claim = $2 AND b.generation = s.generation AND b.claimed_by IS NOT NULL)' : 's.claim = $2 AND s.claimed_by IS NOT NULL AND $3::bigint IS NULL'} FOR UPDATE OF s`,
       [guard.stepId, guard.claim, 'batchId' in guard ? guard.batchId : null, statusesWith('fail')],
@@ -289,7 +278,7 @@ export async function failStep(
         data: { error: storedError(error), status: step.status, attempt: step.attempt },
       },
     ])
-    if (step.partitions !== null) await markFailed(client, { ...step, partitions: step.partitions })
+    for (const asset of step.makes ?? [step.asset]) if (step.partitions !== null) await markFailed(client, { ...step, asset, partitions: step.partitions })
     await skipDownstream(client, step.run_id, { asset: step.asset, ...branchOf(step) }, reasonOf(step.asset, options.checks))
     const next = step.in_line ? await nextInLine(client, step.run_id, step.template) : nobody
     const runEnded = await finishRun(client, step.run_id)

@@ -20,7 +20,9 @@ export interface DeclaredDestination {
 export async function declaredDestinations(client: Pick<pg.ClientBase, 'query'>, location?: string): Promise<DeclaredDestination[]> {
   const named = (await currentManifests(client, location)).flatMap(({ manifest }) =>
     manifest.assets.flatMap((asset) =>
-      asset.kind === 'function' || asset.destination === undefined ? [] : [{ spec: asset.destination, location: manifest.location }],
+      asset.kind === 'function' || asset.kind === 'external' || asset.destination === undefined
+        ? []
+        : [{ spec: asset.destination, location: manifest.location }],
     ),
   )
   const alike = [...Map.groupBy(named, ({ spec }) => JSON.stringify(spec)).values()]

@@ -15,7 +15,7 @@ export function reportError(error: unknown): ExitCode {
   if (error instanceof ConfigError) return exitCode.usage
   if (error instanceof MillraceError) {
     if (error.code === 'DATABASE_UNAVAILABLE') return exitCode.unavailable
-    if (['UNKNOWN_ASSET', 'SELECTION_INVALID', 'CONFIG_INVALID', 'LOCATION_AMBIGUOUS'].includes(error.code)) return exitCode.usage
+    if (['UNKNOWN_ASSET', 'ASSET_EXTERNAL', 'SELECTION_INVALID', 'CONFIG_INVALID', 'LOCATION_AMBIGUOUS'].includes(error.code)) return exitCode.usage
   }
   return exitCode.failed
 }

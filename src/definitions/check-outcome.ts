@@ -4,6 +4,8 @@ import type { JsonObject } from './json.ts'
 /** What became of one check in one run. */
 export interface CheckOutcome {
   readonly name: string
+  /** Where a step makes several assets: the one that was checked. */
+  readonly asset?: string
   readonly passed: boolean
   readonly blocking: boolean
   /** Absent: `error`. */
@@ -34,7 +36,7 @@ export class CheckFailedError extends DataError {
     super(
       outcomes
         .filter(isStopped)
-        .map((one) => `The check ${one.name} of ${asset} failed: ${one.message}`)
+        .map((one) => `The check ${one.name} of ${one.asset ?? asset} failed: ${one.message}`)
         .join(' '),
       { code: 'CHECK_FAILED', hint },
     )

@@ -60,6 +60,7 @@ type Referable = { readonly key: string; readonly checks: readonly CheckSpec[]; 
   | { readonly kind: 'table'; readonly table: TableSpec }
   | { readonly kind: 'sql'; readonly schema: string; readonly name: string }
   | { readonly kind: 'function' }
+  | { readonly kind: 'external' }
 )
 
 /**
@@ -79,9 +80,9 @@ type Reference = Extract<TableCheckSpec, { kind: 'references' }>
 
 function resolve(assets: readonly Referable[], { key, destination }: Referable, { name, to }: Reference): Reference['to'] {
   const other = assets.find((one) => one.key === to.asset)
-  if (other === undefined || other.kind === 'function') {
+  if (other === undefined || other.kind === 'function' || other.kind === 'external') {
     throw new DefinitionError(
-      `The check ${name} of ${key} refers to ${to.asset}, which is ${other === undefined ? 'not an asset of its location' : 'a function asset and has no table'}.`,
+      `The check ${name} of ${key} refers to ${to.asset}, which is ${other === undefined ? 'not an asset of its location' : `${other.kind === 'function' ? 'a function' : 'an external'} asset and has no table`}.`,
     )
   }
   if (databaseOf(other.destination) !== databaseOf(destination)) {

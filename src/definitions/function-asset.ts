@@ -1,4 +1,6 @@
 import type * as z from 'zod'
+import { readFacts } from './asset-facts.ts'
+import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
@@ -11,6 +13,7 @@ import type { Partition } from './partitions/partition.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
 import type { Log } from './log.ts'
 import type { MetadataFields } from './metadata/fields.ts'
+import type { MadeBy } from './multi-asset.ts'
 import type { GraphPlan } from './ops/plan.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from './resource.ts'
@@ -84,14 +87,10 @@ export interface FunctionAssetOptions<
   ConfigSchema extends z.ZodType,
   Needs extends Resources,
   Parts extends PartitionsSpec | undefined = undefined,
-> extends PoolOptions {
+>
+  extends AssetFactsOptions, PoolOptions {
   /** Parts joined by `/`. */
   readonly key: string
-  readonly description?: string
-  readonly group?: string
-  readonly tags?: Readonly<{ [name: string]: string }>
-  /** Says which code made a value: raise it when the function changes what it answers. */
-  readonly codeVersion?: string
   /** Assets whose values the function is handed. */
   readonly inputs?: Needed
   /** Other assets that must be up to date first: tables, say, that it queries itself. */
@@ -142,14 +141,13 @@ export function output<Value>(value: Value, { metadata = {}, checks = [] }: Outp
 
 const isOutput = <Value>(answer: Answer<Value>): answer is Output<Value> => typeof answer === 'object' && answer !== null && mark in answer
 
+/** What a function answered, with what is to be shown of it. */
+export const outputOf = <Value>(answer: Answer<Value>): Output<Value> => (isOutput(answer) ? answer : output(answer))
+
 /** A function asset, as the worker that runs it holds it. */
-export interface FunctionAsset<Value = unknown> {
+export interface FunctionAsset<Value = unknown> extends AssetFacts {
   readonly kind: 'function'
   readonly key: string
-  readonly description: string | undefined
-  readonly group: string | undefined
-  readonly tags: Readonly<{ [name: string]: string }>
-  readonly codeVersion: string | undefined
   readonly inputs: Inputs
   /** Keys of all that it hangs on, its inputs among them. */
   readonly deps: readonly string[]
@@ -162,6 +160,8 @@ export interface FunctionAsset<Value = unknown> {
   readonly checks: readonly FunctionCheck<never>[]
   /** Of a graph-backed asset: what makes its value, in place of `run`. */
   readonly plan?: GraphPlan
+  /** Of one that a function makes together with others: that function, in place of `run`. */
+  readonly madeBy?: MadeBy
   readonly run: (context: FunctionContext<never, never, never, never>) => Promise<Output<Value>>
   readonly pool: PoolUse | undefined
   readonly retry: RetryOptions
@@ -187,10 +187,7 @@ export function asset<
   return {
     kind: 'function',
     key: options.key,
-    description: options.description,
-    group: options.group,
-    tags: options.tags ?? {},
-    codeVersion: options.codeVersion,
+    ...readFacts(options.key, options),
     inputs,
     ...readDependencies([...Object.values(inputs).map(dependencyOf), ...(options.deps ?? [])]),
     partitions: options.partitions,
@@ -199,10 +196,7 @@ export function asset<
     value: options.value,
     io: options.io,
     checks: (options.checks ?? []).map((one) => check(one)),
-    run: async (context) => {
-      const answer = await run(context)
-      return isOutput(answer) ? answer : output(answer)
-    },
+    run: async (context) => outputOf(await run(context)),
     pool: poolUseOf(options.key, options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
@@ -212,7 +206,8 @@ export function asset<
 /** The asset of an input. */
 export const assetOfInput = (input: FunctionAsset | PartitionsInput): FunctionAsset => (input.kind === 'partitions' ? input.asset : input)
 
-function dependencyOf(input: FunctionAsset | PartitionsInput): Dependency {
+/** An input as a dependency. */
+export function dependencyOf(input: FunctionAsset | PartitionsInput): Dependency {
   if (input.kind !== 'partitions') return input
   return input.mapping === undefined ? input.asset : { asset: input.asset, partitions: input.mapping }
 }

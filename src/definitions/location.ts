@@ -1,10 +1,13 @@
 import * as z from 'zod'
+import type { ExternalAsset } from './external-asset.ts'
 import { assetOfInput } from './function-asset.ts'
 import type { FunctionAsset } from './function-asset.ts'
+import type { MultiAsset } from './multi-asset.ts'
 import { checkDependency, checkSingleInput } from './partitions/check-partitions.ts'
 import type { Job } from './ops/job.ts'
 import type { GraphPlan } from './ops/plan.ts'
 import { checkPoolUse, Pools } from './pool.ts'
+import type { PoolUse } from './pool.ts'
 import type { ResourceDefinition, Resources } from './resource.ts'
 import { RunLimits, RunOptions } from './run-limits.ts'
 import type { ScheduleSpec } from './schedule.ts'
@@ -14,12 +17,15 @@ import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
 import { DestinationSpec } from './destination.ts'
 import { tableNameOf } from './asset-key.ts'
-import { DefinitionError } from './definition-error.ts'
+import { blaming, DefinitionError } from './definition-error.ts'
+import type { Trace } from './definition-error.ts'
 
-export type Asset = TableAsset | SqlAsset | FunctionAsset
+export type Asset = TableAsset | SqlAsset | FunctionAsset | ExternalAsset
 
 /** Those that are a table, or a view, of a destination. */
 type StoredInPostgres = TableAsset | SqlAsset
+
+export const isStored = (asset: Asset): asset is StoredInPostgres => asset.kind === 'table' || asset.kind === 'sql'
 
 /** A stand-in for an outside system, used where MILLRACE_DEMO is on and `when` says that the real one is not configured. */
 export interface Demo {
@@ -30,7 +36,8 @@ export interface Demo {
 
 export interface LocationOptions {
   readonly name: string
-  readonly assets?: readonly Asset[]
+  /** One that makes several stands for all of them. */
+  readonly assets?: readonly (Asset | MultiAsset)[]
   readonly jobs?: readonly Job[]
   readonly schedules?: readonly ScheduleSpec[]
   readonly sensors?: readonly Sensor[]
@@ -70,8 +77,10 @@ export function defineLocation(options: LocationOptions): Location {
       `The location name ${JSON.stringify(options.name)} must start with a small letter and have at most 40 small letters, digits, _ or -.`,
     )
   }
-  refuseDuplicates(options.assets ?? [], (one) => one.key, 'The asset key', options.name)
-  const stored = (options.assets ?? []).filter((one) => one.kind !== 'function')
+  const declared = (options.assets ?? []).flatMap((one): readonly Asset[] => (one.kind === 'multi' ? Object.values(one.assets) : [one]))
+  refuseDuplicates(declared, (one) => one.key, 'The asset key', options.name)
+  checkMultis(declared, options.name)
+  const stored = declared.filter(isStored)
   checkDestinations(stored, options.name)
   refuseDuplicates(stored, placeOf, 'The table', options.name)
   refuseDuplicates(options.schedules ?? [], (one) => one.name, 'The schedule', options.name)
@@ -80,8 +89,9 @@ export function defineLocation(options: LocationOptions): Location {
   const sensors = options.sensors ?? []
   refuseDuplicates(sensors, (one) => one.spec.name, 'The sensor', options.name)
   const pools = parseOption(options.name, 'pools', Pools, options.pools ?? {})
-  const assets = sortByDependency(options.assets ?? [], options.name)
-  for (const one of assets) checkPoolUse(one.key, one.pool, pools, options.name)
+  const assets = sortByDependency(declared, options.name)
+  for (const one of [...assets.flatMap(poolUsersOf), ...jobs.flatMap(({ work }) => (work.kind === 'graph' ? poolUsersIn(work.plan) : []))])
+    checkPoolUse(one.what, one.pool, pools, options.name)
   for (const { work } of jobs) if (work.kind === 'assets') selectAssets(assets, work.assets)
   for (const schedule of options.schedules ?? []) checkSchedule(schedule, assets, jobs, options.name)
   for (const { spec } of sensors) if (spec.assets.length > 0) selectAssets(assets, spec.assets)
@@ -124,13 +134,39 @@ function refuseDuplicates<T>(items: readonly T[], nameOf: (item: T) => string, w
   const seen = new Set<string>()
   for (const item of items) {
     const name = nameOf(item)
-    if (seen.has(name)) throw new DefinitionError(`${what} ${name} is defined twice in the location ${location}. Rename one of the two.`)
+    if (seen.has(name))
+      throw new DefinitionError(`${what} ${name} is defined twice in the location ${location}. Rename one of the two.`, { declared: traceOfItem(item) })
     seen.add(name)
   }
 }
 
+/** Where an item was declared, of the sorts that remember it. */
+const traceOfItem = (item: unknown): Trace | undefined =>
+  typeof item === 'object' && item !== null && 'declared' in item ? (item.declared as Trace) : undefined
+
+/** A function of several assets comes with all of them, and its step has a name of its own. */
+function checkMultis(assets: readonly Asset[], location: string): void {
+  const keys = new Set(assets.map(({ key }) => key))
+  const multis = new Map<string, MultiAsset>()
+  for (const asset of assets) {
+    const multi = asset.kind === 'function' ? asset.madeBy?.multi : undefined
+    if (multi === undefined) continue
+    if (keys.has(multi.key)) throw new DefinitionError(`${multi.key} makes several assets of ${location}, one of which has its name. Rename one of the two.`)
+    if ((multis.get(multi.key) ?? multi) !== multi) {
+      throw new DefinitionError(`Two functions of several assets are called ${multi.key} in the location ${location}. Rename one of the two.`)
+    }
+    multis.set(multi.key, multi)
+    const missing = Object.values(multi.assets).filter((one) => !assets.includes(one))
+    if (missing.length > 0) {
+      throw new DefinitionError(
+        `${multi.key} also makes ${missing.map(({ key }) => key).join(', ')}, which ${location} does not list. List ${multi.key} itself: it brings all of them.`,
+      )
+    }
+  }
+}
+
 /** A table with its database, where that is not the default one. */
-function placeOf({ key, tableName, destination }: StoredInPostgres): string {
+export function placeOf({ key, tableName, destination }: StoredInPostgres): string {
   const table = Object.values(tableNameOf(key, tableName)).join('.')
   return destination === undefined ? table : `${table} of the destination ${destination.name}`
 }
@@ -164,6 +200,11 @@ function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
       throw new DefinitionError(`The assets of ${location} depend on each other in a circle: ${[...path, asset.key].join(' → ')}. Remove one of these deps.`)
     }
     state.set(asset.key, 'open')
+    blaming(asset.declared, () => visitUpstream(asset, path))
+    state.set(asset.key, 'done')
+    sorted.push(asset)
+  }
+  const visitUpstream = (asset: Asset, path: readonly string[]): void => {
     for (const dep of asset.deps) {
       const upstream = byKey.get(dep)
       if (upstream === undefined) {
@@ -175,8 +216,6 @@ function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
       checkDependency(asset, upstream)
     }
     if (asset.kind === 'function') checkInputs(asset, byKey)
-    state.set(asset.key, 'done')
-    sorted.push(asset)
   }
   for (const asset of assets) visit(asset, [])
   return sorted
@@ -189,7 +228,7 @@ function checkInputs(asset: FunctionAsset, byKey: ReadonlyMap<string, Asset>): v
     const own = byKey.get(handed.key)
     if (own?.kind !== 'function') {
       throw new DefinitionError(
-        `The input ${name} of ${asset.key} is ${handed.key}, which has no value that could be loaded: it is a table. Name it in deps, and query it.`,
+        `The input ${name} of ${asset.key} is ${handed.key}, which has no value that could be loaded: it is ${own?.kind === 'external' ? 'made by something else' : 'a table'}. Name it in deps, and query it.`,
       )
     }
     if (own !== handed) {
@@ -208,9 +247,22 @@ interface ResourceUser {
 }
 
 function usersOf(asset: Asset): ResourceUser[] {
-  if (asset.kind === 'sql') return []
+  if (asset.kind === 'sql' || asset.kind === 'external') return []
   return [{ by: asset.key, resources: asset.resources }, ...(asset.kind === 'function' && asset.plan !== undefined ? usersIn(asset.plan) : [])]
 }
+
+interface PoolUser {
+  readonly what: string
+  readonly pool: PoolUse | undefined
+}
+
+/** What of an asset takes slots: itself, and its ops. */
+function poolUsersOf(asset: Asset): PoolUser[] {
+  if (asset.kind === 'external') return []
+  return [{ what: asset.key, pool: asset.pool }, ...(asset.kind === 'function' && asset.plan !== undefined ? poolUsersIn(asset.plan) : [])]
+}
+
+const poolUsersIn = ({ steps }: GraphPlan): PoolUser[] => steps.map(({ op }) => ({ what: `op ${op.name}`, pool: op.pool }))
 
 const opsOf = ({ work }: Job): ResourceUser[] => (work.kind === 'assets' ? [] : usersIn(work.plan))
 

@@ -6,7 +6,7 @@ import { TableSpec } from './column-spec.ts'
 import { columnsOf, storableComment } from './columns.ts'
 import { cursorSpecOf } from './cursor-spec.ts'
 import { DestinationSpec } from './destination.ts'
-import { DefinitionError } from './definition-error.ts'
+import { blaming, DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { assetOfInput } from './function-asset.ts'
 import type { FunctionAsset } from './function-asset.ts'
@@ -35,12 +35,20 @@ const common = {
   description: z.string().optional(),
   group: z.string().optional(),
   tags: z.record(z.string(), z.string()),
+  owners: z.array(z.string()).optional(),
+  kinds: z.array(z.string()).optional(),
+  codeVersion: z.string().optional(),
+  /** What its definition shows of it. */
+  metadata: z.record(z.string(), z.json()).optional(),
   deps: z.array(z.string()),
   /** Absent: it is materialized as a whole. */
   partitions: PartitionsSpec.optional(),
   /** By the keys of dependencies: which of their partitions one of its own is made from, where that is not plain to see. */
   mappings: z.record(z.string(), PartitionMapping).optional(),
   checks: z.array(CheckSpec),
+}
+/** Of those that runs make. */
+const made = {
   /** Absent: it needs no slot. */
   pool: PoolUse.optional(),
   retry: RetryPolicy,
@@ -58,6 +66,7 @@ const configured = {
 export const TableAssetSpec = z.object({
   kind: z.literal('table'),
   ...common,
+  ...made,
   ...inPostgres,
   ...configured,
   table: TableSpec,
@@ -72,6 +81,7 @@ export type TableAssetSpec = z.infer<typeof TableAssetSpec>
 export const SqlAssetSpec = z.object({
   kind: z.literal('sql'),
   ...common,
+  ...made,
   ...inPostgres,
   schema: z.string(),
   name: z.string(),
@@ -86,17 +96,28 @@ export type SqlAssetSpec = z.infer<typeof SqlAssetSpec>
 const FunctionAssetSpec = z.object({
   kind: z.literal('function'),
   ...common,
+  ...made,
   ...configured,
   /** Keys of the assets whose values it is handed, by the names that it uses. */
   inputs: z.record(z.string(), z.string()),
-  codeVersion: z.string().optional(),
   /** Of a graph-backed one: the steps that make its value, and which of them it waits for. */
   graph: z.object({ name: z.string(), steps: z.array(OpStepSpec), upstream: z.array(z.string()), collects: z.array(z.string()) }).optional(),
+  /** Of one that a function makes together with others: the function's step, and whether it can make some of them alone. */
+  madeBy: z.object({ name: z.string(), output: z.string(), optional: z.boolean(), subset: z.boolean() }).optional(),
 })
 type FunctionAssetSpec = z.infer<typeof FunctionAssetSpec>
 
-export const AssetSpec = z.discriminatedUnion('kind', [TableAssetSpec, SqlAssetSpec, FunctionAssetSpec])
+const ExternalAssetSpec = z.object({ kind: z.literal('external'), ...common })
+
+export const AssetSpec = z.discriminatedUnion('kind', [TableAssetSpec, SqlAssetSpec, FunctionAssetSpec, ExternalAssetSpec])
 export type AssetSpec = z.infer<typeof AssetSpec>
+
+export type AssetKind = AssetSpec['kind']
+export const assetKinds = ['table', 'sql', 'function', 'external'] as const satisfies readonly AssetKind[]
+
+/** One that a run can make. */
+export type MadeAssetSpec = Exclude<AssetSpec, { kind: 'external' }>
+export const isMade = (spec: AssetSpec): spec is MadeAssetSpec => spec.kind !== 'external'
 
 /** A code location's definitions as JSON: what the board, the API, the planners and the load workers read. */
 export const Manifest = z.object({
@@ -115,7 +136,7 @@ export type Manifest = z.infer<typeof Manifest>
 export function manifestOf(location: Location): Manifest {
   return {
     location: location.name,
-    assets: resolveReferences(location.assets.map(assetSpecOf)),
+    assets: resolveReferences(location.assets.map((one) => blaming(one.declared, () => assetSpecOf(one)))),
     schedules: [...location.schedules],
     jobs: location.jobs.map(jobSpecOf),
     sensors: location.sensors.map(({ spec }) => spec),
@@ -132,6 +153,7 @@ function unlessEmpty<Name extends string, Value extends object>(name: Name, valu
 
 function assetSpecOf(asset: Asset): AssetSpec {
   if (asset.kind === 'table') return tableAssetSpecOf(asset)
+  if (asset.kind === 'external') return { kind: 'external', ...commonOf(asset), checks: [] }
   return asset.kind === 'sql' ? sqlAssetSpecOf(asset) : functionAssetSpecOf(asset)
 }
 
@@ -141,13 +163,18 @@ function commonOf(asset: Asset) {
     ...(asset.description === undefined ? {} : { description: asset.description }),
     ...(asset.group === undefined ? {} : { group: asset.group }),
     tags: { ...asset.tags },
+    ...(asset.owners.length === 0 ? {} : { owners: [...asset.owners] }),
+    ...(asset.kinds.length === 0 ? {} : { kinds: [...asset.kinds] }),
+    ...(asset.codeVersion === undefined ? {} : { codeVersion: asset.codeVersion }),
+    ...unlessEmpty('metadata', z.record(z.string(), z.json()).parse(asset.metadata)),
     deps: [...asset.deps],
     ...(asset.partitions === undefined ? {} : { partitions: asset.partitions }),
     ...(Object.keys(asset.mappings).length === 0 ? {} : { mappings: { ...asset.mappings } }),
-    ...(asset.pool === undefined ? {} : { pool: asset.pool }),
-    retry: RetryPolicy.parse(asset.retry),
-    timeoutMs: asset.timeoutMs,
   }
+}
+
+function madeOf({ pool, retry, timeoutMs }: Exclude<Asset, { kind: 'external' }>) {
+  return { ...(pool === undefined ? {} : { pool }), retry: RetryPolicy.parse(retry), timeoutMs }
 }
 
 function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
@@ -187,6 +214,7 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
   return {
     kind: 'table',
     ...commonOf(asset),
+    ...madeOf(asset),
     ...destinationOf(asset),
     ...configSchemaOf(asset),
     checks: tableChecksOf(asset.key, asset.checks, table),
@@ -208,6 +236,7 @@ function sqlAssetSpecOf(asset: SqlAsset): SqlAssetSpec {
   return {
     kind: 'sql',
     ...commonOf(asset),
+    ...madeOf(asset),
     ...destinationOf(asset),
     checks: [...asset.checks],
     ...tableNameOf(asset.key, asset.tableName),
@@ -223,12 +252,19 @@ function functionAssetSpecOf(asset: FunctionAsset): FunctionAssetSpec {
   return {
     kind: 'function',
     ...commonOf(asset),
+    ...madeOf(asset),
     ...configSchemaOf(asset),
     checks: functionCheckSpecsOf(asset),
     inputs: Object.fromEntries(Object.entries(asset.inputs).map(([name, input]) => [name, assetOfInput(input).key])),
-    ...(asset.codeVersion === undefined ? {} : { codeVersion: asset.codeVersion }),
     ...(asset.plan === undefined ? {} : { graph: graphSpecOf(asset.plan) }),
+    ...madeByOf(asset),
   }
+}
+
+function madeByOf({ madeBy }: FunctionAsset): Pick<FunctionAssetSpec, 'madeBy'> {
+  if (madeBy === undefined) return {}
+  const { multi, output, optional } = madeBy
+  return { madeBy: { name: multi.key, output, optional, subset: multi.subset } }
 }
 
 const destinationOf = ({ destination }: TableAsset | SqlAsset): { destination?: DestinationSpec } => (destination === undefined ? {} : { destination })

@@ -1,3 +1,5 @@
+import { readFacts } from './asset-facts.ts'
+import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
 import type { TableCheckSpec } from './check-spec.ts'
 import { readDependencies } from './dependency.ts'
@@ -13,13 +15,10 @@ export type SqlStore =
   | { readonly kind: 'view' }
   | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes?: readonly (string | readonly string[])[] }
 
-export interface SqlAssetOptions extends PoolOptions {
+export interface SqlAssetOptions extends AssetFactsOptions, PoolOptions {
   readonly key: string
   /** `schema.table`, where the table or view is to be called otherwise than its key says. */
   readonly tableName?: string
-  readonly description?: string
-  readonly group?: string
-  readonly tags?: Readonly<{ [name: string]: string }>
   /** One `SELECT`. A table's columns and their types are the query's. */
   readonly select: string
   readonly store: SqlStore
@@ -33,14 +32,11 @@ export interface SqlAssetOptions extends PoolOptions {
 }
 
 /** A SQL asset as data: load workers compute it without the user's code. */
-export interface SqlAsset {
+export interface SqlAsset extends AssetFacts {
   readonly kind: 'sql'
   readonly key: string
   /** Undefined: as the key says. */
   readonly tableName: string | undefined
-  readonly description: string | undefined
-  readonly group: string | undefined
-  readonly tags: Readonly<{ [name: string]: string }>
   readonly select: string
   readonly store:
     | { readonly kind: 'view' }
@@ -70,9 +66,7 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
     kind: 'sql',
     key: options.key,
     tableName: options.tableName,
-    description: options.description,
-    group: options.group,
-    tags: options.tags ?? {},
+    ...readFacts(options.key, options),
     select: options.select.trim().replace(/;$/, ''),
     store:
       store.kind === 'view'

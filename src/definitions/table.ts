@@ -1,4 +1,6 @@
 import type * as z from 'zod'
+import { readFacts } from './asset-facts.ts'
+import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
 import type { TableCheckSpec } from './check-spec.ts'
 import { readDependencies } from './dependency.ts'
@@ -128,14 +130,11 @@ export interface TableOptions<
   Needs extends Resources = Resources,
   Parts extends PartitionsSpec | undefined = PartitionsSpec | undefined,
 >
-  extends TableSettings, PoolOptions {
+  extends AssetFactsOptions, TableSettings, PoolOptions {
   /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
   readonly key: string
   /** `schema.table`, where the table is to be called otherwise than its key says. */
   readonly tableName?: string
-  readonly description?: string
-  readonly group?: string
-  readonly tags?: Readonly<{ [name: string]: string }>
   /** The table, its DDL, its validation and its docs. */
   readonly columns: Columns
   readonly write?: WriteOptions
@@ -182,14 +181,11 @@ export interface TableOptions<
 }
 
 /** A table asset, as the worker that extracts and transforms it holds it. */
-export interface TableAsset {
+export interface TableAsset extends AssetFacts {
   readonly kind: 'table'
   readonly key: string
   /** Undefined: as the key says. */
   readonly tableName: string | undefined
-  readonly description: string | undefined
-  readonly group: string | undefined
-  readonly tags: Readonly<{ [name: string]: string }>
   readonly columns: z.ZodObject
   readonly write: WriteOptions
   /** Undefined: the default one. */
@@ -233,9 +229,7 @@ export function table<
     kind: 'table',
     key: options.key,
     tableName: options.tableName,
-    description: options.description,
-    group: options.group,
-    tags: options.tags ?? {},
+    ...readFacts(options.key, options),
     columns: options.columns,
     write: options.write ?? { disposition: 'append' },
     destination: options.destination,

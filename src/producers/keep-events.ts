@@ -2,6 +2,7 @@ import { keepEventDays } from '../catalog/event-days.ts'
 import type { EventDays } from '../catalog/event-retention.ts'
 import { forgetRuns } from '../catalog/forget-runs.ts'
 import type { RunPlace } from '../catalog/forget-runs.ts'
+import { forgetReports } from '../catalog/report-asset.ts'
 import type { SweepDeps } from './free-claims.ts'
 
 const hourMs = 3_600_000
@@ -38,6 +39,7 @@ export function createRunRetention(days: number): (deps: HistoryDeps) => Promise
     if (performance.now() < due) return
     due = performance.now() + minuteMs
     const { removed, next } = await forgetRuns(pool, { days, after })
+    if (next === undefined) await forgetReports(pool, days)
     after = next
     due = performance.now() + (next === undefined ? hourMs : 0)
     if (removed > 0) logger.info({ removed }, 'runs were removed: their days are over')

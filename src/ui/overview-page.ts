@@ -116,7 +116,7 @@ function assetRow(asset: Asset, now: number, partitions: PartitionsView | undefi
   return html`<tr>
       <th scope="row">${asset.key}</th>
       <td data-label="Kind">
-        ${asset.kind}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}${
+        ${[asset.kind, ...asset.kinds].join(', ')}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}${
           asset.destination === null || asset.destination === ownDatabase ? null : html` <span class="quiet">in ${asset.destination}</span>`
         }
       </td>
@@ -146,9 +146,13 @@ function assetRow(asset: Asset, now: number, partitions: PartitionsView | undefi
         }
       </td>
       <td>
-        <a class="button" href="${materializePath(asset.location, asset.key)}" data-key="one ${asset.location} ${asset.key}"
-          >Materialize<span class="unseen"> ${asset.key}</span></a
-        >
+        ${
+          asset.kind === 'external'
+            ? html`<span class="quiet">made elsewhere</span>`
+            : html`<a class="button" href="${materializePath(asset.location, asset.key)}" data-key="one ${asset.location} ${asset.key}"
+                >Materialize<span class="unseen"> ${asset.key}</span></a
+              >`
+        }
       </td>
     </tr>
     ${assetDetails(asset)}`
@@ -157,14 +161,17 @@ function assetRow(asset: Asset, now: number, partitions: PartitionsView | undefi
 /** What an asset is, folded up; nothing where nothing is known but its name. */
 function assetDetails(asset: Asset): Html | null {
   // What a load says of a table stands in its columns already.
-  const metadata = asset.kind === 'function' ? (asset.lastMaterialization?.metadata ?? {}) : {}
-  if (asset.description === null && asset.deps.length === 0 && asset.columns.length === 0 && Object.keys(metadata).length === 0) return null
+  const made = asset.kind === 'function' || asset.kind === 'external' ? (asset.lastMaterialization?.metadata ?? {}) : {}
+  const metadata = { ...asset.metadata, ...made }
+  const facts = factsOf(asset)
+  if (asset.description === null && asset.deps.length === 0 && asset.columns.length === 0 && facts.length === 0 && Object.keys(metadata).length === 0)
+    return null
   return html`<tr class="wide">
     <td colspan="6">
       <details id="asset-${asset.location}-${asset.key}">
         <summary>Details<span class="unseen"> of ${asset.key}</span></summary>
         ${asset.description === null ? null : html`<p>${asset.description}</p>`}
-        ${asset.deps.length === 0 ? null : html`<p>Made from ${asset.deps.join(', ')}</p>`}
+        ${asset.deps.length === 0 ? null : html`<p>Made from ${asset.deps.join(', ')}</p>`} ${facts.map((fact) => html`<p>${fact}</p>`)}
         ${
           asset.columns.length === 0
             ? null
@@ -182,6 +189,18 @@ function assetDetails(asset: Asset): Html | null {
       </details>
     </td>
   </tr>`
+}
+
+/** What an asset's definition says of it, as sentences. */
+function factsOf({ owners, tags, codeVersion, madeBy, lastObservation }: Asset): (string | Html)[] {
+  const tagged = Object.entries(tags).map(([name, value]) => (value === '' ? name : `${name}=${value}`))
+  return [
+    ...(madeBy === null ? [] : [`Made by ${madeBy}`]),
+    ...(owners.length === 0 ? [] : [`Owned by ${owners.join(', ')}`]),
+    ...(tagged.length === 0 ? [] : [`Tagged ${tagged.join(', ')}`]),
+    ...(codeVersion === null ? [] : [`Code version ${codeVersion}`]),
+    ...(lastObservation === null ? [] : [html`Last observed ${moment(lastObservation.at)}`]),
+  ]
 }
 
 function runTable(runs: readonly Run[], now: number): Html {

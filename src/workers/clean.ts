@@ -18,7 +18,7 @@ export async function clean(context: WorkerContext, payload: Payload<'clean'>): 
   )
   const step = rows[0]
   if (step === undefined) return
-  if (step.status !== 'skipped' && step.kind !== 'function' && step.kind !== 'op') {
+  if (step.status !== 'skipped' && (step.kind === 'table' || step.kind === 'sql')) {
     const lent = await context.destinations.of(step.destination === null ? undefined : DestinationSpec.parse(step.destination)).lend()
     // Nothing presses: the sweep asks again in a minute.
     if ('delayMs' in lent) return

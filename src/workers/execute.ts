@@ -15,6 +15,7 @@ import { faultPoint } from '../fault-point.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { callFunction, functionTooLong, judgeAnswer } from './call-function.ts'
 import type { WorkerContext } from './context.ts'
+import { executeMulti } from './execute-multi.ts'
 import { executeOp } from './execute-op.ts'
 import { callUserCode } from './failure.ts'
 import { ioOf, loadInputs, readStepPartitions } from './load-inputs.ts'
@@ -27,13 +28,14 @@ import { withUserLog } from './user-log.ts'
 import { judgeVersion } from './versions.ts'
 import { doWork, giveBack } from './work.ts'
 
-/** Runs a function asset's function, and stores what it answers; or runs an op. */
+/** Runs a function asset's function, and stores what it answers; or runs an op, or a function of several assets. */
 export async function execute(context: WorkerContext, payload: Payload<'execute'>): Promise<void> {
   const claimed = await claimStep(context.pool, { ...payload, status: 'running', session: context.session.id })
   if (claimed === undefined) return
   faultPoint('execute.claimed')
   await doWork(context, 'execute', claimed, async (workSignal) => {
     if (claimed.kind === 'op') return executeOp(context, claimed, workSignal)
+    if (claimed.kind === 'multi') return executeMulti(context, claimed, workSignal)
     const verdict = await judgeVersion(context, claimed, 'ops', 'function')
     if (verdict.kind === 'hand back') return giveBack(context, 'execute', claimed, 250)
     const { asset } = verdict.own
@@ -69,7 +71,7 @@ const secondsSince = (began: number): number => Math.round(performance.now() - b
 
 async function make(
   context: WorkerContext,
-  request: InputRequest,
+  request: InputRequest<FunctionAsset>,
   log: Log,
 ): Promise<{ readonly metadata: JsonObject; readonly checks: readonly CheckOutcome[] }> {
   const { claimed, asset, key, stop } = request
@@ -85,7 +87,7 @@ async function make(
   return { metadata: { ...storedMetadata(asset.key, stored), ...metadata, seconds: secondsSince(began) }, checks }
 }
 
-async function runFunction(context: WorkerContext, request: InputRequest, log: Log): Promise<Output<unknown>> {
+async function runFunction(context: WorkerContext, request: InputRequest<FunctionAsset>, log: Log): Promise<Output<unknown>> {
   const { claimed, asset, partitions, key, stop } = request
   const inputs = await loadInputs(context, request)
   const resources = await stop.until(() => callUserCode(() => context.resources.of(claimed.location, asset.resources)))

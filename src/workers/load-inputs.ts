@@ -25,16 +25,19 @@ export interface StepPartitions {
 }
 
 /** Reads what partitions there are, where the asset or an input of it has any. */
-export async function readStepPartitions(context: WorkerContext, claimed: ClaimedStep, asset: FunctionAsset): Promise<StepPartitions | undefined> {
+export async function readStepPartitions(context: WorkerContext, claimed: ClaimedStep, asset: InputUser): Promise<StepPartitions | undefined> {
   const specs = [asset.partitions, ...Object.values(asset.inputs).map((input) => assetOfInput(input).partitions)]
   if (specs.every((spec) => spec === undefined)) return undefined
   const moment = await readMoment(context.pool, claimed.location, specs)
   return { own: asset.partitions === undefined ? undefined : partitionSet(asset.partitions, moment), moment }
 }
 
-export interface InputRequest {
+/** What is handed the values of assets: a function asset, or a function of several. */
+export type InputUser = Pick<FunctionAsset, 'key' | 'inputs' | 'mappings' | 'partitions'>
+
+export interface InputRequest<User extends InputUser = InputUser> {
   readonly claimed: ClaimedStep
-  readonly asset: FunctionAsset
+  readonly asset: User
   readonly partitions: StepPartitions | undefined
   /** The one to make. */
   readonly key: string | undefined

@@ -1,9 +1,9 @@
 import type { ClaimedStep } from '../catalog/claims.ts'
 import { hasLiveWorker } from '../catalog/processes.ts'
-import { insertEvents } from '../catalog/events.ts'
 import type { GraphPlan, OpStep } from '../definitions/ops/plan.ts'
 import { MillraceError } from '../errors.ts'
 import type { WorkerContext } from './context.ts'
+import { tellVersion } from './versions.ts'
 
 /** The op of a step, in this worker's definitions. */
 export interface OwnOp {
@@ -28,16 +28,7 @@ export async function ownOp(context: WorkerContext, claimed: ClaimedStep): Promi
       hint: 'The run was planned under an older version. Launch a new one.',
     })
   }
-  await insertEvents(context.pool, [
-    {
-      runId: claimed.runId,
-      stepId: claimed.stepId,
-      asset: claimed.asset,
-      kind: 'version',
-      level: 'warn',
-      message: `No ops worker of version ${claimed.version} is left; ${claimed.asset} goes on under version ${loaded.version}.`,
-    },
-  ])
+  await tellVersion(context, claimed, 'ops', loaded.version)
   return own
 }
 

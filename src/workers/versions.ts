@@ -35,35 +35,44 @@ export async function judgeVersion<Kind extends UserKind>(
   kind: Kind,
 ): Promise<VersionVerdict<Kind>> {
   const own = ownAsset(context, claimed, kind)
-  if (own.version === claimed.version) return { kind: 'mine', own }
-  if (await hasLiveWorker(context.pool, claimed.location, claimed.version, queue)) return { kind: 'hand back' }
+  if (own?.version === claimed.version) return { kind: 'mine', own }
+  const isOurs = context.locations.get(claimed.location)?.version === claimed.version
+  if (!isOurs && (await hasLiveWorker(context.pool, claimed.location, claimed.version, queue))) return { kind: 'hand back' }
+  if (own === undefined) throw gone(claimed, `the ${kind} asset`)
   const planned = await context.manifests.assetSpec(claimed.location, claimed.version, claimed.asset)
   if (queue === 'transform' && fingerprintIn(planned) !== fingerprintIn(own.spec)) return { kind: 'other table', own }
-  await insertEvents(context.pool, [
+  await tellVersion(context, claimed, queue, own.version)
+  return { kind: 'mine', own }
+}
+
+/** Says that a step goes on under another version than the one that it was planned under. */
+export async function tellVersion({ pool }: WorkerContext, claimed: Claimed, queue: QueueKind, version: string): Promise<void> {
+  await insertEvents(pool, [
     {
       runId: claimed.runId,
       stepId: claimed.stepId,
       asset: claimed.asset,
       kind: 'version',
       level: 'warn',
-      message: `No ${queue} worker of version ${claimed.version} is left; ${claimed.asset} goes on under version ${own.version}.`,
+      message: `No ${queue} worker of version ${claimed.version} is left; ${claimed.asset} goes on under version ${version}.`,
     },
   ])
-  return { kind: 'mine', own }
+}
+
+/** This worker's definitions no longer have what a step is of. */
+export function gone({ location, asset }: Claimed, what: string): MillraceError {
+  return new MillraceError(`The definitions of ${location} no longer have ${what} ${asset}.`, {
+    code: 'ASSET_GONE',
+    hint: 'The run was planned under an older version. Launch a new one.',
+  })
 }
 
 const fingerprintIn = (spec: AssetSpec): string | undefined => (spec.kind === 'table' ? spec.fingerprint : undefined)
 
-function ownAsset<Kind extends UserKind>(context: WorkerContext, claimed: Claimed, kind: Kind): OwnAsset<Kind> {
+function ownAsset<Kind extends UserKind>(context: WorkerContext, claimed: Claimed, kind: Kind): OwnAsset<Kind> | undefined {
   const location = context.locations.get(claimed.location)
   const isIt = (one: Asset | AssetSpec): boolean => one.key === claimed.asset && one.kind === kind
   const asset = location?.location.assets.find((one): one is Extract<Asset, { kind: Kind }> => isIt(one))
   const spec = location?.manifest.assets.find((one): one is Extract<AssetSpec, { kind: Kind }> => isIt(one))
-  if (location === undefined || asset === undefined || spec === undefined) {
-    throw new MillraceError(`The definitions of ${claimed.location} no longer have the ${kind} asset ${claimed.asset}.`, {
-      code: 'ASSET_GONE',
-      hint: 'The run was planned under an older version. Launch a new one.',
-    })
-  }
-  return { asset, spec, version: location.version }
+  return location === undefined || asset === undefined || spec === undefined ? undefined : { asset, spec, version: location.version }
 }

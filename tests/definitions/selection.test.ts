@@ -79,7 +79,7 @@ describe('a selection', () => {
     ['raw/a + raw/b', 9, 'An `and` or `or` is missing'],
     ['(raw/a or raw/b', 16, 'A closing parenthesis is missing'],
     ['raw/a)', 6, 'There is no opening parenthesis for this one'],
-    ['raw/a or team:data', 10, 'There is no team: to choose by, only key:, group:, tag:, kind:'],
+    ['raw/a or team:data', 10, 'There is no team: to choose by, only key:, group:, tag:, kind:, owner:'],
     ['raw/a or group:', 16, 'A value is missing'],
     ['tag:=x', 5, 'A value is missing'],
     ['raw/a or key:"raw/b', 14, 'The closing quote is missing of the one'],

@@ -17,6 +17,14 @@ export function readMaterializations(db: Queryable): Promise<MaterializationRead
   return readRows(db, MaterializationRow, `SELECT location, key, run_id AS "runId", materialized_at AS "materializedAt", metadata FROM millrace.asset`)
 }
 
+const ObservationRow = z.object({ location: z.string(), key: z.string(), observedAt: time, metadata: z.record(z.string(), json) })
+export type ObservationRead = z.output<typeof ObservationRow>
+
+/** What was seen of each asset last. */
+export function readObservations(db: Queryable): Promise<ObservationRead[]> {
+  return readRows(db, ObservationRow, `SELECT location, key, observed_at AS "observedAt", metadata FROM millrace.asset_observation WHERE partition = ''`)
+}
+
 const CheckResultRow = z.object({
   location: z.string(),
   asset: z.string(),

@@ -1,6 +1,6 @@
 import { checksOf } from '../../api/check-result.ts'
 import type { AssetCheck, CheckResult } from '../../api/check-result.ts'
-import type { CheckResultRead, MaterializationRead } from '../../catalog/read/assets.ts'
+import type { CheckResultRead, MaterializationRead, ObservationRead } from '../../catalog/read/assets.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
@@ -13,10 +13,13 @@ export interface AssetView {
   readonly location: string
   readonly spec: AssetSpec
   readonly last: MaterializationRead | null
+  readonly seen: ObservationRead | null
   readonly checks: readonly CheckResultRead[]
 }
 
-type InPostgres = Exclude<AssetSpec, { kind: 'function' }>
+type InPostgres = Extract<AssetSpec, { kind: 'table' | 'sql' }>
+
+export const isStored = (spec: AssetSpec): spec is InPostgres => spec.kind === 'table' || spec.kind === 'sql'
 
 /** `schema.name` */
 export function tableOf(spec: InPostgres): string {
@@ -30,17 +33,17 @@ export function rowsOf(last: MaterializationRead | null): number | null {
 }
 
 /** An asset as `assets show` prints it. */
-export function describeAsset({ location, spec, last, checks }: AssetView, downstream: readonly string[]): string {
+export function describeAsset({ location, spec, last, seen, checks }: AssetView, downstream: readonly string[]): string {
   const rows = rowsOf(last)
   const facts: [string, string][] = [
     ['Asset', spec.key],
     ...(spec.description === undefined ? [] : [['', spec.description] satisfies [string, string]]),
     ['Kind', kindOf(spec)],
     ['Location', location],
-    ...(spec.group === undefined ? [] : [['Group', spec.group] satisfies [string, string]]),
-    ...(spec.kind === 'function'
-      ? inputsOf(spec)
-      : [['Table', `${tableOf(spec)}${spec.destination === undefined ? '' : `, in ${spec.destination.name}`}`] satisfies [string, string]]),
+    ...factsOf(spec),
+    ...(isStored(spec)
+      ? [['Table', `${tableOf(spec)}${spec.destination === undefined ? '' : `, in ${spec.destination.name}`}`] satisfies [string, string]]
+      : inputsOf(spec)),
     ['Upstream', spec.deps.join(', ') || 'none'],
     ['Downstream', downstream.join(', ') || 'none'],
     [
@@ -49,31 +52,53 @@ export function describeAsset({ location, spec, last, checks }: AssetView, downs
         ? 'never materialized'
         : `${moment(last.materializedAt)}${rows === null ? '' : `, ${count(rows)} rows`}${last.runId === null ? '' : `, run ${last.runId}`}`,
     ],
+    ...(seen === null ? [] : [['Seen', moment(seen.observedAt)] satisfies [string, string]]),
   ]
   const parts = [facts.map(([name, value]) => `${name.padEnd(10)} ${harmless(value)}\n`).join('')]
   if (spec.kind === 'table') parts.push(columnTable(spec.table.columns, spec.table.primaryKey))
   if (spec.kind === 'sql') parts.push(`${harmless(spec.select.trim())}\n`)
-  if (spec.kind !== 'sql' && spec.configSchema !== undefined) parts.push(`Run configuration\n${JSON.stringify(spec.configSchema, null, 2)}\n`)
+  if ('configSchema' in spec && spec.configSchema !== undefined) parts.push(`Run configuration\n${JSON.stringify(spec.configSchema, null, 2)}\n`)
   const all = checksOf(spec.checks, checks, last?.runId)
   if (all.length > 0) parts.push(checkTable(all))
-  const metadata = Object.entries(Object(redact(last?.metadata ?? {})) as Record<string, unknown>).filter(
-    ([name]) => spec.kind === 'function' || name !== 'preview',
-  )
-  if (metadata.length > 0) parts.push(`Metadata of the last materialization\n${metadata.map(([name, value]) => metadataLines(name, value)).join('')}`)
+  const told = [
+    { what: 'Metadata', fields: spec.metadata },
+    { what: 'Metadata of the last materialization', fields: last?.metadata },
+    { what: 'Metadata of the last observation', fields: seen?.metadata },
+  ]
+  for (const { what, fields = {} } of told) {
+    const entries = Object.entries(Object(redact(fields)) as Record<string, unknown>).filter(([name]) => !isStored(spec) || name !== 'preview')
+    if (entries.length > 0) parts.push(`${what}\n${entries.map(([name, value]) => metadataLines(name, value)).join('')}`)
+  }
   return parts.join('\n')
 }
 
 function kindOf(spec: AssetSpec): string {
   if (spec.kind === 'table') return `table asset, ${spec.table.disposition}`
-  return spec.kind === 'sql' ? `SQL asset, ${spec.store.kind}` : 'function asset'
+  if (spec.kind === 'external') return 'external asset, made by something else'
+  if (spec.kind === 'sql') return `SQL asset, ${spec.store.kind}`
+  return spec.madeBy === undefined ? 'function asset' : `function asset, made by ${spec.madeBy.name}${spec.madeBy.subset ? '' : ' together with others'}`
 }
 
-function inputsOf({ inputs, codeVersion }: Extract<AssetSpec, { kind: 'function' }>): [string, string][] {
-  const named = Object.entries(inputs).map(([name, key]) => `${name} = ${key}`)
-  return [
-    ...(named.length === 0 ? [] : [['Inputs', named.join(', ')] satisfies [string, string]]),
-    ...(codeVersion === undefined ? [] : [['Code', codeVersion] satisfies [string, string]]),
+/** What its definition says of it; nothing where it says nothing. */
+function factsOf({ group, owners = [], kinds = [], tags, codeVersion }: AssetSpec): [string, string][] {
+  const told: [string, string][] = [
+    ['Group', group ?? ''],
+    ['Owners', owners.join(', ')],
+    ['Kinds', kinds.join(', ')],
+    [
+      'Tags',
+      Object.entries(tags)
+        .map(([name, value]) => (value === '' ? name : `${name}=${value}`))
+        .join(', '),
+    ],
+    ['Code', codeVersion ?? ''],
   ]
+  return told.filter(([, value]) => value !== '')
+}
+
+function inputsOf(spec: AssetSpec): [string, string][] {
+  const named = spec.kind === 'function' ? Object.entries(spec.inputs).map(([name, key]) => `${name} = ${key}`) : []
+  return named.length === 0 ? [] : [['Inputs', named.join(', ')]]
 }
 
 type Columns = Extract<AssetSpec, { kind: 'table' }>['table']['columns']

@@ -2,8 +2,8 @@ import { Command } from '@commander-js/extra-typings'
 import { checksOf } from '../../api/check-result.ts'
 import type { AssetCheck } from '../../api/check-result.ts'
 import { nameOf } from '../../catalog/destinations.ts'
-import { readCheckResults, readMaterializations } from '../../catalog/read/assets.ts'
-import type { CheckResultRead, MaterializationRead } from '../../catalog/read/assets.ts'
+import { readCheckResults, readMaterializations, readObservations } from '../../catalog/read/assets.ts'
+import type { CheckResultRead, MaterializationRead, ObservationRead } from '../../catalog/read/assets.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
 import { chooseInLocations } from '../../definitions/selection/select-in-locations.ts'
@@ -11,7 +11,8 @@ import { MillraceError } from '../../errors.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
 import { collect, moment } from '../argument.ts'
-import { describeAsset, rowsOf, tableOf } from '../assets/show-asset.ts'
+import { parseMetadata, report } from '../assets/report-asset.ts'
+import { describeAsset, isStored, rowsOf, tableOf } from '../assets/show-asset.ts'
 import type { AssetView } from '../assets/show-asset.ts'
 import { wipe } from '../assets/wipe-asset.ts'
 import { readEnvironment } from '../environment.ts'
@@ -26,14 +27,17 @@ Examples:
   millrace assets list --group tailscale
   millrace assets list 'tag:daily and not kind:sql'
   millrace assets list 'tailscale/device+'
-  millrace assets show tailscale/devices`
+  millrace assets list 'owner:team:sales or kind:dbt'
+  millrace assets show tailscale/devices
+  millrace assets report crm/accounts --metadata rows=1200`
 
 export function assetsCommand() {
   return new Command('assets')
-    .description('List the assets of all code locations, look at one, forget what was materialized.')
+    .description('List the assets of all code locations, look at one, report what became of one elsewhere, forget what was materialized.')
     .addHelpText('after', examples)
     .addCommand(listCommand().exitOverride())
     .addCommand(showCommand().exitOverride())
+    .addCommand(reportCommand().exitOverride())
     .addCommand(wipeCommand().exitOverride())
 }
 
@@ -41,11 +45,13 @@ export function assetsCommand() {
 async function readAssets(db: Queryable): Promise<AssetView[]> {
   const locations = await createLocationReader().all(db)
   const materializations = await readMaterializations(db)
+  const observations = await readObservations(db)
   const checks = await readCheckResults(db)
   return locations.flatMap(({ name, manifest }) =>
     (manifest?.assets ?? []).map((spec) => {
-      const isOf = (row: MaterializationRead | CheckResultRead): boolean => row.location === name && ('key' in row ? row.key : row.asset) === spec.key
-      return { location: name, spec, last: materializations.find(isOf) ?? null, checks: checks.filter(isOf) }
+      const isOf = (row: MaterializationRead | ObservationRead | CheckResultRead): boolean =>
+        row.location === name && ('key' in row ? row.key : row.asset) === spec.key
+      return { location: name, spec, last: materializations.find(isOf) ?? null, seen: observations.find(isOf) ?? null, checks: checks.filter(isOf) }
     }),
   )
 }
@@ -101,6 +107,20 @@ function showCommand() {
     })
 }
 
+function reportCommand() {
+  return new Command('report')
+    .description('Write down that something else materialized an asset, or what was seen of it.')
+    .argument('<key>', 'the asset key')
+    .option('-p, --partition <key>', 'which partition, of an asset that has any')
+    .option('--observed', 'it was not written, something about it was seen')
+    .option('-m, --metadata <name=value>', 'what is to be shown of it; may be repeated. What is JSON is taken as such', parseMetadata, {})
+    .option('--idempotency-key <text>', 'a second report with the same key changes nothing')
+    .option('--location <name>', 'where several code locations have it')
+    .action((key, { partition, observed, metadata, idempotencyKey, location }) =>
+      report(key, location, { kind: observed === true ? 'observation' : 'materialization', partition, metadata, idempotencyKey }),
+    )
+}
+
 function wipeCommand() {
   return new Command('wipe')
     .description('Forget that an asset, or some of its partitions, were materialized: they count as missing. What was stored stays where it is.')
@@ -116,18 +136,23 @@ function toJson(value: unknown): string {
 }
 
 function summaryOf(asset: AssetView) {
-  const { location, spec, last, checks } = asset
+  const { location, spec, last, seen, checks } = asset
   return {
     key: spec.key,
     location,
     kind: spec.kind,
     group: spec.group ?? null,
-    table: spec.kind === 'function' ? null : tableOf(spec),
-    destination: spec.kind === 'function' ? null : nameOf(spec.destination),
+    owners: spec.owners ?? [],
+    kinds: spec.kinds ?? [],
+    tags: spec.tags,
+    codeVersion: spec.codeVersion ?? null,
+    table: isStored(spec) ? tableOf(spec) : null,
+    destination: isStored(spec) ? nameOf(spec.destination) : null,
     materializedAt: last?.materializedAt ?? null,
     runId: last?.runId ?? null,
     rows: rowsOf(last),
     metadata: last?.metadata ?? null,
+    observedAt: seen?.observedAt ?? null,
     checks: checksOf(spec.checks, checks, last?.runId),
   }
 }
@@ -158,7 +183,7 @@ function assetTable(assets: readonly AssetView[]): string {
       const checks = checkSummary(checksOf(asset.spec.checks, asset.checks, asset.last?.runId))
       return [
         asset.spec.key,
-        asset.spec.kind,
+        [asset.spec.kind, ...(asset.spec.kinds ?? [])].join(', '),
         asset.location,
         asset.spec.group ?? '',
         asset.last === null ? 'never' : moment(asset.last.materializedAt),

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Config } from '../../config.ts'
 import type { AssetSpec, SqlAssetSpec, TableAssetSpec } from '../../definitions/manifest.ts'
+import { withTogether } from '../../definitions/made-together.ts'
 import { selectAssets } from '../../definitions/selection/select-assets.ts'
 import { chooseFor } from '../../definitions/selection/selection-error.ts'
 import { ConfigError, DataError, storedError } from '../../errors.ts'
@@ -45,7 +46,7 @@ export async function planAssets({ config, assets, location }: PlanRequest): Pro
   const [fault] = broken
   if (fault !== undefined) throw fault.error
   const known = loaded.flatMap(({ manifest }) => manifest.assets)
-  const wanted = new Set(chooseFor(() => selectAssets(known, assets)))
+  const { keys: wanted } = withTogether(known, new Set(chooseFor(() => selectAssets(known, assets))))
   const chosen = loaded.flatMap(({ manifest }) => manifest.assets.filter(({ key }) => wanted.has(key)).map((spec) => ({ spec, name: manifest.location })))
   if (chosen.length === 0) throw new ConfigError('There is no asset to plan.', { code: 'UNKNOWN_ASSET' })
   const url = config.destinationUrl ?? (await requireInstallation(config)).destinationUrl
@@ -57,8 +58,8 @@ export async function planAssets({ config, assets, location }: PlanRequest): Pro
 }
 
 async function planAsset(client: pg.Client, spec: AssetSpec, location: string): Promise<AssetPlan> {
-  if (spec.kind === 'function')
-    return { asset: spec.key, location, table: null, exists: false, writes: 'stores a value by its I/O manager; no table is touched', ddl: [], limits: [] }
+  if (spec.kind === 'function' || spec.kind === 'external')
+    return { asset: spec.key, location, table: null, exists: false, writes: writesWithoutTable(spec), ddl: [], limits: [] }
   const common = { asset: spec.key, location, table: tableOf(spec) }
   await client.query('BEGIN READ ONLY')
   try {
@@ -69,6 +70,12 @@ async function planAsset(client: pg.Client, spec: AssetSpec, location: string): 
   } finally {
     await client.query('ROLLBACK')
   }
+}
+
+function writesWithoutTable(spec: Exclude<AssetSpec, TableAssetSpec | SqlAssetSpec>): string {
+  if (spec.kind === 'external') return 'nothing: something else makes it'
+  const together = spec.madeBy === undefined ? '' : `, ${spec.madeBy.subset ? 'by' : 'with all others of'} ${spec.madeBy.name}`
+  return `stores a value by its I/O manager${together}; no table is touched`
 }
 
 type Found = Omit<AssetPlan, 'asset' | 'location' | 'table'>

@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import type { AssetFactsOptions } from '../asset-facts.ts'
 import { DefinitionError } from '../definition-error.ts'
 import { asset } from '../function-asset.ts'
 import type { FunctionAsset, Inputs } from '../function-asset.ts'
@@ -19,13 +20,9 @@ export type ValueOf<Answer> =
 /** Assets whose values fit a graph's inputs. */
 type AssetsFor<I extends Schemas> = { readonly [Name in keyof I]: FunctionAsset<z.input<I[Name]>> }
 
-interface GraphAssetCommon<Value> {
+interface GraphAssetCommon<Value> extends AssetFactsOptions {
   /** Parts joined by `/`. */
   readonly key: string
-  readonly description?: string
-  readonly group?: string
-  readonly tags?: Readonly<{ [name: string]: string }>
-  readonly codeVersion?: string
   /** Other assets that must be up to date first. */
   readonly deps?: readonly AssetReference[]
   /** What the value must be. */

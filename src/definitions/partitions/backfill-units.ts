@@ -7,6 +7,8 @@ interface Asset {
   readonly deps: readonly string[]
   readonly mappings?: Readonly<Record<string, PartitionMapping>> | undefined
   readonly partitions?: PartitionsSpec | undefined
+  /** The function that makes it together with others. */
+  readonly madeBy?: { readonly name: string } | undefined
 }
 
 /** Assets that one run makes together: they have the same partitions, and each is made from the very same partition of the others. */
@@ -26,14 +28,24 @@ export function unitsOf(assets: readonly Asset[]): BackfillUnit[] {
   const byKey = new Map(assets.map((one) => [one.key, one]))
   const units: { readonly assets: string[]; readonly partitions: PartitionsSpec | undefined }[] = []
   const unitOf = new Map<string, number>()
+  const unitOfMulti = new Map<string, number>()
   for (const asset of assets) {
+    // What one function makes has the same partitions and is made from the same: one run makes it.
+    const twins = asset.madeBy === undefined ? undefined : unitOfMulti.get(asset.madeBy.name)
+    if (twins !== undefined) {
+      units[twins]?.assets.push(asset.key)
+      unitOf.set(asset.key, twins)
+      continue
+    }
     const above = asset.deps.filter((dep) => unitOf.has(dep))
     // The last unit that it is made from is the only one that it can join: all others are before that one.
     const last = Math.max(-1, ...above.map((dep) => unitOf.get(dep) ?? -1))
     const joins = last >= 0 && above.every((dep) => unitOf.get(dep) !== last || isSame(asset, byKey.get(dep)))
     if (joins) units[last]?.assets.push(asset.key)
     else units.push({ assets: [asset.key], partitions: asset.partitions })
-    unitOf.set(asset.key, joins ? last : units.length - 1)
+    const unit = joins ? last : units.length - 1
+    unitOf.set(asset.key, unit)
+    if (asset.madeBy !== undefined) unitOfMulti.set(asset.madeBy.name, unit)
   }
   return units.map((unit, place) => ({ ...unit, upstream: upstreamUnits(unit.assets, place, byKey, unitOf) }))
 }

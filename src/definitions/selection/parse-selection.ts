@@ -4,7 +4,7 @@ import { SelectionError } from './selection-error.ts'
 export type Term =
   /** `pattern` may have `*` and `?` in it. */
   | { readonly kind: 'key'; readonly pattern: string; readonly at: number }
-  | { readonly kind: 'group' | 'kind'; readonly value: string; readonly at: number }
+  | { readonly kind: 'group' | 'kind' | 'owner'; readonly value: string; readonly at: number }
   /** Without a value: whatever it is. */
   | { readonly kind: 'tag'; readonly name: string; readonly value: string | undefined; readonly at: number }
 
@@ -27,13 +27,13 @@ interface Token {
 const deepest = 100
 const longest = 10_000
 
-const attributes = ['key', 'group', 'tag', 'kind'] as const
+const attributes = ['key', 'group', 'tag', 'kind', 'owner'] as const
 const words = new Set(['and', 'or', 'not'])
 
 /**
  * Reads a selection of assets:
  *
- *     raw/orders  raw/*  group:sales  tag:team=data  tag:team  kind:sql  key:"raw/orders"
+ *     raw/orders  raw/*  group:sales  tag:team=data  tag:team  kind:sql  owner:team:sales  key:"raw/orders"
  *     +a  2+a     a and what is upstream of it: all, or two steps far
  *     a+  a+2     the same downstream
  *     not a, a and b, a or b, and parentheses; `and` binds more than `or`

@@ -7,6 +7,8 @@ import { SelectionError } from './selection-error.ts'
 export interface Selectable {
   readonly key: string
   readonly kind?: string | undefined
+  readonly kinds?: readonly string[] | undefined
+  readonly owners?: readonly string[] | undefined
   readonly group?: string | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
   readonly deps?: readonly string[] | undefined
@@ -65,6 +67,7 @@ function choose(wanted: Selection, asked: Asked): ReadonlySet<string> {
     case 'key':
     case 'group':
     case 'kind':
+    case 'owner':
     case 'tag':
       break
   }
@@ -87,14 +90,16 @@ function matching(term: Term, { assets, selection }: Asked): ReadonlySet<string>
   throw new SelectionError(nothingOf(term), selection, term.at, { unreadable: false, instead: insteadOf(term, assets) })
 }
 
-function matches({ key, kind, group, tags = {} }: Selectable, term: Term): boolean {
+function matches({ key, kind, kinds = [], owners = [], group, tags = {} }: Selectable, term: Term): boolean {
   switch (term.kind) {
     case 'key':
       return matchesGlob(key, term.pattern)
     case 'group':
       return group === term.value
     case 'kind':
-      return kind === term.value
+      return kind === term.value || kinds.includes(term.value)
+    case 'owner':
+      return owners.includes(term.value)
     case 'tag':
       break
   }
@@ -118,14 +123,16 @@ function insteadOf(term: Term, assets: readonly Selectable[]): string {
     : ` (there ${there.size === 1 ? 'is' : 'are'} ${named}${there.size > mostNamed ? ` and ${String(there.size - mostNamed)} more` : ''})`
 }
 
-function namesOf({ key, kind, group, tags = {} }: Selectable, term: Term): readonly string[] {
+function namesOf({ key, kind, kinds = [], owners = [], group, tags = {} }: Selectable, term: Term): readonly string[] {
   switch (term.kind) {
     case 'key':
       return [key]
     case 'group':
       return group === undefined ? [] : [group]
     case 'kind':
-      return kind === undefined ? [] : [kind]
+      return kind === undefined ? kinds : [kind, ...kinds]
+    case 'owner':
+      return owners
     case 'tag':
       break
   }

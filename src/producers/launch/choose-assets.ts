@@ -1,6 +1,9 @@
 import type { Database } from '../../catalog/database.ts'
 import { brokenLocations, currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
+import { isMade } from '../../definitions/manifest.ts'
+import type { MadeAssetSpec, Manifest } from '../../definitions/manifest.ts'
+import { withTogether } from '../../definitions/made-together.ts'
 import { selectInLocations } from '../../definitions/selection/select-in-locations.ts'
 import { chooseFor } from '../../definitions/selection/selection-error.ts'
 import type { SelectionError } from '../../definitions/selection/selection-error.ts'
@@ -12,11 +15,19 @@ export interface Choice {
   readonly location?: string | undefined
 }
 
+/** What a run is to make. */
+export interface Chosen extends CurrentManifest {
+  /** Upstream before downstream. */
+  readonly specs: readonly MadeAssetSpec[]
+  /** What else is made, and why. */
+  readonly notes: readonly string[]
+}
+
 /**
- * The one location that has all that is asked for, with the keys that were chosen.
- * @throws MillraceError `UNKNOWN_ASSET`, `SELECTION_INVALID`, `LOCATION_AMBIGUOUS`, `LOCATION_NOT_LOADED`
+ * The one location that has all that is asked for, with what was chosen of it: less what runs do not make, and with what is only made together with it.
+ * @throws MillraceError `UNKNOWN_ASSET`, `ASSET_EXTERNAL`, `SELECTION_INVALID`, `LOCATION_AMBIGUOUS`, `LOCATION_NOT_LOADED`
  */
-export async function chooseAssets(database: Database, request: Choice): Promise<CurrentManifest & { keys: string[] }> {
+export async function chooseAssets(database: Database, request: Choice): Promise<Chosen> {
   const manifests = await currentManifests(database, request.location)
   if (manifests.length === 0) throw await notLoaded(database, request.location)
   const places = manifests.map(({ manifest }) => ({ name: manifest.location, assets: manifest.assets }))
@@ -33,7 +44,22 @@ export async function chooseAssets(database: Database, request: Choice): Promise
   }
   const chosen = matching[0]
   if (chosen === undefined) throw noneOf(faults, request.assets, manifests, await brokenLocations(database, request.location))
-  return chosen
+  return { version: chosen.version, manifest: chosen.manifest, ...toMake(chosen.manifest, new Set(chosen.keys)) }
+}
+
+/** @throws MillraceError `ASSET_EXTERNAL` where no run makes any of it */
+function toMake({ assets }: Manifest, chosen: ReadonlySet<string>): Pick<Chosen, 'specs' | 'notes'> {
+  const own = assets.filter(isMade)
+  const asked = own.filter(({ key }) => chosen.has(key))
+  if (asked.length === 0) {
+    const keys = [...chosen].join(', ')
+    throw new MillraceError(`${keys} ${chosen.size === 1 ? 'is' : 'are'} made by something else: no run materializes ${chosen.size === 1 ? 'it' : 'them'}.`, {
+      code: 'ASSET_EXTERNAL',
+      hint: 'Whatever makes it reports it: `millrace assets report KEY`, or POST /api/v1/assets/KEY/materializations.',
+    })
+  }
+  const { keys, notes } = withTogether(own, new Set(asked.map(({ key }) => key)))
+  return { specs: own.filter(({ key }) => keys.has(key)), notes }
 }
 
 /** Why nothing can be chosen from. */

@@ -72,6 +72,7 @@ export async function insertRun(client: pg.PoolClient, planned: PlannedRun, orig
   const what = queued ? ({ kind: 'run queued', verb: 'queued' } as const) : ({ kind: 'run started', verb: 'started' } as const)
   await insertEvents(client, [
     { runId, kind: what.kind, message: `A run of ${job ?? assets.join(', ')} was ${what.verb} by ${origin.launchedBy}.`, data: { config } },
+    ...(planned.notes ?? []).map((message) => ({ runId, kind: 'plan', message })),
   ])
   faultPoint('launch.middle')
   return { runId, due, waits: queued || held }
@@ -90,9 +91,9 @@ async function insertSteps(client: pg.PoolClient, runId: string, planned: Planne
     return { ...step, status, enqueued: status === 'waiting' ? 0 : 1, each_batch: eachBatch, part_of: partOf, pool: pool?.name, slots: pool?.slots ?? 1, held }
   })
   const inserted = await client.query<{ id: string; status: StepStatus; enqueued: number }>(
-    `INSERT INTO millrace.step (run_id, location, version, asset, kind, destination, upstream, status, enqueued, each_batch, redrive, full_refresh, partitions, part_of, collects, enqueued_at, pool, slots, ready_at)
-     SELECT $1, $2, $3, s.asset, s.kind, s.destination, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, s.each_batch, $5, $6, CASE WHEN s.partitioned THEN $7::text[] END, s.part_of, array(SELECT jsonb_array_elements_text(s.collects)), CASE WHEN s.enqueued = 1 THEN clock_timestamp() END, s.pool, s.slots, CASE WHEN s.held THEN clock_timestamp() END
-     FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, destination jsonb, upstream jsonb, status text, enqueued int, each_batch boolean, partitioned boolean, part_of text, collects jsonb, pool text, slots int, held boolean)
+    `INSERT INTO millrace.step (run_id, location, version, asset, kind, destination, upstream, status, enqueued, each_batch, redrive, full_refresh, partitions, part_of, collects, makes, enqueued_at, pool, slots, ready_at)
+     SELECT $1, $2, $3, s.asset, s.kind, s.destination, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, s.each_batch, $5, $6, CASE WHEN s.partitioned THEN $7::text[] END, s.part_of, array(SELECT jsonb_array_elements_text(s.collects)), CASE WHEN s.makes IS NOT NULL THEN array(SELECT jsonb_array_elements_text(s.makes)) END, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END, s.pool, s.slots, CASE WHEN s.held THEN clock_timestamp() END
+     FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, destination jsonb, upstream jsonb, status text, enqueued int, each_batch boolean, partitioned boolean, part_of text, collects jsonb, makes jsonb, pool text, slots int, held boolean)
      RETURNING id, status, enqueued`,
     [runId, location, version, JSON.stringify(rows), redrive, fullRefresh, planned.partitions ?? null],
   )

@@ -3,7 +3,7 @@ import { beginOf } from '../../catalog/step-states.ts'
 import type { StepKind, StepStatus } from '../../catalog/step-states.ts'
 import type { DestinationSpec } from '../../definitions/destination.ts'
 import type { JsonObject } from '../../definitions/json.ts'
-import type { AssetSpec, Manifest } from '../../definitions/manifest.ts'
+import type { AssetSpec, MadeAssetSpec, Manifest } from '../../definitions/manifest.ts'
 import type { PoolUse } from '../../definitions/pool.ts'
 import type { RunOptions } from '../../definitions/run-limits.ts'
 import { MillraceError } from '../../errors.ts'
@@ -41,6 +41,8 @@ export interface PlannedStep {
   readonly partOf?: string
   /** Steps of the graph whose every branch must have ended well first. */
   readonly collects?: readonly string[]
+  /** Of the step of a function of several assets: those that it is asked for. */
+  readonly makes?: readonly string[]
 }
 
 /** A run as it is to be written. */
@@ -60,29 +62,29 @@ export interface PlannedRun {
   readonly options: SettledRunOptions
   /** Its location declares limits, so that it goes by the queue. */
   readonly limited: boolean
+  /** What whoever asked for it should know of it. */
+  readonly notes?: readonly string[]
 }
 
 /**
  * What a run would do, of the definitions that are in force.
- * @throws MillraceError `UNKNOWN_ASSET`, `SELECTION_INVALID`, `CONFIG_INVALID`, `LOCATION_NOT_LOADED`, what `resolvePartitions` throws, and what forbids a redrive or a full refresh
+ * @throws MillraceError `UNKNOWN_ASSET`, `ASSET_EXTERNAL`, `SELECTION_INVALID`, `CONFIG_INVALID`, `LOCATION_NOT_LOADED`, what `resolvePartitions` throws, and what forbids a redrive or a full refresh
  */
 export async function planRun(database: Database, request: PlanRequest): Promise<PlannedRun> {
-  const { version, manifest, keys } = await chooseAssets(database, request)
+  const { version, manifest, specs, notes } = await chooseAssets(database, request)
   const { redrive = false, fullRefresh = false } = request
-  const chosen = new Set(keys)
-  const specs = manifest.assets.filter((one) => chosen.has(one.key))
   if (fullRefresh) refuseRefresh(specs)
   if (redrive) refuseRedriving(specs)
   const config = checkRunConfig(specs, request.config ?? {})
   const partitions = await resolvePartitions(database, manifest.location, specs, request.partitions)
   if (partitions !== undefined && (fullRefresh || redrive)) refuseOfPartitions(fullRefresh)
-  return planOf(manifest, specs, { version, config, redrive, fullRefresh, partitions, options: request })
+  return { ...planOf(manifest, specs, { version, config, redrive, fullRefresh, partitions, options: request }), notes }
 }
 
 /** A run of these assets, of which it is known that they can be run so. */
 export function planOf(
   manifest: Manifest,
-  specs: readonly AssetSpec[],
+  specs: readonly MadeAssetSpec[],
   run: Pick<PlannedRun, 'version' | 'config' | 'partitions'> &
     Partial<Pick<PlannedRun, 'redrive' | 'fullRefresh'>> & { readonly options: RunOptions & { readonly tags?: Readonly<Record<string, string>> } },
 ): PlannedRun {
@@ -96,38 +98,64 @@ export function planOf(
     assets: [...chosen],
     redrive,
     fullRefresh,
-    steps: specs.flatMap((spec) => [...opsOf(spec, chosen), stepOf(spec, chosen, redrive)]),
+    steps: specs.flatMap((spec) => [...opsOf(spec, chosen), ...multiOf(spec, specs), stepOf(spec, chosen, redrive)]),
     options: settleRunOptions(run.options, manifest.runs ?? {}),
     limited: manifest.limits !== undefined,
   }
 }
 
-function stepOf(spec: AssetSpec, chosen: ReadonlySet<string>, redrive: boolean): PlannedStep {
+function stepOf(spec: MadeAssetSpec, chosen: ReadonlySet<string>, redrive: boolean): PlannedStep {
   const graph = spec.kind === 'function' ? spec.graph : undefined
   const named = (steps: readonly string[] = []): string[] => steps.map((step) => `${spec.key}.${step}`)
-  const upstream = [...spec.deps.filter((dep) => chosen.has(dep)), ...named(graph?.upstream)]
+  const madeBy = spec.kind === 'function' ? spec.madeBy : undefined
+  const upstream = madeBy === undefined ? [...spec.deps.filter((dep) => chosen.has(dep)), ...named(graph?.upstream)] : [madeBy.name]
+  // What is made by a function of several assets ends with that function's step, and takes no slots itself.
+  const pool = madeBy === undefined ? spec.pool : undefined
   return {
     asset: spec.key,
     kind: spec.kind,
     upstream,
     collects: named(graph?.collects),
-    status: upstream.length === 0 && spec.pool === undefined ? beginOf[spec.kind] : 'waiting',
+    status: upstream.length === 0 && pool === undefined ? beginOf[spec.kind] : 'waiting',
     destination: spec.kind === 'function' ? null : (spec.destination ?? null),
     // What is redriven joins the table by staging, as any load that is whole.
     eachBatch: spec.kind === 'table' && spec.table.eachBatch === true && !redrive,
     partitioned: spec.partitions !== undefined,
-    pool: spec.pool,
+    pool,
   }
 }
 
+/** The step of a function of several assets, before the first of those that it is asked for. */
+function multiOf(spec: MadeAssetSpec, specs: readonly MadeAssetSpec[]): PlannedStep[] {
+  if (spec.kind !== 'function' || spec.madeBy === undefined) return []
+  const { name } = spec.madeBy
+  const makes = specs.flatMap((one) => (one.kind === 'function' && one.madeBy?.name === name ? [one.key] : []))
+  if (makes[0] !== spec.key) return []
+  const chosen = new Set(specs.map(({ key }) => key))
+  const upstream = spec.deps.filter((dep) => chosen.has(dep))
+  return [
+    {
+      asset: name,
+      kind: 'multi',
+      upstream,
+      status: upstream.length === 0 && spec.pool === undefined ? beginOf.multi : 'waiting',
+      destination: null,
+      eachBatch: false,
+      partitioned: spec.partitions !== undefined,
+      pool: spec.pool,
+      makes,
+    },
+  ]
+}
+
 /** The ops that make a graph-backed asset's value. Those of branches are made once the items are known. */
-function opsOf(spec: AssetSpec, chosen: ReadonlySet<string>): PlannedStep[] {
+function opsOf(spec: MadeAssetSpec, chosen: ReadonlySet<string>): PlannedStep[] {
   if (spec.kind !== 'function' || spec.graph === undefined) return []
   const deps = spec.deps.filter((dep) => chosen.has(dep))
   const named = (steps: readonly string[]): string[] => steps.map((step) => `${spec.key}.${step}`)
   return spec.graph.steps
     .filter(({ map }) => map === undefined)
-    .map(({ name, upstream: inGraph, collects }) => {
+    .map(({ name, upstream: inGraph, collects, pool }) => {
       const upstream = inGraph.length === 0 ? deps : named(inGraph)
       return {
         asset: `${spec.key}.${name}`,
@@ -135,11 +163,11 @@ function opsOf(spec: AssetSpec, chosen: ReadonlySet<string>): PlannedStep[] {
         partOf: spec.key,
         upstream,
         collects: named(collects),
-        status: upstream.length === 0 ? beginOf.op : 'waiting',
+        status: upstream.length === 0 && pool === undefined ? beginOf.op : 'waiting',
         destination: null,
         eachBatch: false,
         partitioned: false,
-        pool: undefined,
+        pool,
       }
     })
 }

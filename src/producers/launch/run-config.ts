@@ -38,7 +38,7 @@ export function checkRunConfig(assets: readonly AssetSpec[], config: JsonObject)
 
 /** An asset, and the ops that make its value. */
 function configuredOf(asset: AssetSpec): readonly { readonly key: string; readonly configSchema?: unknown }[] {
-  if (asset.kind === 'sql') return []
+  if (asset.kind === 'sql' || asset.kind === 'external') return []
   const steps = asset.kind === 'function' ? (asset.graph?.steps ?? []) : []
   return [asset, ...steps.map((step) => ({ ...step, key: `${asset.key}.${step.name}` }))]
 }

@@ -18,6 +18,7 @@ import type { Database } from '../../../catalog/database.ts'
 import { currentManifests } from '../../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../../catalog/manifests.ts'
 import type { DueStep } from '../../../catalog/due-step.ts'
+import { isMade } from '../../../definitions/manifest.ts'
 import { upstreamOf } from '../../../definitions/partitions/map-partitions.ts'
 import { partitionSet } from '../../../definitions/partitions/partition-set.ts'
 import type { PartitionSet } from '../../../definitions/partitions/partition-set.ts'
@@ -153,7 +154,7 @@ async function launchRun(
   const assets = backfill.plan.units[parts[0].unit]?.assets ?? []
   const chosen = new Set(assets)
   const keys = parts.flatMap(({ partition }) => partition ?? [])
-  const specs = manifest.assets.filter(({ key }) => chosen.has(key))
+  const specs = manifest.assets.filter(isMade).filter(({ key }) => chosen.has(key))
   const planned = planOf(manifest, specs, {
     version,
     config: backfill.config,

@@ -41,9 +41,7 @@ export async function startBackfill(deps: LaunchDeps, request: BackfillRequest):
   if (runsAtOnce < 1 || (perRun !== 'all' && perRun < 1)) {
     throw new MillraceError('A backfill makes at least one partition by a run, and has at least one run under way.', { code: 'BACKFILL_INVALID' })
   }
-  const { manifest, keys } = await chooseAssets(deps.pool, request)
-  const chosen = new Set(keys)
-  const specs = manifest.assets.filter(({ key }) => chosen.has(key))
+  const { manifest, specs } = await chooseAssets(deps.pool, request)
   const config = checkRunConfig(specs, request.config ?? {})
   const { plan, parts } = await planBackfill(deps.pool, manifest.location, specs, request)
   const started = await transaction(deps.pool, async (client) => {

@@ -1,0 +1,63 @@
+import { DefinitionError, traceOf } from './definition-error.ts'
+import type { Trace } from './definition-error.ts'
+import type { JsonObject } from './json.ts'
+import { storedMetadata } from './metadata/fields.ts'
+import type { MetadataFields } from './metadata/fields.ts'
+
+/** What any asset may say of itself. */
+export interface AssetFactsOptions {
+  readonly description?: string
+  readonly group?: string
+  readonly tags?: Readonly<{ [name: string]: string }>
+  /** Whom to ask about it: an e-mail address, or a team. */
+  readonly owners?: readonly string[]
+  /** What it is made with or stored in, to be found by: `postgres`, `python`, `dashboard`. */
+  readonly kinds?: readonly string[]
+  /** Says which code makes it: raise it when what it makes changes. */
+  readonly codeVersion?: string
+  /** What is to be shown of it whether or not it was made yet: plain JSON, or values of `metadata.…`. */
+  readonly metadata?: MetadataFields
+}
+
+/** The same, read. */
+export interface AssetFacts {
+  readonly description: string | undefined
+  readonly group: string | undefined
+  readonly tags: Readonly<{ [name: string]: string }>
+  readonly owners: readonly string[]
+  readonly kinds: readonly string[]
+  readonly codeVersion: string | undefined
+  readonly metadata: JsonObject
+  readonly declared: Trace
+}
+
+const owner = /^[^\s\p{C}"]{1,100}$/u
+const kind = /^[a-z0-9][a-z0-9_.#-]{0,39}$/
+
+/**
+ * Reads what an asset says of itself.
+ * @throws DefinitionError for an owner or kind that could not be chosen by; DataError `METADATA_INVALID`
+ */
+export function readFacts(key: string, options: AssetFactsOptions): AssetFacts {
+  const { description, group, tags = {}, owners = [], kinds = [], codeVersion, metadata = {} } = options
+  const noOwner = owners.find((one) => !owner.test(one))
+  if (noOwner !== undefined) {
+    throw new DefinitionError(
+      `The owner ${JSON.stringify(noOwner)} of ${key} is none. Give an e-mail address, or a team as team:sales: no blanks and quotes, at most 100 characters.`,
+    )
+  }
+  const noKind = kinds.find((one) => !kind.test(one))
+  if (noKind !== undefined) {
+    throw new DefinitionError(`The kind ${JSON.stringify(noKind)} of ${key} is none. Kinds have small letters, digits, _, ., # and -, at most 40.`)
+  }
+  return {
+    description,
+    group,
+    tags,
+    owners: [...new Set(owners)],
+    kinds: [...new Set(kinds)],
+    codeVersion,
+    metadata: storedMetadata(key, metadata),
+    declared: traceOf(readFacts),
+  }
+}

@@ -1,0 +1,34 @@
+import { readFacts } from './asset-facts.ts'
+import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
+import { checkAssetKey } from './asset-key.ts'
+import { readDependencies } from './dependency.ts'
+import type { Dependency } from './dependency.ts'
+import type { PartitionMapping } from './partitions/partition-mapping.ts'
+import type { PartitionsSpec } from './partitions/partitions-spec.ts'
+
+export interface ExternalAssetOptions extends AssetFactsOptions {
+  /** Parts joined by `/`. */
+  readonly key: string
+  /** Assets that it is made from, for whoever looks at the lineage. */
+  readonly deps?: readonly Dependency[]
+  /** What of it is reported by itself: a day, say. */
+  readonly partitions?: PartitionsSpec
+}
+
+/** An asset that something else materializes and reports to us. No run makes it. */
+export interface ExternalAsset extends AssetFacts {
+  readonly kind: 'external'
+  readonly key: string
+  readonly deps: readonly string[]
+  readonly mappings: Readonly<Record<string, PartitionMapping>>
+  readonly partitions: PartitionsSpec | undefined
+}
+
+/**
+ * Declares an asset that something else materializes. That it did is reported by `millrace assets report`, or over the API.
+ * @throws DefinitionError when the key is not one
+ */
+export function externalAsset(options: ExternalAssetOptions): ExternalAsset {
+  checkAssetKey(options.key)
+  return { kind: 'external', key: options.key, ...readFacts(options.key, options), ...readDependencies(options.deps ?? []), partitions: options.partitions }
+}

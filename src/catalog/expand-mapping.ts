@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { fateOf } from '../definitions/ops/fate.ts'
 import type { Fate, StepOutside } from '../definitions/ops/fate.ts'
+import type { PoolUse } from '../definitions/pool.ts'
 import { nextInLine, readyAfter } from './ready-steps.ts'
 import type { Begun } from './ready-steps.ts'
 import { skipDownstream } from './skip-steps.ts'
@@ -14,6 +15,7 @@ interface BranchStep {
   readonly outside: readonly string[]
   /** Outputs of steps outside that it is handed. */
   readonly handed: readonly { readonly step: string; readonly output: string }[]
+  readonly pool: PoolUse | undefined
 }
 
 /** The branches of a mapping whose items are known. */
@@ -47,11 +49,23 @@ export async function expandMapping(client: pg.PoolClient, runId: string, { map,
     fates.set(step.name, fate)
     const inLine = step.within.length === 0
     await client.query(
-      `INSERT INTO millrace.step (run_id, location, version, kind, part_of, asset, template, map, ordinal, upstream, in_line, status, unneeded, ended_at, cleaned_at)
+      `INSERT INTO millrace.step (run_id, location, version, kind, part_of, asset, template, map, ordinal, upstream, in_line, status, unneeded, pool, slots, ended_at, cleaned_at)
        SELECT r.id, r.location, r.version, 'op', $3, $4::text || '[' || i.key || ']', $4::text, $2, i.ordinal, array(SELECT u || '[' || i.key || ']' FROM unnest($5::text[]) u) || $6::text[],
-         $7, $8, $9, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END
+         $7, $8, $9, $10, $11, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END
        FROM millrace.run r JOIN millrace.map_item i ON i.run_id = r.id AND i.map = $2 WHERE r.id = $1`,
-      [runId, map, partOf ?? null, step.name, step.within, step.outside, inLine, fate === 'runs' ? 'waiting' : 'skipped', fate === 'unneeded'],
+      [
+        runId,
+        map,
+        partOf ?? null,
+        step.name,
+        step.within,
+        step.outside,
+        inLine,
+        fate === 'runs' ? 'waiting' : 'skipped',
+        fate === 'unneeded',
+        step.pool?.name ?? null,
+        step.pool?.slots ?? 1,
+      ],
     )
     if (fate === 'runs' && inLine) begun.push(await nextInLine(client, runId, step.name))
     if (fate === 'blocked') await skipDownstream(client, runId, { asset: `${step.name}[]`, template: step.name })

@@ -29,7 +29,7 @@ export async function branchesOf(
   return found
 }
 
-function branchStepOf({ name, upstream, inputs }: OpStep, steps: readonly OpStep[], prefix: string) {
+function branchStepOf({ name, upstream, inputs, op }: OpStep, steps: readonly OpStep[], prefix: string) {
   const isWithin = (other: string): boolean => steps.some((one) => one.name === other)
   const named = (names: readonly string[]): string[] => names.map((one) => `${prefix}${one}`)
   const leaves = Object.values(inputs).flatMap(leavesOf)
@@ -37,6 +37,7 @@ function branchStepOf({ name, upstream, inputs }: OpStep, steps: readonly OpStep
     name: `${prefix}${name}`,
     within: named(upstream.filter(isWithin)),
     outside: named(upstream.filter((one) => !isWithin(one))),
+    pool: op.pool,
     handed: leaves.flatMap((leaf) => (leaf.kind === 'output' && !isWithin(leaf.step) ? [{ step: `${prefix}${leaf.step}`, output: leaf.output }] : [])),
   }
 }

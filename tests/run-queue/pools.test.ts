@@ -4,6 +4,10 @@ import { grantSlots, readPools, setPoolSize } from '../../src/catalog/pools.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
 import type { FunctionAsset } from '../../src/definitions/function-asset.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
+import { graph } from '../../src/definitions/ops/graph.ts'
+import { graphAsset } from '../../src/definitions/ops/graph-asset.ts'
+import { mapOver } from '../../src/definitions/ops/map-over.ts'
+import { op } from '../../src/definitions/ops/op.ts'
 import { sqlAsset } from '../../src/definitions/sql-asset.ts'
 import { table } from '../../src/definitions/table.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
@@ -57,6 +61,33 @@ describeBackends('pools', (backend) => {
     }
   }
   const stepOf = async (runId: string, at = 0) => (await engine.view(runId)).steps[at]?.status
+
+  test('an op of a mapping takes slots for each of its branches', async () => {
+    let running = 0
+    let most = 0
+    const items = op({ name: 'items', output: z.array(z.int()), run: () => [1, 2, 3, 4] })
+    const fetchOne = op({
+      name: 'fetch_one',
+      pool: 'fan',
+      inputs: { n: z.int() },
+      output: z.int(),
+      run: async ({ inputs }) => {
+        most = Math.max(most, (running += 1))
+        await new Promise((resolve) => setTimeout(resolve, 30))
+        running -= 1
+        return inputs.n
+      },
+    })
+    const sum = op({ name: 'sum', pool: 'fan', inputs: { all: z.array(z.int()) }, output: z.int(), run: ({ inputs }) => inputs.all.reduce((a, b) => a + b, 0) })
+    const all = graph({ name: 'all', compose: () => sum({ all: mapOver(items(), (n) => fetchOne({ n })).collect() }) })
+    const location = createLocation([graphAsset({ key: 'pools/sum', graph: all, io: jsonFiles({ folder }) })], { pools: { fan: 1 } })
+    await engine.work(location)
+    const run = await engine.succeed('pools/sum')
+    expect(most).toBe(1)
+    const pooled = await engine.query(`SELECT asset FROM millrace.step WHERE run_id = $1 AND pool = 'fan' ORDER BY asset`, [run.id])
+    expect(pooled.map(({ asset: name }) => name)).toEqual([0, 1, 2, 3].map((at) => `pools/sum.fetch_one[${String(at)}]`).concat('pools/sum.sum'))
+    expect(await engine.value(`SELECT metadata ->> 'bytes' FROM millrace.asset WHERE key = 'pools/sum'`)).toBe('2')
+  })
 
   test('a step waits for a slot before it is enqueued, and gets it by priority and age; who needs more than is free is not passed', async () => {
     const { one, gate } = gated('pools/one', { pool: 'api' })

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { PoolUse } from '../pool.ts'
 import { RetryPolicy } from '../retry.ts'
 import { jsonSchemaOf } from '../json-schema.ts'
 import type { Job } from './job.ts'
@@ -22,6 +23,8 @@ export const OpStepSpec = z.object({
   inputs: z.record(z.string(), z.json()),
   outputs: z.record(z.string(), z.json()),
   configSchema: z.json().optional(),
+  /** Absent: it needs no slot. */
+  pool: PoolUse.optional(),
   retry: RetryPolicy,
   timeoutMs: z.number().positive(),
 })
@@ -72,6 +75,7 @@ function opStepSpecOf({ name, op, map, upstream, collects }: OpStep): OpStepSpec
     inputs: schemasOf(op.inputs, 'input'),
     outputs: schemasOf(op.outputs, 'output'),
     ...(op.config === undefined ? {} : { configSchema: jsonSchemaOf(op.config) }),
+    ...(op.pool === undefined ? {} : { pool: op.pool }),
     retry: RetryPolicy.parse(op.retry),
     timeoutMs: op.timeoutMs,
   }

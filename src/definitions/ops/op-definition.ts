@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { FunctionContext } from '../function-asset.ts'
 import type { IoManager } from '../io-manager.ts'
+import type { PoolUse } from '../pool.ts'
 import type { ResourceDefinition, Resources } from '../resource.ts'
 import type { RetryOptions } from '../retry.ts'
 
@@ -21,6 +22,8 @@ export interface OpDefinition {
   readonly resources: Resources
   /** Where its outputs are stored; undefined: in the catalogue. */
   readonly io: ResourceDefinition<IoManager> | undefined
+  /** The slots that each of its steps takes. */
+  readonly pool: PoolUse | undefined
   readonly retry: RetryOptions
   /** The longest that an attempt may take. */
   readonly timeoutMs: number

@@ -3,6 +3,8 @@ import { DefinitionError } from '../definition-error.ts'
 import type { FunctionContext } from '../function-asset.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { JsonObject } from '../json.ts'
+import { poolUseOf } from '../pool.ts'
+import type { PoolOptions } from '../pool.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from '../resource.ts'
 import type { RetryOptions } from '../retry.ts'
 import { addStep } from './composition.ts'
@@ -38,7 +40,13 @@ type Answer<O extends z.ZodType, Os extends Schemas> = IsNone<Os> extends true ?
 
 type Produced<O extends z.ZodType, Os extends Schemas> = IsNone<Os> extends true ? Ref<Exclude<z.output<O>, undefined>> : RefsOf<Os>
 
-export interface OpOptions<I extends Schemas, O extends z.ZodType, Os extends Schemas, ConfigSchema extends z.ZodType, Needs extends Resources> {
+export interface OpOptions<
+  I extends Schemas,
+  O extends z.ZodType,
+  Os extends Schemas,
+  ConfigSchema extends z.ZodType,
+  Needs extends Resources,
+> extends PoolOptions {
   /** Letters, digits and `_`. Steps are called after it. */
   readonly name: string
   readonly description?: string
@@ -110,6 +118,7 @@ export function op<
     config: options.config,
     resources: options.resources ?? {},
     io: options.io,
+    pool: poolUseOf(`op ${options.name}`, options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
     run: options.run,

@@ -48,17 +48,17 @@ export async function planJob(database: Database, request: JobRequest): Promise<
   }
 }
 
-function stepOf({ name, upstream, collects }: OpStepSpec): PlannedStep {
+function stepOf({ name, upstream, collects, pool }: OpStepSpec): PlannedStep {
   return {
     asset: name,
     kind: 'op',
     upstream,
     collects,
-    status: upstream.length === 0 ? beginOf.op : 'waiting',
+    status: upstream.length === 0 && pool === undefined ? beginOf.op : 'waiting',
     destination: null,
     eachBatch: false,
     partitioned: false,
-    pool: undefined,
+    pool,
   }
 }
 

@@ -3,16 +3,21 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { DefinitionError } from '../definitions/definition-error.ts'
+import { isStored, placeOf } from '../definitions/location.ts'
 import type { Location } from '../definitions/location.ts'
 import { manifestOf } from '../definitions/manifest.ts'
 import type { Manifest } from '../definitions/manifest.ts'
 import { ConfigError, MillraceError } from '../errors.ts'
+import { placeOfError } from './place-of-error.ts'
 
 /** A code location as a worker holds it. */
 export interface LoadedLocation {
   readonly location: Location
   readonly manifest: Manifest
   readonly version: string
+  /** The name of the folder of its definitions, by which it is known as long as they do not load. */
+  readonly folder?: string
 }
 
 /** A definitions file that could not be loaded, and why. */
@@ -65,6 +70,7 @@ export async function loadLocations(folder: string, only: readonly string[] | un
           code: 'DEFINITION_INVALID',
           hint: 'Rename one of the two.',
         })
+      refuseSameTables(one.location, loaded)
       loaded.push(one)
     } catch (error) {
       broken.push({ name, error: explain(file, error) })
@@ -81,6 +87,20 @@ export async function loadLocations(folder: string, only: readonly string[] | un
   return { loaded: wanted, broken: only === undefined ? broken : broken.filter((one) => only.includes(one.name)) }
 }
 
+/** A table has one asset: two would each take the other's rows away. @throws DefinitionError */
+function refuseSameTables(location: Location, others: readonly LoadedLocation[]): void {
+  for (const asset of location.assets) {
+    if (!isStored(asset)) continue
+    const place = placeOf(asset)
+    for (const { location: other } of others) {
+      const twin = other.assets.find((one) => isStored(one) && placeOf(one) === place)
+      if (twin === undefined) continue
+      const message = `${asset.key} is stored in the table ${place}, as ${twin.key} of the location ${other.name} is. Rename one of the two.`
+      throw new DefinitionError(message, { declared: asset.declared })
+    }
+  }
+}
+
 async function loadLocation(file: string, codeVersion: string | undefined): Promise<LoadedLocation> {
   const module = (await import(pathToFileURL(file).href)) as { default?: unknown }
   const location = module.default
@@ -91,7 +111,7 @@ async function loadLocation(file: string, codeVersion: string | undefined): Prom
     })
   }
   const manifest = manifestOf(location)
-  return { location, manifest, version: codeVersion ?? (await hashFolder(dirname(file), JSON.stringify(manifest))) }
+  return { location, manifest, folder: basename(dirname(file)), version: codeVersion ?? (await hashFolder(dirname(file), JSON.stringify(manifest))) }
 }
 
 function isLocation(value: unknown): value is Location {
@@ -119,10 +139,8 @@ const hints: Record<string, string> = {
 function explain(file: string, error: unknown): MillraceError {
   if (error instanceof MillraceError) return error
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'DEFINITIONS_THREW'
-  const at =
-    error instanceof Error
-      ? (/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?/.exec(error.stack?.split('\n').find((line) => line.includes(dirname(file))) ?? '')?.[1] ?? file)
-      : file
+  const place = placeOfError(dirname(file), error)
+  const at = place === undefined ? file : `${place.file}:${String(place.line)}:${String(place.column)}`
   return new MillraceError(`${file} could not be loaded: ${error instanceof Error ? error.message : String(error)} (${at})`, {
     code,
     hint: hints[code] ?? 'Mend the file; the last good version stays in force.',

@@ -104,7 +104,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     logger,
   })
   const demos = await startDemos(options)
-  for (const one of locations.loaded) await publishManifest(pool, one.manifest, one.version, demos.get(one.location.name)?.notice)
+  for (const one of locations.loaded) await publishManifest(pool, one.manifest, one.version, demos.get(one.location.name)?.notice, one.folder)
   for (const broken of locations.broken) await recordLocationError(pool, broken.name, storedError(broken.error))
   const throttles = createThrottles(pool, logger)
   const context: WorkerContext = {

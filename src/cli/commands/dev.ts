@@ -20,7 +20,7 @@ type Stop = () => Promise<unknown>
 
 export function devCommand() {
   return new Command('dev')
-    .description('Run everything here: database, producers, a worker for all code locations, and the board. Restarts the worker when definitions change.')
+    .description('Run everything here: database, producers, a worker for all code locations, and the board. Reloads definitions when they change.')
     .option('-p, --port <port>', 'of the board, instead of PORT (3000)')
     .option('--no-watch', 'do not reload when files of the pipelines change')
     .action(async ({ port, watch: watching }) => {
@@ -48,7 +48,13 @@ async function startEverything(config: Config, logger: Logger, watching: boolean
   process.stderr.write(`Database   ${redactText(installation.databaseUrl)}   (npx millrace url prints it whole)\n`)
   await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined })
   board.connect(installation)
-  const worker = startWorkerProcess({ env: workerEnvironment(config, installation), logger, stopMs: 4000 })
+  const worker = startWorkerProcess({
+    env: workerEnvironment(config, installation),
+    logger,
+    stopMs: 4000,
+    spare: watching,
+    onReload: ({ broken }) => logger.info({ broken }, broken.length === 0 ? 'definitions reloaded' : 'definitions reloaded; what did not load stays as it was'),
+  })
   stops.push(() => worker.stop())
   const producers = await startProducers({
     databaseUrl: installation.databaseUrl,
@@ -100,7 +106,7 @@ function watchDefinitions(folder: string, worker: WorkerProcess, logger: Logger)
     timer = setTimeout(() => {
       logger.info({ path, event }, 'definitions changed; reloading')
       worker.reload()
-    }, 100)
+    }, 50)
   })
   watcher.on('error', (error) => logger.warn({ err: error }, 'not watching for changes'))
   return async () => {

@@ -13,7 +13,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const pages = {
   checks: 2,
   'external-processes': 1,
-  'function-assets': 1,
+  'external-assets': 1,
+  'function-assets': 2,
   'io-managers': 3,
   metadata: 1,
   'ops-and-jobs': 2,

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from 'zod'
+import { asset } from '../../src/definitions/function-asset.ts'
+import { defineLocation } from '../../src/definitions/location.ts'
+import { multiAsset } from '../../src/definitions/multi-asset.ts'
+import { jsonFiles } from '../../src/io/json-files.ts'
+import { createGate } from '../run-queue/gate.ts'
+import { startEngine } from '../support/engine.ts'
+import type { Engine } from '../support/engine.ts'
+import { beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
+
+describeBackends('workers of two versions', (backend) => {
+  let engine: Engine
+  let folder: string
+  let io: ReturnType<typeof jsonFiles>
+  beforeAll(async () => {
+    folder = await temporaryFolder()
+    io = jsonFiles({ folder })
+    engine = await startEngine({ backend })
+    return engine.stop
+  })
+
+  test('hand back what only the other one has', async () => {
+    const old = asset({ key: 'grow/old', io, run: () => 1 })
+    await engine.work(defineLocation({ name: 'grow', assets: [old] }), { version: 'v1' })
+    const fresh = asset({ key: 'grow/fresh', io, retry: { retries: 0 }, run: () => 2 })
+    const both = multiAsset({ name: 'grow/both', io, retry: { retries: 0 }, outputs: { a: { key: 'grow/a', value: z.int() } }, run: () => ({ a: 1 }) })
+    await engine.work(defineLocation({ name: 'grow', assets: [old, fresh, both] }), { version: 'v2' })
+    // Enough that the old one is bound to be handed some.
+    const runs = await Promise.all(Array.from({ length: 12 }, () => engine.launch(['grow/fresh', 'grow/a'])))
+    for (const { runId } of runs) expect(await engine.ended(runId)).toMatchObject({ status: 'succeeded' })
+    expect(await engine.query(`SELECT DISTINCT version FROM millrace.run WHERE 'grow/fresh' = ANY(assets)`)).toEqual([{ version: 'v2' }])
+  })
+
+  test('take over what the last of the other version leaves, with an event, and whoever lost it stores nothing', async () => {
+    const gate = createGate()
+    const pair = (answer: number) =>
+      multiAsset({
+        name: 'over/pair',
+        io,
+        retry: { retries: 0 },
+        outputs: { a: { key: 'over/a', value: z.int() }, b: { key: 'over/b', value: z.int() } },
+        run: async ({ runId, signal }) => {
+          if (answer === 1) await gate.pass(runId, signal)
+          return { a: answer, b: answer }
+        },
+      })
+    const old = await engine.work(defineLocation({ name: 'over', assets: [pair(1)] }), { version: 'v1', drainMs: 100 })
+    const { runId } = await engine.launch('over/a')
+    await waitFor(() => Promise.resolve(gate.ran.length === 1), { what: 'the function of the old version to run' })
+    await engine.work(defineLocation({ name: 'over', assets: [pair(2)] }), { version: 'v2' })
+    await old.stop()
+    const run = await engine.ended(runId)
+    expect(run.status).toBe('succeeded')
+    expect(run.events.filter(({ kind }) => kind === 'version').map(({ message }) => message)).toEqual([
+      'No ops worker of version v1 is left; over/pair goes on under version v2.',
+    ])
+    expect(run.events.filter(({ kind }) => kind === 'materialization')).toHaveLength(2)
+    for (const key of ['over/a', 'over/b']) expect(JSON.parse(await readFile(join(folder, key, 'value.json'), 'utf8'))).toBe(2)
+  })
+})

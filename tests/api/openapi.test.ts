@@ -17,6 +17,8 @@ describe('the OpenAPI document', () => {
     expect(openapi).toBe('3.1.0')
     expect(Object.keys(paths ?? {}).toSorted()).toEqual([
       '/api/v1/assets',
+      '/api/v1/assets/{key}/materializations',
+      '/api/v1/assets/{key}/observations',
       '/api/v1/backfills',
       '/api/v1/backfills/{id}',
       '/api/v1/backfills/{id}/cancel',
@@ -26,6 +28,7 @@ describe('the OpenAPI document', () => {
       '/api/v1/jobs',
       '/api/v1/jobs/{location}/{name}/runs',
       '/api/v1/limits',
+      '/api/v1/locations',
       '/api/v1/partition-keys',
       '/api/v1/partitions',
       '/api/v1/partitions/list',

@@ -65,6 +65,50 @@ describe('millrace assets', () => {
     })
   })
 
+  test('report writes down what something else did and saw, once for each key', async ({ database }) => {
+    await database.pool.query(
+      `UPDATE millrace.manifest SET document = jsonb_set(document, '{assets}', document -> 'assets' || $1::jsonb) WHERE location = 'shop'`,
+      [
+        JSON.stringify([
+          {
+            kind: 'external',
+            key: 'crm/accounts',
+            tags: { tier: 'gold' },
+            owners: ['team:sales'],
+            kinds: ['crm'],
+            codeVersion: '3',
+            metadata: { page: 'x' },
+            deps: [],
+            checks: [],
+          },
+        ]),
+      ],
+    )
+    const said = await assets(database, 'report', 'crm/accounts', '-m', 'rows=1200', '-m', 'note=all of them', '--idempotency-key', 'night')
+    expect(said).toMatchObject({ code: 0, stdout: 'The materialization of crm/accounts is written down.\n' })
+    expect((await assets(database, 'report', 'crm/accounts', '--idempotency-key', 'night')).stdout).toMatch(
+      /^It was reported before, at .*: nothing has changed\.$/m,
+    )
+    expect((await assets(database, 'report', 'crm/accounts', '--observed', '-m', 'rows=1300')).stdout).toBe(
+      'The observation of crm/accounts is written down.\n',
+    )
+    const { stdout } = await assets(database, 'show', 'crm/accounts')
+    for (const line of [
+      /Kind +external asset, made by something else/,
+      /Owners +team:sales/,
+      /Kinds +crm/,
+      /Tags +tier=gold/,
+      /Code +3/,
+      /Last +20.*1,200 rows/,
+      /Seen +20/,
+    ]) {
+      expect(stdout).toMatch(line)
+    }
+    expect(stdout).toMatch(/Metadata\n.*page.*x[^]*Metadata of the last materialization\n[^]*all of them[^]*Metadata of the last observation\n[^]*1300/)
+    expect((await assets(database, 'list', 'owner:team:sales')).stdout).toMatch(/crm\/accounts +external, crm +shop/)
+    expect(await assets(database, 'report', 'crm/none')).toMatchObject({ code: 2, stdout: '' })
+  })
+
   test('show of an unknown asset names the ones that are near', async ({ database }) => {
     const { code, stderr } = await assets(database, 'show', 'orders')
     expect(code).toBe(2)

@@ -190,35 +190,48 @@ function checkDestinations(assets: readonly StoredInPostgres[], location: string
   }
 }
 
+/** Upstream before downstream. Without recursion: a chain may be longer than the stack is deep. */
 function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
   const byKey = new Map(assets.map((one) => [one.key, one]))
+  const upstream = new Map(assets.map((one) => [one.key, blaming(one.declared, () => upstreamOf(one, byKey, location))]))
   const sorted: Asset[] = []
   const state = new Map<string, 'open' | 'done'>()
-  const visit = (asset: Asset, path: readonly string[]): void => {
-    if (state.get(asset.key) === 'done') return
-    if (state.get(asset.key) === 'open') {
-      throw new DefinitionError(`The assets of ${location} depend on each other in a circle: ${[...path, asset.key].join(' → ')}. Remove one of these deps.`)
-    }
-    state.set(asset.key, 'open')
-    blaming(asset.declared, () => visitUpstream(asset, path))
-    state.set(asset.key, 'done')
-    sorted.push(asset)
-  }
-  const visitUpstream = (asset: Asset, path: readonly string[]): void => {
-    for (const dep of asset.deps) {
-      const upstream = byKey.get(dep)
-      if (upstream === undefined) {
-        throw new DefinitionError(
-          `${asset.key} depends on ${dep}, which the location ${location} does not define. Its assets are: ${[...byKey.keys()].join(', ')}.`,
-        )
+  for (const first of assets) {
+    const open = state.has(first.key) ? [] : [{ asset: first, next: 0 }]
+    for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+      const { asset } = top
+      state.set(asset.key, 'open')
+      const dep = upstream.get(asset.key)?.[top.next]
+      top.next += 1
+      if (dep === undefined) {
+        state.set(asset.key, 'done')
+        sorted.push(asset)
+        open.pop()
+      } else if (state.get(dep.key) === 'open') {
+        const keys = open.map((one) => one.asset.key)
+        const circle = [...keys.slice(keys.indexOf(dep.key)), dep.key].join(' → ')
+        throw new DefinitionError(`The assets of ${location} depend on each other in a circle: ${circle}. Remove one of these deps.`, {
+          declared: asset.declared,
+        })
+      } else if (!state.has(dep.key)) {
+        open.push({ asset: dep, next: 0 })
       }
-      visit(upstream, [...path, asset.key])
-      checkDependency(asset, upstream)
     }
-    if (asset.kind === 'function') checkInputs(asset, byKey)
   }
-  for (const asset of assets) visit(asset, [])
   return sorted
+}
+
+function upstreamOf(asset: Asset, byKey: ReadonlyMap<string, Asset>, location: string): Asset[] {
+  const found = asset.deps.map((dep) => {
+    const upstream = byKey.get(dep)
+    if (upstream !== undefined) return upstream
+    throw new DefinitionError(
+      `${asset.key} depends on ${dep}, which the location ${location} does not define. Its assets are: ${[...byKey.keys()].join(', ')}.`,
+    )
+  })
+  for (const upstream of found) checkDependency(asset, upstream)
+  if (asset.kind === 'function') checkInputs(asset, byKey)
+  return found
 }
 
 /** What is handed in is the very asset that the location has: its I/O manager says where the value is. */

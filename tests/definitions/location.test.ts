@@ -95,6 +95,13 @@ describe('a location that cannot be', () => {
   })
 })
 
+test('a chain of assets may be longer than the stack is deep, and the circle alone is told of', () => {
+  const chain = Array.from({ length: 5000 }, (_, at) => made(`a/n${String(at)}`, at === 0 ? [] : [`a/n${String(at - 1)}`])).toReversed()
+  expect(defineLocation({ name: 'place', assets: chain }).assets[0]?.key).toBe('a/n0')
+  const closed = [made('a/far', ['a/x']), made('a/x', ['a/y']), made('a/y', ['a/x'])]
+  expect(() => defineLocation({ name: 'place', assets: closed })).toThrow('in a circle: a/x → a/y → a/x. Remove')
+})
+
 test('every sort of asset says what it is, and is chosen by it', () => {
   const facts = { description: 'what it is', group: 'g', tags: { tier: 'gold' }, owners: ['team:sales', 'a@b.example'], kinds: ['dbt'], codeVersion: '7' }
   const all = [

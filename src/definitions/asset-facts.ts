@@ -1,3 +1,4 @@
+import { MillraceError } from '../errors.ts'
 import { DefinitionError, traceOf } from './definition-error.ts'
 import type { Trace } from './definition-error.ts'
 import type { JsonObject } from './json.ts'
@@ -28,6 +29,7 @@ export interface AssetFacts {
   readonly kinds: readonly string[]
   readonly codeVersion: string | undefined
   readonly metadata: JsonObject
+  /** Where it was declared. */
   readonly declared: Trace
 }
 
@@ -36,7 +38,7 @@ const kind = /^[a-z0-9][a-z0-9_.#-]{0,39}$/
 
 /**
  * Reads what an asset says of itself.
- * @throws DefinitionError for an owner or kind that could not be chosen by; DataError `METADATA_INVALID`
+ * @throws DefinitionError for an owner or kind that could not be chosen by, and for metadata that cannot be stored
  */
 export function readFacts(key: string, options: AssetFactsOptions): AssetFacts {
   const { description, group, tags = {}, owners = [], kinds = [], codeVersion, metadata = {} } = options
@@ -57,7 +59,15 @@ export function readFacts(key: string, options: AssetFactsOptions): AssetFacts {
     owners: [...new Set(owners)],
     kinds: [...new Set(kinds)],
     codeVersion,
-    metadata: storedMetadata(key, metadata),
+    metadata: metadataOf(key, metadata),
     declared: traceOf(readFacts),
+  }
+}
+
+function metadataOf(key: string, fields: MetadataFields): JsonObject {
+  try {
+    return storedMetadata(key, fields)
+  } catch (error) {
+    throw error instanceof MillraceError ? new DefinitionError(error.message, { cause: error }) : error
   }
 }

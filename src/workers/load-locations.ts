@@ -10,6 +10,7 @@ import { manifestOf } from '../definitions/manifest.ts'
 import type { Manifest } from '../definitions/manifest.ts'
 import { ConfigError, MillraceError } from '../errors.ts'
 import { placeOfError } from './place-of-error.ts'
+import type { Place } from './place-of-error.ts'
 
 /** A code location as a worker holds it. */
 export interface LoadedLocation {
@@ -136,11 +137,16 @@ const hints: Record<string, string> = {
   DEFINITION_INVALID: 'Mend the definitions; the last good version stays in force.',
 }
 
+const textOf = ({ file, line, column }: Place): string => `${file}:${String(line)}:${String(column)}`
+
+const optionsOf = ({ code, hint }: MillraceError) => ({ code, ...(hint === undefined ? {} : { hint }) })
+
 function explain(file: string, error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'DEFINITIONS_THREW'
   const place = placeOfError(dirname(file), error)
-  const at = place === undefined ? file : `${place.file}:${String(place.line)}:${String(place.column)}`
+  if (error instanceof MillraceError)
+    return place === undefined ? error : new MillraceError(`${error.message} (${textOf(place)})`, { ...optionsOf(error), cause: error })
+  const at = place === undefined ? file : textOf(place)
   return new MillraceError(`${file} could not be loaded: ${error instanceof Error ? error.message : String(error)} (${at})`, {
     code,
     hint: hints[code] ?? 'Mend the file; the last good version stays in force.',

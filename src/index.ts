@@ -1,5 +1,8 @@
 export { checkAssetKey, tableNameOf } from './definitions/asset-key.ts'
 export type { TableName } from './definitions/asset-key.ts'
+export type { Condition } from './definitions/automation/condition.ts'
+export { eager, onCron, onMissing, when } from './definitions/automation/conditions.ts'
+export type { CronOptions, DepsOptions, WindowOptions } from './definitions/automation/conditions.ts'
 export { customSql, fresh, inRange, notEmpty, notNull, references, rowCountBetween, schemaUnchanged, unique } from './definitions/check.ts'
 export type { Bound, TableCheckOptions } from './definitions/check.ts'
 export type { CheckOptions } from './definitions/check-settings.ts'

@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
+import type { Condition } from './automation/condition.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
 import { check } from './function-check.ts'
@@ -97,6 +98,8 @@ export interface FunctionAssetOptions<
   readonly deps?: readonly Dependency[]
   /** What may be materialized by itself: a day, say. */
   readonly partitions?: Parts
+  /** When it is started by itself: `eager()`, `onCron(…)`, `onMissing()`, or what `when` makes. Default: never. */
+  readonly automation?: Condition
   /** Run configuration, with defaults. */
   readonly config?: ConfigSchema
   /** The resources that `run` uses, by the name it uses. */
@@ -152,6 +155,7 @@ export interface FunctionAsset<Value = unknown> extends AssetFacts {
   /** Keys of all that it hangs on, its inputs among them. */
   readonly deps: readonly string[]
   readonly mappings: Readonly<Record<string, PartitionMapping>>
+  readonly automation: Condition | undefined
   readonly partitions: PartitionsSpec | undefined
   readonly config: z.ZodType | undefined
   readonly resources: Resources
@@ -197,6 +201,7 @@ export function asset<
     io: options.io,
     checks: (options.checks ?? []).map((one) => check(one)),
     run: async (context) => outputOf(await run(context)),
+    automation: options.automation,
     pool: poolUseOf(options.key, options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { ExternalAsset } from './external-asset.ts'
+import { checkAutomation } from './automation/check-automation.ts'
 import { assetOfInput } from './function-asset.ts'
 import type { FunctionAsset } from './function-asset.ts'
 import type { MultiAsset } from './multi-asset.ts'
@@ -92,6 +93,8 @@ export function defineLocation(options: LocationOptions): Location {
   const assets = sortByDependency(declared, options.name)
   for (const one of [...assets.flatMap(poolUsersOf), ...jobs.flatMap(({ work }) => (work.kind === 'graph' ? poolUsersIn(work.plan) : []))])
     checkPoolUse(one.what, one.pool, pools, options.name)
+  const keys = new Set(assets.map(({ key }) => key))
+  for (const one of assets) if (one.kind !== 'external') checkAutomation(one, keys, options.name)
   for (const { work } of jobs) if (work.kind === 'assets') selectAssets(assets, work.assets)
   for (const schedule of options.schedules ?? []) checkSchedule(schedule, assets, jobs, options.name)
   for (const { spec } of sensors) if (spec.assets.length > 0) selectAssets(assets, spec.assets)

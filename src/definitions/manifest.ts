@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { tableNameOf } from './asset-key.ts'
+import { Condition } from './automation/condition.ts'
 import { CheckSpec } from './check-spec.ts'
 import { refuseSameNames, resolveReferences, tableChecksOf } from './checks-of.ts'
 import { TableSpec } from './column-spec.ts'
@@ -45,6 +46,8 @@ const common = {
   partitions: PartitionsSpec.optional(),
   /** By the keys of dependencies: which of their partitions one of its own is made from, where that is not plain to see. */
   mappings: z.record(z.string(), PartitionMapping).optional(),
+  /** Absent: only somebody else starts it. */
+  automation: Condition.optional(),
   checks: z.array(CheckSpec),
 }
 /** Of those that runs make. */
@@ -173,8 +176,8 @@ function commonOf(asset: Asset) {
   }
 }
 
-function madeOf({ pool, retry, timeoutMs }: Exclude<Asset, { kind: 'external' }>) {
-  return { ...(pool === undefined ? {} : { pool }), retry: RetryPolicy.parse(retry), timeoutMs }
+function madeOf({ automation, pool, retry, timeoutMs }: Exclude<Asset, { kind: 'external' }>) {
+  return { ...(automation === undefined ? {} : { automation }), ...(pool === undefined ? {} : { pool }), retry: RetryPolicy.parse(retry), timeoutMs }
 }
 
 function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {

@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { readFacts } from './asset-facts.ts'
 import type { AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
+import type { Condition } from './automation/condition.ts'
 import { DataError } from '../errors.ts'
 import { DefinitionError } from './definition-error.ts'
 import { readDependencies } from './dependency.ts'
@@ -28,6 +29,8 @@ export interface AssetOutputOptions<Value> extends AssetFactsOptions {
   readonly value: z.ZodType<Value>
   /** Where the value is stored. Default: `io` of the function. */
   readonly io?: ResourceDefinition<IoManager>
+  /** When Millrace materializes it by itself: `eager()`, `onCron(…)`, `onMissing()`, or a condition made of `when`. */
+  readonly automation?: Condition
   /** Asked about the value before anything is stored. */
   readonly checks?: readonly FunctionCheckOptions<NoInfer<Exclude<Value, undefined>>>[]
 }
@@ -185,6 +188,7 @@ function assetOf(multi: MultiAsset, output: string, options: AssetOutputOptions<
     io,
     checks: checks.map((one) => check(one)),
     run: () => Promise.reject(new DefinitionError(`${key} is made by ${multi.key}, and has no function of its own.`)),
+    automation: options.automation,
     madeBy: { multi, output, optional: value.safeParse(undefined).success },
     pool,
     retry,

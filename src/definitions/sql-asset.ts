@@ -1,6 +1,7 @@
 import { readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
+import type { Condition } from './automation/condition.ts'
 import type { TableCheckSpec } from './check-spec.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
@@ -25,6 +26,8 @@ export interface SqlAssetOptions extends AssetFactsOptions, PoolOptions {
   /** The database that it is computed in, and whose tables it reads. Default: the one of DESTINATION_URL. */
   readonly destination?: DestinationSpec
   readonly deps?: readonly Dependency[]
+  /** When it is started by itself: `eager()`, `onCron(…)`, `onMissing()`, or what `when` makes. Default: never. */
+  readonly automation?: Condition
   readonly checks?: readonly TableCheckSpec[]
   readonly retry?: RetryOptions
   /** Statement timeout. Default one hour. */
@@ -45,6 +48,7 @@ export interface SqlAsset extends AssetFacts {
   readonly destination: DestinationSpec | undefined
   readonly deps: readonly string[]
   readonly mappings: Readonly<Record<string, PartitionMapping>>
+  readonly automation: Condition | undefined
   /** It is computed as a whole. */
   readonly partitions: undefined
   readonly checks: readonly TableCheckSpec[]
@@ -76,6 +80,7 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
     ...readDependencies(options.deps ?? []),
     partitions: undefined,
     checks: options.checks ?? [],
+    automation: options.automation,
     pool: poolUseOf(options.key, options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,

@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
+import type { Condition } from './automation/condition.ts'
 import type { TableCheckSpec } from './check-spec.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
@@ -151,6 +152,8 @@ export interface TableOptions<
    * fields of their names): what is materialized again takes the place of what it was.
    */
   readonly partitions?: Parts
+  /** When it is started by itself: `eager()`, `onCron(…)`, `onMissing()`, or what `when` makes. Default: never. */
+  readonly automation?: Condition
   /** Run configuration, with defaults. */
   readonly config?: ConfigSchema
   /** The resources that `extract` uses, by the name it uses. */
@@ -194,6 +197,7 @@ export interface TableAsset extends AssetFacts {
   readonly indexes: readonly (readonly string[])[]
   readonly deps: readonly string[]
   readonly mappings: Readonly<Record<string, PartitionMapping>>
+  readonly automation: Condition | undefined
   readonly partitions: PartitionsSpec | undefined
   readonly config: z.ZodType | undefined
   readonly resources: Resources
@@ -247,6 +251,7 @@ export function table<
     checks: options.checks ?? [],
     quarantine: options.quarantine === true ? {} : options.quarantine,
     settings: settingsOf(options),
+    automation: options.automation,
     pool: poolUseOf(options.key, options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,

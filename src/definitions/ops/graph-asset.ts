@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import type { AssetFactsOptions } from '../asset-facts.ts'
+import type { Condition } from '../automation/condition.ts'
 import { DefinitionError } from '../definition-error.ts'
 import { asset } from '../function-asset.ts'
 import type { FunctionAsset, Inputs } from '../function-asset.ts'
@@ -25,6 +26,8 @@ interface GraphAssetCommon<Value> extends AssetFactsOptions {
   readonly key: string
   /** Other assets that must be up to date first. */
   readonly deps?: readonly AssetReference[]
+  /** When it is started by itself. Default: never. */
+  readonly automation?: Condition
   /** What the value must be. */
   readonly value?: z.ZodType<Value>
   /** Where the value is stored. */

@@ -1,0 +1,168 @@
+import { CronExpressionParser } from 'cron-parser'
+import { DefinitionError } from '../definition-error.ts'
+import { keyOf } from '../dependency.ts'
+import type { AssetReference } from '../dependency.ts'
+import { nameOf } from './condition.ts'
+import type { Condition } from './condition.ts'
+
+/** Which of the asset's dependencies are looked at: `only` these, or all but those to `ignore`. */
+export interface DepsOptions {
+  readonly only?: readonly AssetReference[]
+  readonly ignore?: readonly AssetReference[]
+}
+
+/** Of windows of time only the latest is looked at, or those that end less than so many milliseconds before it does. */
+export interface WindowOptions {
+  readonly lookbackMs?: number
+}
+
+export interface CronOptions {
+  /** Default UTC. */
+  readonly timeZone?: string
+}
+
+const all = (...of: readonly Condition[]): Condition => ({ kind: 'all', of })
+const any = (...of: readonly Condition[]): Condition => ({ kind: 'any', of })
+const not = (of: Condition): Condition => ({ kind: 'not', of })
+const since = (trigger: Condition, reset: Condition): Condition => ({ kind: 'since', trigger, reset })
+const newlyTrue = (of: Condition): Condition => ({ kind: 'newlyTrue', of })
+
+/** The same under a name of its own, by which it is shown. */
+function label(name: string, condition: Condition): Condition {
+  return 'of' in condition || condition.kind === 'since' ? { ...condition, label: name } : { kind: 'all', label: name, of: [condition] }
+}
+
+const keysOf = ({ only, ignore }: DepsOptions) => ({
+  ...(only === undefined ? {} : { only: only.map(keyOf) }),
+  ...(ignore === undefined ? {} : { ignore: ignore.map(keyOf) }),
+})
+const anyDepsMatch = (of: Condition, deps: DepsOptions = {}): Condition => ({ kind: 'anyDeps', of, ...keysOf(deps) })
+const allDepsMatch = (of: Condition, deps: DepsOptions = {}): Condition => ({ kind: 'allDeps', of, ...keysOf(deps) })
+
+const missing = (): Condition => ({ kind: 'missing' })
+const newlyUpdated = (): Condition => ({ kind: 'newlyUpdated' })
+const newlyRequested = (): Condition => ({ kind: 'newlyRequested' })
+const willBeRequested = (): Condition => ({ kind: 'willBeRequested' })
+const initialEvaluation = (): Condition => ({ kind: 'initialEvaluation' })
+const inProgress = (): Condition => label('inProgress', any({ kind: 'runInProgress' }, { kind: 'backfillInProgress' }))
+const newlyMissing = (): Condition => label('newlyMissing', newlyTrue(missing()))
+const sinceLastHandled = (trigger: Condition): Condition => since(trigger, label('handled', any(newlyRequested(), newlyUpdated(), initialEvaluation())))
+
+function inLatestTimeWindow({ lookbackMs }: WindowOptions = {}): Condition {
+  if (lookbackMs !== undefined && !(Number.isInteger(lookbackMs) && lookbackMs > 0))
+    throw new DefinitionError(`The lookbackMs of a condition must be a whole number of milliseconds above 0, not ${String(lookbackMs)}.`)
+  return { kind: 'latestWindow', ...(lookbackMs === undefined ? {} : { lookbackMs }) }
+}
+
+/** @throws DefinitionError for an expression or a time zone that is none */
+function cronTickPassed(cron: string, { timeZone = 'UTC' }: CronOptions = {}): Condition {
+  try {
+    Intl.DateTimeFormat('en', { timeZone })
+  } catch {
+    throw new DefinitionError(`There is no time zone ${JSON.stringify(timeZone)}, which a condition of ${JSON.stringify(cron)} names.`)
+  }
+  try {
+    CronExpressionParser.parse(cron, { tz: timeZone }).next()
+  } catch (error) {
+    throw new DefinitionError(`${JSON.stringify(cron)} is no cron expression of a condition: ${error instanceof Error ? error.message : String(error)}.`)
+  }
+  return { kind: 'cronTickPassed', cron, timeZone }
+}
+
+const anyDepsUpdated = (deps?: DepsOptions): Condition =>
+  label('anyDepsUpdated', anyDepsMatch(any(all(newlyUpdated(), not({ kind: 'updatedWithTarget' })), willBeRequested()), deps))
+const anyDepsMissing = (deps?: DepsOptions): Condition => label('anyDepsMissing', anyDepsMatch(all(missing(), not(willBeRequested())), deps))
+const anyDepsInProgress = (deps?: DepsOptions): Condition => label('anyDepsInProgress', anyDepsMatch(inProgress(), deps))
+const allDepsUpdatedSinceCron = (cron: string, options: CronOptions & DepsOptions = {}): Condition =>
+  label(
+    `allDepsUpdatedSinceCron(${cron}, ${options.timeZone ?? 'UTC'})`,
+    allDepsMatch(any(since(newlyUpdated(), cronTickPassed(cron, options)), willBeRequested()), options),
+  )
+
+/**
+ * Starts an asset when something that it is made from was updated, and a partition when it comes into being or is wiped; not while a dependency is missing or being
+ * made, nor while it is being made itself.
+ */
+export const eager = (options: DepsOptions & WindowOptions = {}): Condition =>
+  label(
+    'eager',
+    all(
+      inLatestTimeWindow(options),
+      sinceLastHandled(any(newlyMissing(), anyDepsUpdated(options))),
+      not(anyDepsMissing(options)),
+      not(anyDepsInProgress(options)),
+      not(inProgress()),
+    ),
+  )
+
+/**
+ * Starts an asset once after each time of a cron expression, when all that it is made from was updated since that time.
+ * @throws DefinitionError for an expression or a time zone that is none
+ */
+export const onCron = (cron: string, options: CronOptions & DepsOptions & WindowOptions = {}): Condition =>
+  label(
+    `onCron(${cron}, ${options.timeZone ?? 'UTC'})`,
+    all(inLatestTimeWindow(options), sinceLastHandled(cronTickPassed(cron, options)), allDepsUpdatedSinceCron(cron, options)),
+  )
+
+/** Makes what comes to be missing after the condition was set: a new partition, or what was wiped; not while a dependency is missing. */
+export const onMissing = (options: DepsOptions & WindowOptions = {}): Condition =>
+  label('onMissing', all(inLatestTimeWindow(options), sinceLastHandled(newlyMissing()), not(anyDepsMissing(options))))
+
+/** A condition without those of its parts that are equal to one: `when.without(eager(), when.anyDepsMissing())`, also where it is negated. */
+function without(condition: Condition, part: Condition): Condition {
+  const [gone, negated] = [JSON.stringify(part), JSON.stringify(not(part))]
+  if (condition.kind !== 'all' && condition.kind !== 'any')
+    throw new DefinitionError('Only what is joined by when.all(…) or when.any(…) has parts to leave out.')
+  const of = condition.of.filter((one) => ![gone, negated].includes(JSON.stringify(one)))
+  if (of.length === condition.of.length || of.length === 0) throw new DefinitionError('when.without(…) names no part of its condition, or the only one.')
+  return { ...condition, of, ...(condition.label === undefined ? {} : { label: `${condition.label} without ${nameOf(part)}` }) }
+}
+
+/** What conditions are made of. Each of them is asked of an asset or, where it has partitions, of one partition. */
+export const when = {
+  /** All of them are true. */
+  all,
+  /** At least one is true. */
+  any,
+  not,
+  /** The first was true after the second was true last. An update, as the second, counts from when it began: what came while it was made came after. */
+  since,
+  /** It is true, and was not at the evaluation before. */
+  newlyTrue,
+  /** It was true after the asset was last asked for or updated, and after the condition was set. */
+  sinceLastHandled,
+  label,
+  without,
+  /** True of at least one dependency (of partitions: of one of those that it is made from). */
+  anyDepsMatch,
+  /** True of each dependency. */
+  allDepsMatch,
+  /** True of another asset of the location. */
+  asset: (reference: AssetReference, of: Condition): Condition => ({ kind: 'asset', key: keyOf(reference), of }),
+  /** It was never materialized, or was wiped. */
+  missing,
+  newlyMissing,
+  /** A run, or a backfill, that makes it is queued or under way. */
+  inProgress,
+  runInProgress: (): Condition => ({ kind: 'runInProgress' }),
+  backfillInProgress: (): Condition => ({ kind: 'backfillInProgress' }),
+  /** The last try to make it failed. */
+  executionFailed: (): Condition => ({ kind: 'executionFailed' }),
+  /** It was materialized since the evaluation before. */
+  newlyUpdated,
+  /** The evaluation before asked for it. */
+  newlyRequested,
+  /** This evaluation asks for it, in a run that could make the asset of the condition too. */
+  willBeRequested,
+  /** Its `codeVersion` is another than at the evaluation before. */
+  codeVersionChanged: (): Condition => ({ kind: 'codeVersionChanged' }),
+  /** It is the first evaluation of this condition. */
+  initialEvaluation,
+  inLatestTimeWindow,
+  cronTickPassed,
+  anyDepsUpdated,
+  anyDepsMissing,
+  anyDepsInProgress,
+  allDepsUpdatedSinceCron,
+} as const

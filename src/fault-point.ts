@@ -47,6 +47,8 @@ export type FaultPoint =
   | 'launch.committed'
   | 'backfill.launched'
   | 'backfill.committed'
+  | 'automation.written'
+  | 'automation.committed'
 
 /** Kills or freezes this process when the chaos suite asked for it here. */
 export function faultPoint(point: FaultPoint): void {

@@ -10,6 +10,8 @@ import { syncSchedules } from './schedules.ts'
 import { syncSensors } from './sensors.ts'
 import { createQuarantineRetention } from './forget-quarantine.ts'
 import { advanceBackfills } from './advance-backfills.ts'
+import { createHurry } from './automation/hurry.ts'
+import { tickAutomations, tidyAutomations } from './automation/tick.ts'
 import { createEventUpkeep, createRunRetention } from './keep-events.ts'
 import type { HistoryDays } from './keep-events.ts'
 import { settleVersions } from './settle-versions.ts'
@@ -46,18 +48,24 @@ export async function startProducers(options: ProducersOptions): Promise<Running
   const forget = createQuarantineRetention(options.quarantineDays ?? { kept: 0, settled: 0 })
   const { events, runs } = options.historyDays ?? forEver
   const [keepEvents, forgetRuns] = [createEventUpkeep(events), createRunRetention(runs)]
-  return start(options, async (deps, rounds) => {
-    await settleVersions(deps.pool, deps.logger)
-    if (rounds % roundsPerSync === 0) {
-      await syncSchedules(deps, new Date())
-      await syncSensors(deps)
-    }
-    await sweep(deps)
-    await advanceBackfills(deps)
-    await forget(deps)
-    await forgetRuns(deps)
-    await keepEvents(deps)
-  })
+  return start(
+    options,
+    async (deps, rounds, epoch) => {
+      await settleVersions(deps.pool, deps.logger)
+      if (rounds % roundsPerSync === 0) {
+        await syncSchedules(deps, new Date())
+        await syncSensors(deps)
+      }
+      await tickAutomations(deps, epoch)
+      await tidyAutomations(deps, rounds)
+      await sweep(deps)
+      await advanceBackfills(deps)
+      await forget(deps)
+      await forgetRuns(deps)
+      await keepEvents(deps)
+    },
+    tickAutomations,
+  )
 }
 
 /** Only the repairs and the upkeep of the event log, for a command that does one run by itself: no schedule is kept, no tick started. */
@@ -70,7 +78,12 @@ export async function startSweeper(options: ProducersOptions): Promise<RunningPr
   })
 }
 
-async function start(options: ProducersOptions, asLeader: (deps: SweepDeps, rounds: number) => Promise<void>): Promise<RunningProducers> {
+/** @param onChange what the leader does as soon as it hears that something changed, between two rounds */
+async function start(
+  options: ProducersOptions,
+  asLeader: (deps: SweepDeps, rounds: number, epoch: string) => Promise<void>,
+  onChange?: (deps: SweepDeps, epoch: string) => Promise<void>,
+): Promise<RunningProducers> {
   const { logger } = options
   const pool = createPool({ url: options.databaseUrl, max: 4, name: 'millrace producers', logger })
   const queues = createQueues({ databaseUrl: options.databaseUrl, redisUrl: options.redisUrl, prefix: options.queuePrefix, logger })
@@ -92,15 +105,22 @@ async function start(options: ProducersOptions, asLeader: (deps: SweepDeps, roun
       rounds = 0
     }
     if (epoch === undefined) return
-    await asLeader({ pool, queues, logger }, rounds)
+    await asLeader({ pool, queues, logger }, rounds, epoch)
     rounds += 1
   }
   const loop = startLoop(round, roundMs, logger)
+  const hurry =
+    onChange === undefined
+      ? undefined
+      : createHurry(options.databaseUrl, logger, async () => {
+          if (epoch !== undefined) await onChange({ pool, queues, logger }, epoch)
+        })
   return {
     get leading() {
       return epoch !== undefined
     },
     async stop() {
+      await hurry?.close()
       await loop.stop()
       await resignLead(pool, 'producers', id).catch((error: unknown) => logger.debug({ err: error }, 'lead not given up'))
       await endProcess(pool, id).catch((error: unknown) => logger.debug({ err: error }, 'session not ended'))

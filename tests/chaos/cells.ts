@@ -12,8 +12,8 @@ export interface Outcome {
   readonly resumedAfter?: number
 }
 
-/** The points that a run passes; a sensor's have a cell of their own. */
-export type RunPoint = Exclude<FaultPoint, `sense.${string}`>
+/** The points that a run passes; a sensor’s have a cell of their own, and automation’s a test. */
+export type RunPoint = Exclude<FaultPoint, `sense.${string}` | `automation.${string}`>
 
 /** Whose process strikes at each point, and what is run so that it gets there. */
 export const points: Readonly<Record<RunPoint, { readonly role: Role; readonly assets: readonly string[] }>> = {

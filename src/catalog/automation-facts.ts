@@ -1,0 +1,88 @@
+import type { Database } from './database.ts'
+
+/** When each asset of a location was materialized last. */
+export async function materializedAssets(database: Database, location: string): Promise<{ readonly key: string; readonly at: Date }[]> {
+  const { rows } = await database.query<{ key: string; at: Date }>(`SELECT key, materialized_at AS at FROM millrace.asset WHERE location = $1`, [location])
+  return rows
+}
+
+export interface AskedPartitions {
+  readonly asset: string
+  readonly partitions: readonly string[]
+}
+
+export interface PartitionFact {
+  readonly asset: string
+  readonly partition: string
+  readonly materializedAt: Date | null
+  readonly failed: boolean
+}
+
+/** What is known of partitions; nothing of one that nobody tried to make. */
+export async function partitionFacts(database: Database, location: string, asked: readonly AskedPartitions[]): Promise<PartitionFact[]> {
+  if (asked.length === 0) return []
+  const { rows } = await database.query<PartitionFact>(
+    `SELECT p.asset, p.partition, p.materialized_at AS "materializedAt", p.failed_at IS NOT NULL AS failed
+     FROM jsonb_to_recordset($2::jsonb) AS a(asset text, partitions jsonb) CROSS JOIN LATERAL jsonb_array_elements_text(a.partitions) one(key)
+     JOIN millrace.asset_partition p ON p.location = $1 AND p.asset = a.asset AND p.partition = one.key COLLATE "C"`,
+    [location, JSON.stringify(asked)],
+  )
+  return rows
+}
+
+/** How many partitions of assets are there, and when the last came. */
+export async function countPartitions(
+  database: Database,
+  location: string,
+  assets: readonly string[],
+): Promise<{ readonly asset: string; readonly count: number; readonly at: Date }[]> {
+  if (assets.length === 0) return []
+  const { rows } = await database.query<{ asset: string; count: number; at: Date }>(
+    `SELECT asset, count(*)::int AS count, max(materialized_at) AS at FROM millrace.asset_partition
+     WHERE location = $1 AND asset = ANY($2) AND materialized_at IS NOT NULL GROUP BY asset`,
+    [location, assets],
+  )
+  return rows
+}
+
+/** What runs make, or are to make, of a location's assets. */
+export async function openSteps(
+  database: Database,
+  location: string,
+): Promise<{ readonly asset: string; readonly partitions: string[] | null; readonly runId: string }[]> {
+  const { rows } = await database.query<{ asset: string; partitions: string[] | null; runId: string }>(
+    `SELECT asset, partitions, run_id AS "runId" FROM millrace.step WHERE location = $1 AND ended_at IS NULL AND kind <> 'op'`,
+    [location],
+  )
+  return rows
+}
+
+/** What backfills still have to make; of partitions only those that are asked for. */
+export async function openBackfillUnits(
+  database: Database,
+  location: string,
+  keys: readonly string[],
+): Promise<{ readonly id: string; readonly assets: string[]; readonly partitions: (string | null)[] }[]> {
+  const { rows } = await database.query<{ id: string; assets: string[]; partitions: (string | null)[] }>(
+    `SELECT b.id, array(SELECT jsonb_array_elements_text(u.value -> 'assets')) AS assets,
+       array(SELECT p.partition FROM millrace.backfill_part p WHERE p.backfill_id = b.id AND p.unit = u.n - 1 AND p.status IN ('waiting', 'running')
+         AND (p.partition IS NULL OR p.partition = ANY($2))) AS partitions
+     FROM millrace.backfill b CROSS JOIN LATERAL jsonb_array_elements(b.plan -> 'units') WITH ORDINALITY u(value, n)
+     WHERE b.location = $1 AND b.status IN ('running', 'canceling')
+       AND EXISTS (SELECT FROM millrace.backfill_part p WHERE p.backfill_id = b.id AND p.unit = u.n - 1 AND p.status IN ('waiting', 'running'))`,
+    [location, keys],
+  )
+  return rows
+}
+
+/** Of assets without partitions those whose last try failed. */
+export async function failedAssets(database: Database, location: string, assets: readonly string[]): Promise<string[]> {
+  if (assets.length === 0) return []
+  const { rows } = await database.query<{ asset: string }>(
+    `SELECT one.asset FROM unnest($2::text[]) one(asset) CROSS JOIN LATERAL (SELECT status FROM millrace.step s
+       WHERE s.location = $1 AND s.asset = one.asset AND s.status IN ('succeeded', 'failed') ORDER BY started_at DESC NULLS LAST LIMIT 1) last
+     WHERE last.status = 'failed'`,
+    [location, assets],
+  )
+  return rows.map((row) => row.asset)
+}

@@ -1,0 +1,137 @@
+import { nameOf } from '../../definitions/automation/condition.ts'
+import type { Condition } from '../../definitions/automation/condition.ts'
+import { latestWindowOf } from '../../definitions/automation/latest-window.ts'
+import { cellsAbove, everyPartition } from './facts.ts'
+import type { Cell } from './facts.ts'
+import { evaluateLeaf, isLeaf } from './leaves.ts'
+import { iso } from './outcome.ts'
+import type { Outcome, Scope } from './outcome.ts'
+
+/**
+ * What a condition is found to be of a cell.
+ * @param asReset it says when something else was handled: an update then counts from when its step began
+ */
+export function evaluate(condition: Condition, cell: Cell, scope: Scope, path = '', asReset = false): Outcome {
+  if (isLeaf(condition)) return evaluateLeaf(condition.kind, cell, scope, asReset)
+  const name = nameOf(condition)
+  const { kind } = condition
+  const nested = (of: Condition, place: string, reset = asReset): Outcome => evaluate(of, cell, scope, `${path}.${place}`, reset)
+  switch (kind) {
+    case 'all':
+    case 'any': {
+      const of = condition.of.map((one, place) => nested(one, String(place)))
+      const value = kind === 'all' ? of.every((one) => one.value) : of.some((one) => one.value)
+      return { name, kind, value, of, ...latestOf(value ? of.filter((one) => one.value) : []) }
+    }
+    case 'not': {
+      const of = nested(condition.of, '0')
+      return { name, kind, value: !of.value, of: [of] }
+    }
+    case 'newlyTrue': {
+      const of = nested(condition.of, '0')
+      const value = of.value && scope.prior[path] !== true
+      if (of.value) scope.next[path] = true
+      if (value) scope.momentary = true
+      return { name, kind, value, of: [of], ...(value ? { at: of.at ?? scope.facts.now } : {}) }
+    }
+    case 'since':
+      return evaluateSince(name, path, scope, nested(condition.trigger, '0', false), nested(condition.reset, '1', true))
+    case 'anyDeps':
+    case 'allDeps':
+      return evaluateDeps(condition, name, cell, scope, path, asReset)
+    case 'asset': {
+      const of = ofCells(condition.key, cellsOf(condition.key, cell, scope), condition.of, scope, path, asReset)
+      return { name, kind, value: of.value, of: [of], ...latestOf(of.value ? [of] : []) }
+    }
+    case 'latestWindow': {
+      const set = scope.facts.sets.get(cell.asset)
+      const latest = set === undefined || cell.partition === everyPartition ? undefined : latestWindowOf(set, condition.lookbackMs)
+      if (latest === undefined) return { name, kind, value: true }
+      return { name, kind, value: latest.includes(cell.partition), why: latest.last === undefined ? 'there is no window yet' : `the latest is ${latest.last}` }
+    }
+    case 'cronTickPassed': {
+      const at = scope.facts.lastTime(condition.cron, condition.timeZone)
+      const value = !scope.initial && scope.facts.before !== undefined && at > scope.facts.before
+      if (value) scope.momentary = scope.cronPassed = true
+      return { name, kind, value, why: `the last time was ${iso(at)}`, ...(value ? { at } : {}) }
+    }
+  }
+}
+
+function latestOf(outcomes: readonly Outcome[]): { at?: number } {
+  const times = outcomes.flatMap(({ at }) => at ?? [])
+  return times.length === 0 ? {} : { at: Math.max(...times) }
+}
+
+function evaluateSince(name: string, path: string, scope: Scope, trigger: Outcome, reset: Outcome): Outcome {
+  const known = scope.prior[path]
+  let [triggered, handled] = Array.isArray(known) ? known : [null, null]
+  if (trigger.value) triggered = Math.max(triggered ?? -Infinity, trigger.at ?? scope.facts.now)
+  if (reset.value) handled = Math.max(handled ?? -Infinity, reset.at ?? scope.facts.now)
+  if (triggered !== null || handled !== null) scope.next[path] = [triggered, handled]
+  const value = triggered !== null && (handled === null || triggered > handled)
+  const why = triggered === null ? 'it was not true yet' : value ? `true since ${iso(triggered)}` : `true at ${iso(triggered)}, handled at ${iso(handled ?? 0)}`
+  return { name, kind: 'since', value, why, of: [trigger, reset], ...(value && triggered !== null ? { at: triggered } : {}) }
+}
+
+function evaluateDeps(
+  condition: Extract<Condition, { kind: 'anyDeps' | 'allDeps' }>,
+  name: string,
+  cell: Cell,
+  scope: Scope,
+  path: string,
+  asReset: boolean,
+): Outcome {
+  const deps = (scope.facts.specs.get(cell.asset)?.deps ?? []).filter(
+    (dep) => condition.only?.includes(dep) !== false && condition.ignore?.includes(dep) !== true,
+  )
+  const of = deps.map((dep) => ofCells(dep, cellsAbove(scope.facts, cell, dep), condition.of, scope, path, asReset))
+  const value = condition.kind === 'allDeps' ? of.every((one) => one.value) : of.some((one) => one.value)
+  return { name, kind: condition.kind, value, of, ...latestOf(of.filter((one) => one.value)), ...(deps.length === 0 ? { why: 'it hangs on nothing' } : {}) }
+}
+
+/** True where it is true of one of the cells. */
+function ofCells(asset: string, cells: readonly Cell[], condition: Condition, scope: Scope, path: string, asReset: boolean): Outcome {
+  const found = cells.map((one) => ({ one, outcome: evaluate(condition, one, scope, `${path}>${one.asset}|${one.partition}`, asReset) }))
+  const right = found.filter(({ outcome }) => outcome.value)
+  const shown = right[0] ?? found[0]
+  const which = shown === undefined || shown.one.partition === '' || shown.one.partition === everyPartition ? '' : shown.one.partition
+  const many =
+    found.length > 1 ? `${String(right.length)} of ${String(found.length)} partitions${which === '' || right.length === 0 ? '' : `, as ${which}`}` : which
+  const why = found.length === 0 ? 'it has no partition for it' : many
+  return {
+    name: asset,
+    kind: 'dep',
+    value: right.length > 0,
+    ...(why === '' ? {} : { why }),
+    ...(shown === undefined ? {} : { of: [shown.outcome] }),
+    ...latestOf(right.map(({ outcome }) => outcome)),
+  }
+}
+
+/** The cells of any asset of the location that stand for a cell. */
+function cellsOf(asset: string, cell: Cell, { facts, rootDeps }: Scope): readonly Cell[] {
+  if (asset === cell.asset || (rootDeps.includes(asset) && cell.asset !== asset)) return asset === cell.asset ? [cell] : cellsAbove(facts, cell, asset)
+  const set = facts.sets.get(asset)
+  if (set === undefined) return [{ asset, partition: '' }]
+  return [{ asset, partition: set.indexOf(cell.partition) >= 0 ? cell.partition : everyPartition }]
+}
+
+/** What decided an outcome, in a sentence's end: `anyDepsMissing: raw/orders: never materialized`. */
+export function reasonOf(outcome: Outcome): string {
+  const { kind, value, of = [], why } = outcome
+  if (kind === 'since') {
+    const [trigger] = of
+    if (value && trigger?.value === true) return reasonOf(trigger)
+    return `${trigger?.name ?? ''}: ${why ?? ''}`
+  }
+  const deciding =
+    kind === 'not' || kind === 'newlyTrue' || kind === 'asset'
+      ? of[0]
+      : (of.find((one) => one.value === value && one.kind !== 'latestWindow') ?? of.find((one) => one.value === value))
+  const below = deciding === undefined ? why : reasonOf(deciding)
+  if (kind === 'dep') return [`${outcome.name}${why === undefined ? '' : ` (${why})`}`, ...(below === undefined || below === why ? [] : [below])].join(': ')
+  // What has no name of its own says nothing that its parts do not say.
+  const said = outcome.name.startsWith(`${kind}(`) && of.length > 0 ? [] : [outcome.name]
+  return [...said, ...(below === undefined || below === '' ? [] : [below])].join(': ')
+}

@@ -3,6 +3,7 @@ import { createDocument } from 'zod-openapi'
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
 import { assetReportRoutes } from './asset-reports.ts'
 import { assetRoutes } from './assets.ts'
+import { automationRoutes } from './automation.ts'
 import { backfillRoutes } from './backfills.ts'
 import { checkRoutes } from './check-result.ts'
 import { partitionKeyRoutes } from './partition-keys.ts'
@@ -31,6 +32,7 @@ export const apiRoutes: readonly Route[] = [
   ...checkRoutes,
   ...scheduleRoutes,
   ...sensorRoutes,
+  ...automationRoutes,
 ]
 
 /** The folder under which the routes are served. */

@@ -3,6 +3,8 @@ import { readMoment } from '../catalog/partition-moment.ts'
 import { readPartitionStates } from '../catalog/read/partitions.ts'
 import { readLiveProcesses } from '../catalog/read/processes.ts'
 import type { ProcessRead } from '../catalog/read/processes.ts'
+import { readLastRequests } from '../catalog/read/automation.ts'
+import type { EvaluationRead } from '../catalog/read/automation.ts'
 import { readPauses } from '../catalog/pauses.ts'
 import type { Pause } from '../catalog/pauses.ts'
 import { countQueuedRuns } from '../catalog/run-queue.ts'
@@ -12,6 +14,8 @@ import { partitionSet } from '../definitions/partitions/partition-set.ts'
 import type { ScheduleSpec } from '../definitions/schedule.ts'
 import type { Asset } from './assets.ts'
 import { listAssets } from './assets.ts'
+import { listAutomation } from './automation.ts'
+import type { Automation } from './automation.ts'
 import type { Failure } from './failure.ts'
 import type { PartitionCounts } from './partitions.ts'
 import type { Parts } from './parts.ts'
@@ -52,6 +56,9 @@ export interface Overview {
   readonly runs: readonly Run[]
   readonly processes: readonly ProcessRead[]
   readonly schedules: readonly ScheduleView[]
+  /** Of the locations that have conditions, and what those have started last. */
+  readonly automation: readonly Automation[]
+  readonly requests: readonly EvaluationRead[]
   readonly pauses: readonly Pause[]
   /** How many runs wait in the queue. */
   readonly queued: number
@@ -59,7 +66,7 @@ export interface Overview {
 
 export async function overview(parts: Parts, now: Date = new Date()): Promise<Overview> {
   const { pool } = parts
-  const [locations, assets, runs, processes, known, pauses, queued] = await Promise.all([
+  const [locations, assets, runs, processes, known, pauses, queued, automation, requests] = await Promise.all([
     parts.locations.all(pool),
     listAssets(parts),
     listRuns(pool, { limit: 25 }),
@@ -67,6 +74,8 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
     readSchedules(pool),
     readPauses(pool),
     countQueuedRuns(pool),
+    listAutomation(parts),
+    readLastRequests(pool, 5),
   ])
   const schedules = locations.flatMap(({ name, manifest }) =>
     (manifest?.schedules ?? []).map((spec): ScheduleView => {
@@ -95,6 +104,8 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
     processes,
     pauses,
     queued,
+    automation,
+    requests,
     schedules: schedules.toSorted((a, b) => (a.nextAt ?? '~').localeCompare(b.nextAt ?? '~')),
   }
 }

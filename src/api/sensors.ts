@@ -111,7 +111,7 @@ const switchRoute = (operation: 'startSensor' | 'stopSensor', stopped: boolean) 
     return { body: { ...params, stopped } }
   })
 
-const accepted = z.object({ accepted: z.literal(true) }).meta({ id: 'Accepted' })
+export const Accepted = z.object({ accepted: z.literal(true) }).meta({ id: 'Accepted' })
 
 const evaluate = route({
   method: 'post',
@@ -119,7 +119,7 @@ const evaluate = route({
   operation: 'evaluateSensor',
   summary: 'Evaluate a sensor now, also one that is stopped',
   params: SensorName,
-  response: accepted,
+  response: Accepted,
   statuses: { 202: 'It is asked for; its tick tells how it went' },
   problems: [403, 404],
 }).handle(async ({ params, parts }) => {
@@ -138,7 +138,7 @@ const message = route({
     'Keeps the body, a JSON object or array, for its next evaluation, which is begun at once. It is kept until an evaluation has succeeded with it, also while the sensor is stopped.',
   params: SensorName,
   body: z.union([z.record(z.string(), z.json()), z.array(z.json())]),
-  response: accepted,
+  response: Accepted,
   statuses: { 202: 'It is kept' },
   problems: [403, 404, 415],
 }).handle(async ({ params, body, parts }) => {

@@ -2,6 +2,7 @@ import type { Asset } from '../api/assets.ts'
 import type { LocationView, Overview, PartitionsView, ScheduleView } from '../api/overview.ts'
 import type { Run } from '../api/run-view.ts'
 import { pausedWait } from '../api/run-waits.ts'
+import { automationSection } from './automation-section.ts'
 import { failureView } from './failure.ts'
 import { count, describeCounts, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
@@ -30,6 +31,7 @@ export function overviewPage(view: Overview, now: number): string {
         <h2 id="schedules-heading">Schedules</h2>
         <div id="schedules" data-live>${scheduleTable(view.schedules)}</div>
       </section>
+      ${automationSection(view)}
       <section aria-labelledby="processes-heading">
         <h2 id="processes-heading">Processes</h2>
         <div id="processes" data-live>${processTable(view)}</div>

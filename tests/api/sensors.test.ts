@@ -1,13 +1,18 @@
+import { randomUUID } from 'node:crypto'
+import { lead } from '../../src/catalog/leader.ts'
 import { ensureSensor } from '../../src/catalog/sensors.ts'
 import { ensureSchedule } from '../../src/catalog/ticks.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
+import { eager } from '../../src/definitions/automation/conditions.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
 import { schedule } from '../../src/definitions/schedule.ts'
 import { sensor } from '../../src/definitions/sensor.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
+import { tickAutomations } from '../../src/producers/automation/tick.ts'
 import { getJson, startBoard, startQueues } from '../board/start.ts'
+import { testLogger } from '../support/engine.ts'
 import { describe, expect, test } from '../support/test.ts'
 
 const one = asset({ key: 'api/one', io: jsonFiles({ folder: 'values' }), run: () => 1 })
@@ -22,7 +27,7 @@ const post = (body?: unknown): RequestInit => ({
   ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
 })
 
-describe('the API of schedules and sensors', () => {
+describe('the API of schedules, sensors and automation', () => {
   test('keeps what a webhook brings, and asks for an evaluation once for all that came', async ({ database }) => {
     await publishManifest(database.pool, manifestOf(location), 'v1', undefined)
     await ensureSensor(database.pool, { location: 'hooked', sensor: 'orders' }, false)
@@ -62,5 +67,31 @@ describe('the API of schedules and sensors', () => {
     )
     expect(rows).toEqual([{ recent: true }])
     expect(await getJson(`${at}/hooked/weekly/stop`, post())).toMatchObject({ status: 404, body: { code: 'UNKNOWN_SCHEDULE' } })
+  })
+
+  test('says what conditions were found to be, stops and starts them', async ({ database }) => {
+    const two = asset({ key: 'api/two', io: jsonFiles({ folder: 'values' }), deps: [one], run: () => 2, automation: eager() })
+    await publishManifest(database.pool, manifestOf(defineLocation({ name: 'automated', assets: [one, two] })), 'v1', undefined)
+    const queues = startQueues(database)
+    const epoch = await lead(database.pool, 'producers', randomUUID(), 600_000)
+    await tickAutomations({ pool: database.pool, queues, logger: testLogger }, epoch ?? '')
+    const board = await startBoard({ pool: database.pool, queues })
+    const at = `${board.url}/api/v1/automation`
+    expect(await getJson(at)).toMatchObject({
+      body: {
+        locations: [{ location: 'automated', stopped: false, nextAt: null, error: null, assets: [{ asset: 'api/two', condition: 'eager', answer: 'no' }] }],
+      },
+    })
+    expect(await getJson(`${at}/automated/evaluations?asset=api/two`)).toMatchObject({
+      status: 200,
+      body: { answer: 'no', outcome: [{ partition: null, outcome: { name: 'eager', value: false } }], evaluations: [{ answer: 'no', runs: [] }] },
+    })
+    expect(await getJson(`${at}/automated/evaluations?asset=api/one`)).toMatchObject({ status: 404, body: { code: 'NOT_AUTOMATED' } })
+    expect(await (await fetch(board.url)).text()).toContain('<h2 id="automation-heading">Automation</h2>')
+    expect(await getJson(`${at}/automated/evaluate`, post())).toMatchObject({ status: 202 })
+    expect(await getJson(`${at}/automated/stop`, post())).toMatchObject({ status: 200, body: { location: 'automated', stopped: true } })
+    expect(await getJson(`${at}/automated/evaluate`, post())).toMatchObject({ status: 404, body: { code: 'UNKNOWN_AUTOMATION' } })
+    expect(await getJson(`${at}/automated/start`, post())).toMatchObject({ status: 200, body: { stopped: false } })
+    expect(await getJson(`${at}/hooked/stop`, post())).toMatchObject({ status: 404, body: { code: 'UNKNOWN_AUTOMATION' } })
   })
 })

@@ -1,20 +1,25 @@
+import { randomUUID } from 'node:crypto'
+import { lead } from '../../src/catalog/leader.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
 import { ensureSensor, keepMessage } from '../../src/catalog/sensors.ts'
 import { ensureSchedule } from '../../src/catalog/ticks.ts'
+import { tickAutomations } from '../../src/producers/automation/tick.ts'
+import { createQueues } from '../../src/queues/queues.ts'
 import { loadLocations } from '../../src/workers/load-locations.ts'
-import { beforeAll, createDatabase, describe, expect, spawnMillrace, test } from '../support/test.ts'
+import { testLogger } from '../support/engine.ts'
+import { beforeAll, createDatabase, describe, expect, onTestFinished, queuePrefix, spawnMillrace, test } from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
 import { createProject } from './project.ts'
 
-const definitions = `import { asset, defineLocation, schedule, sensor } from 'millrace'
+const definitions = `import { asset, defineLocation, eager, schedule, sensor } from 'millrace'
 import { jsonFiles } from 'millrace/io'
 import * as z from 'zod'
 
 const rows = asset({ key: 'watched/rows', io: jsonFiles({ folder: 'values' }), config: z.object({ day: z.string().default('today') }), run: () => 1 })
 export default defineLocation({
   name: 'watched',
-  assets: [rows],
-  schedules: [schedule({ name: 'nightly', cron: '0 2 * * *', assets: 'watched/*', config: { day: 'yesterday' } })],
+  assets: [rows, asset({ key: 'watched/summary', io: jsonFiles({ folder: 'values' }), deps: [rows], run: () => 2, automation: eager() })],
+  schedules: [schedule({ name: 'nightly', cron: '0 2 * * *', assets: 'watched/rows', config: { day: 'yesterday' } })],
   sensors: [
     sensor({
       name: 'files',
@@ -29,7 +34,7 @@ export default defineLocation({
 })
 `
 
-describe('schedules and sensors on the command line', () => {
+describe('schedules, sensors and automation on the command line', () => {
   let database: TestDatabase
   let env: Record<string, string>
   beforeAll(async () => {
@@ -49,7 +54,7 @@ describe('schedules and sensors on the command line', () => {
   }
 
   test('are listed, stopped and started', async () => {
-    expect((await millrace('schedules', 'list')).stdout).toMatch(/nightly +watched +0 2 \* \* \* +UTC +\d{4}-.* 02:00:00 UTC +never +watched\/\*/)
+    expect((await millrace('schedules', 'list')).stdout).toMatch(/nightly +watched +0 2 \* \* \* +UTC +\d{4}-.* 02:00:00 UTC +never +watched\/rows/)
     expect(await millrace('schedules', 'stop', 'nightly')).toMatchObject({ code: 0, stdout: 'nightly is stopped.\n' })
     expect((await millrace('schedules', 'list')).stdout).toMatch(/UTC +stopped +never/)
     expect(await millrace('schedules', 'start', 'nightly')).toMatchObject({ code: 0 })
@@ -70,5 +75,35 @@ describe('schedules and sensors on the command line', () => {
     expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('the shop is shut') as unknown })
     expect((await database.pool.query('SELECT count(*)::int AS runs FROM millrace.run')).rows).toEqual(before.rows)
     expect((await database.pool.query('SELECT cursor FROM millrace.sensor WHERE name = $1', ['files'])).rows).toEqual([{ cursor: null }])
+  })
+
+  test('conditions say why an asset is started, or is not', async () => {
+    expect((await millrace('automation', 'list')).stdout).toMatch(/watched\/summary +watched +eager +not yet/)
+    expect((await millrace('automation', 'show', 'watched/summary')).stdout).toBe('It was not evaluated yet.\n')
+    const queues = createQueues({ databaseUrl: database.url, redisUrl: undefined, prefix: queuePrefix, logger: testLogger })
+    onTestFinished(() => queues.close())
+    const epoch = await lead(database.pool, 'producers', randomUUID(), 600_000)
+    const tick = () => tickAutomations({ pool: database.pool, queues, logger: testLogger }, epoch ?? '')
+    for (let round = 0; round < 2; round += 1) await tick()
+    const materialize = `INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ('watched', 'watched/rows', clock_timestamp(), '{}')`
+    await database.pool.query(materialize)
+    expect((await millrace('automation', 'tick', '--dry-run')).stdout).toMatch(
+      /^It would start a run of watched\/summary\.\n {2}watched\/summary: requested, eager: anyDepsUpdated: watched\/rows: /,
+    )
+    expect((await database.pool.query(`SELECT 1 FROM millrace.run WHERE launched_by = 'automation'`)).rowCount).toBe(0)
+    await tick()
+    const shown = (await millrace('automation', 'show', 'watched/summary')).stdout
+    expect(shown).toMatch(/^requested since .*anyDepsUpdated: watched\/rows: /)
+    expect(shown).toMatch(/ {2}✓ eager\n {4}✓ latestWindow\n {4}✓ since\(.*\n {6}✓ any\(newlyMissing, anyDepsUpdated\)/)
+    expect(shown).toMatch(/requested {2}runs [0-9a-f]{8} {2}eager: /)
+    expect(await millrace('automation', 'stop')).toMatchObject({ code: 0, stdout: 'The automation of watched is stopped.\n' })
+    expect((await millrace('automation', 'list')).stdout).toMatch(/eager +stopped/)
+    expect(await millrace('automation', 'tick', 'watched')).toMatchObject({ code: 1, stderr: expect.stringContaining('is stopped') as unknown })
+    expect(await millrace('automation', 'start', 'watched')).toMatchObject({ code: 0 })
+    expect(await millrace('automation', 'show', 'watched/rows')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('No asset watched/rows has a condition') as unknown,
+    })
+    expect(await millrace('automation', 'stop', 'elsewhere')).toMatchObject({ code: 1, stderr: expect.stringContaining('has no conditions') as unknown })
   })
 })

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { describe, expect, test } from 'vitest'
 import { assetsCommand } from '../../src/cli/commands/assets.ts'
+import { automationCommand } from '../../src/cli/commands/automation.ts'
 import { backfillCommand } from '../../src/cli/commands/backfill.ts'
 import { backfillsCommand } from '../../src/cli/commands/backfills.ts'
 import { boardCommand } from '../../src/cli/commands/board.ts'
@@ -33,6 +34,7 @@ const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
 
 const commands: readonly CommandUnknownOpts[] = [
   assetsCommand(),
+  automationCommand(),
   backfillCommand(),
   backfillsCommand(),
   boardCommand(),

@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The pages whose examples are whole, with how many each has. */
 const pages = {
+  automation: 2,
   checks: 2,
   'external-processes': 1,
   'external-assets': 1,

@@ -39,15 +39,15 @@ export interface LockedAutomation {
   readonly due: boolean
 }
 
-/** Makes a location's automation known and locks it. */
-export async function lockAutomation(client: Database, location: string, version: string): Promise<LockedAutomation> {
+/** Makes a location's automation known and locks it; undefined while another has it. */
+export async function lockAutomation(client: Database, location: string, version: string): Promise<LockedAutomation | undefined> {
   await client.query(`INSERT INTO millrace.automation (location) VALUES ($1) ON CONFLICT DO NOTHING`, [location])
   const { rows } = await client.query<LockedAutomation>(
     `SELECT stopped, evaluated_at AS "evaluatedAt", again OR version IS DISTINCT FROM $2 OR coalesce(next_at <= clock_timestamp(), false) AS due
-     FROM millrace.automation WHERE location = $1 FOR UPDATE`,
+     FROM millrace.automation WHERE location = $1 FOR UPDATE SKIP LOCKED`,
     [location, version],
   )
-  return rows[0] ?? { stopped: true, evaluatedAt: null, due: false }
+  return rows[0]
 }
 
 /** As many changes as one evaluation takes. */
@@ -112,8 +112,8 @@ export interface SavedAsset extends KnownAsset {
   readonly outcome: unknown
 }
 
-/** Writes down what conditions remember, and forgets those of assets that are none of `kept`. `at` is when they were evaluated. */
-export async function saveAssetStates(client: Database, location: string, saved: readonly SavedAsset[], kept: readonly string[], at: Date): Promise<void> {
+/** Writes down what conditions remember, and forgets assets that have none any more. `at` is when they were evaluated. */
+export async function saveAssetStates(client: Database, location: string, saved: readonly SavedAsset[], gone: readonly string[], at: Date): Promise<void> {
   if (saved.length > 0) {
     await client.query(
       `INSERT INTO millrace.automation_asset AS a (location, asset, condition, state, signature, answer, reason, outcome, since)
@@ -126,7 +126,7 @@ export async function saveAssetStates(client: Database, location: string, saved:
       [location, storableJson(saved), at],
     )
   }
-  await client.query(`DELETE FROM millrace.automation_asset WHERE location = $1 AND asset <> ALL($2)`, [location, kept])
+  if (gone.length > 0) await client.query(`DELETE FROM millrace.automation_asset WHERE location = $1 AND asset = ANY($2)`, [location, gone])
 }
 
 export const automationAnswers = ['requested', 'held', 'no', 'failed'] as const

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import * as z from 'zod'
 import { askForAutomation, setAutomationStopped } from '../../src/catalog/automation.ts'
 import { lead } from '../../src/catalog/leader.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
@@ -131,6 +132,19 @@ describeBackends('automation conditions', (backend) => {
     expect(await engine.query(`SELECT partitions FROM millrace.automation_evaluation WHERE location = $1 AND answer = 'requested'`, [location.name])).toEqual([
       { partitions: ['eu', 'us'] },
     ])
+  })
+
+  test('that ask for what cannot be run say why, and start the others', async () => {
+    const keys = freshKeys()
+    const a = asset({ key: keys.a, io, run: () => 1 })
+    const b = asset({ key: keys.b, io, deps: [a], config: z.object({ day: z.string() }), run: () => 2, automation: eager() })
+    const { location } = await engine.define([a, b, asset({ key: keys.c, io, deps: [a], run: () => 3, automation: eager() })])
+    await tick()
+    await engine.succeed(a.key)
+    for (let round = 0; round < 4; round += 1) await tick()
+    expect((await startedIn(location.name)).map(({ assets }) => assets)).toEqual([[keys.c]])
+    const failures = `SELECT asset, error ->> 'code' AS code FROM millrace.automation_evaluation WHERE location = $1 AND answer = 'failed'`
+    expect(await engine.query(failures, [location.name])).toEqual([{ asset: b.key, code: 'CONFIG_INVALID' }])
   })
 
   test('that are stopped start nothing, and look at what happened meanwhile when they are started', async () => {

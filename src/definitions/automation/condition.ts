@@ -24,8 +24,17 @@ interface Labelled {
   readonly label?: string | undefined
 }
 
-interface OfDeps extends Labelled {
+interface Joined<Kind> extends Labelled {
+  readonly kind: Kind
+  readonly of: readonly Condition[]
+}
+
+interface Wrapped<Kind> extends Labelled {
+  readonly kind: Kind
   readonly of: Condition
+}
+
+interface OfDeps<Kind> extends Wrapped<Kind> {
   readonly only?: readonly string[] | undefined
   readonly ignore?: readonly string[] | undefined
 }
@@ -35,11 +44,14 @@ export type Condition =
   | { readonly kind: LeafKind }
   | { readonly kind: 'latestWindow'; readonly lookbackMs?: number | undefined }
   | { readonly kind: 'cronTickPassed'; readonly cron: string; readonly timeZone: string }
-  | (Labelled & { readonly kind: 'all' | 'any'; readonly of: readonly Condition[] })
-  | (Labelled & { readonly kind: 'not' | 'newlyTrue'; readonly of: Condition })
+  | Joined<'all'>
+  | Joined<'any'>
+  | Wrapped<'not'>
+  | Wrapped<'newlyTrue'>
   | (Labelled & { readonly kind: 'since'; readonly trigger: Condition; readonly reset: Condition })
-  | (OfDeps & { readonly kind: 'anyDeps' | 'allDeps' })
-  | (Labelled & { readonly kind: 'asset'; readonly key: string; readonly of: Condition })
+  | OfDeps<'anyDeps'>
+  | OfDeps<'allDeps'>
+  | (Wrapped<'asset'> & { readonly key: string })
 
 const nested: z.ZodType<Condition> = z.lazy(() => Condition)
 
@@ -59,8 +71,7 @@ export const Condition: z.ZodType<Condition> = z.discriminatedUnion('kind', [
 function childrenOf(condition: Condition): readonly Condition[] {
   if (condition.kind === 'since') return [condition.trigger, condition.reset]
   if (condition.kind === 'all' || condition.kind === 'any') return condition.of
-  if (condition.kind === 'not' || condition.kind === 'newlyTrue') return [condition.of]
-  return condition.kind === 'anyDeps' || condition.kind === 'allDeps' || condition.kind === 'asset' ? [condition.of] : []
+  return 'of' in condition ? [condition.of] : []
 }
 
 /** A condition with all that it is made of. */

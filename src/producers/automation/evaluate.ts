@@ -13,49 +13,49 @@ import type { Outcome, Scope } from './outcome.ts'
  */
 export function evaluate(condition: Condition, cell: Cell, scope: Scope, path = '', asReset = false): Outcome {
   if (isLeaf(condition)) return evaluateLeaf(condition.kind, cell, scope, asReset)
-  const name = nameOf(condition)
   const { kind } = condition
-  const nested = (of: Condition, place: string, reset = asReset): Outcome => evaluate(of, cell, scope, `${path}.${place}`, reset)
-  switch (kind) {
-    case 'all':
-    case 'any': {
-      const of = condition.of.map((one, place) => nested(one, String(place)))
-      const value = kind === 'all' ? of.every((one) => one.value) : of.some((one) => one.value)
-      return { name, kind, value, of, ...latestOf(value ? of.filter((one) => one.value) : []) }
-    }
-    case 'not': {
-      const of = nested(condition.of, '0')
-      return { name, kind, value: !of.value, of: [of] }
-    }
-    case 'newlyTrue': {
-      const of = nested(condition.of, '0')
-      const value = of.value && scope.prior[path] !== true
-      if (of.value) scope.next[path] = true
-      if (value) scope.momentary = true
-      return { name, kind, value, of: [of], ...(value ? { at: of.at ?? scope.facts.now } : {}) }
-    }
-    case 'since':
-      return evaluateSince(name, path, scope, nested(condition.trigger, '0', false), nested(condition.reset, '1', true))
-    case 'anyDeps':
-    case 'allDeps':
-      return evaluateDeps(condition, name, cell, scope, path, asReset)
-    case 'asset': {
-      const of = ofCells(condition.key, cellsOf(condition.key, cell, scope), condition.of, scope, path, asReset)
-      return { name, kind, value: of.value, of: [of], ...latestOf(of.value ? [of] : []) }
-    }
-    case 'latestWindow': {
-      const set = scope.facts.sets.get(cell.asset)
-      const latest = set === undefined || cell.partition === everyPartition ? undefined : latestWindowOf(set, condition.lookbackMs)
-      if (latest === undefined) return { name, kind, value: true }
-      return { name, kind, value: latest.includes(cell.partition), why: latest.last === undefined ? 'there is no window yet' : `the latest is ${latest.last}` }
-    }
-    case 'cronTickPassed': {
-      const at = scope.facts.lastTime(condition.cron, condition.timeZone)
-      const value = !scope.initial && scope.facts.before !== undefined && at > scope.facts.before
-      if (value) scope.momentary = scope.cronPassed = true
-      return { name, kind, value, why: `the last time was ${iso(at)}`, ...(value ? { at } : {}) }
-    }
+  if (kind === 'latestWindow') return evaluateWindow(condition, cell, scope)
+  if (kind === 'cronTickPassed') return evaluateCron(condition, scope)
+  const name = nameOf(condition)
+  if (kind === 'anyDeps' || kind === 'allDeps') return evaluateDeps(condition, name, cell, scope, path, asReset)
+  if (kind === 'asset') {
+    const of = ofCells(condition.key, cellsOf(condition.key, cell, scope), condition.of, scope, path, asReset)
+    return { name, kind, value: of.value, of: [of], ...latestOf(of.value ? [of] : []) }
   }
+  const nested = (of: Condition, place: number, reset = asReset): Outcome => evaluate(of, cell, scope, `${path}.${String(place)}`, reset)
+  if (kind === 'since') return evaluateSince(name, path, scope, nested(condition.trigger, 0, false), nested(condition.reset, 1, true))
+  if (kind === 'not') {
+    const of = nested(condition.of, 0)
+    return { name, kind, value: !of.value, of: [of] }
+  }
+  if (kind === 'newlyTrue') return evaluateNewlyTrue(name, path, scope, nested(condition.of, 0))
+  const of = condition.of.map((one, place) => nested(one, place))
+  const value = kind === 'all' ? of.every((one) => one.value) : of.some((one) => one.value)
+  return { name, kind, value, of, ...latestOf(value ? of.filter((one) => one.value) : []) }
+}
+
+function evaluateWindow(condition: Extract<Condition, { kind: 'latestWindow' }>, cell: Cell, { facts }: Scope): Outcome {
+  const { kind, lookbackMs } = condition
+  const name = nameOf(condition)
+  const set = facts.sets.get(cell.asset)
+  const latest = set === undefined || cell.partition === everyPartition ? undefined : latestWindowOf(set, lookbackMs)
+  if (latest === undefined) return { name, kind, value: true }
+  return { name, kind, value: latest.includes(cell.partition), why: latest.last === undefined ? 'there is no window yet' : `the latest is ${latest.last}` }
+}
+
+function evaluateCron(condition: Extract<Condition, { kind: 'cronTickPassed' }>, scope: Scope): Outcome {
+  const { kind, cron, timeZone } = condition
+  const at = scope.facts.lastTime(cron, timeZone)
+  const value = !scope.initial && scope.facts.before !== undefined && at > scope.facts.before
+  if (value) scope.momentary = scope.cronPassed = true
+  return { name: nameOf(condition), kind, value, why: `the last time was ${iso(at)}`, ...(value ? { at } : {}) }
+}
+
+function evaluateNewlyTrue(name: string, path: string, scope: Scope, of: Outcome): Outcome {
+  const value = of.value && scope.prior[path] !== true
+  if (of.value) scope.next[path] = true
+  if (value) scope.momentary = true
+  return { name, kind: 'newlyTrue', value, of: [of], ...(value ? { at: of.at ?? scope.facts.now } : {}) }
 }
 
 function latestOf(outcomes: readonly Outcome[]): { at?: number } {

@@ -17,7 +17,7 @@ import type { DueStep } from '../../catalog/due-step.ts'
 import { holdsLead } from '../../catalog/leader.ts'
 import { currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
-import type { Manifest } from '../../definitions/manifest.ts'
+import type { AssetSpec, Manifest } from '../../definitions/manifest.ts'
 import { FencedError, MillraceError, storedError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import { redact } from '../../redact.ts'
@@ -81,14 +81,14 @@ async function tickAutomation(deps: LaunchDeps, current: CurrentManifest, epoch:
 async function evaluateLocked(client: pg.PoolClient, { manifest, version }: CurrentManifest, epoch: string): Promise<Ticked> {
   const { location, assets } = manifest
   const began = performance.now()
-  if (!(await holdsLead(client, 'producers', epoch))) throw new FencedError('the producers’ lead')
   const automation = await lockAutomation(client, location, version)
-  if (automation.stopped) return nothing
+  if (automation === undefined || automation.stopped) return nothing
   const { changes, more } = await takeChanges(client, location)
   // Somebody else has evaluated it meanwhile.
   if (!automation.due && changes.length === 0) return nothing
   const known = new Map((await readAssetStates(client, location)).map((one) => [one.asset, one]))
   const facts = await readFacts(client, manifest, changes, automation.evaluatedAt ?? undefined)
+  const { specs } = facts
   const { assets: judged, again } = judge(assets, facts, known)
   const at = new Date(facts.now)
   const launched = await launchAll(client, manifest, version, { wanted: runsOf(assets, judged), at: facts.now })
@@ -99,7 +99,7 @@ async function evaluateLocked(client: pg.PoolClient, { manifest, version }: Curr
     client,
     location,
     saved,
-    judged.map(({ key }) => key),
+    [...known.keys()].filter((key) => specs.get(key)?.automation === undefined),
     at,
   )
   await settleAutomation(client, location, {
@@ -110,6 +110,8 @@ async function evaluateLocked(client: pg.PoolClient, { manifest, version }: Curr
     assets: judged.length,
     tookMs: Math.round(performance.now() - began),
   })
+  // Last, so that whoever wants the lead need not wait for the evaluation: a leader that was frozen in the middle of it finds here that it leads no more.
+  if (!(await holdsLead(client, 'producers', epoch))) throw new FencedError('the producers’ lead')
   faultPoint('automation.written')
   return launched
 }
@@ -136,22 +138,33 @@ async function launchAll(
     return found
   }
   for (const [number, { assets, partitions }] of wanted.entries()) {
-    try {
-      const planned = planOf(manifest, assets, { version, config: checkRunConfig(assets, {}), partitions, options: {} })
-      const idempotencyKey = `automation ${manifest.location} ${new Date(at).toISOString()} ${String(number)}`
-      const inserted = await insertRun(client, planned, { launchedBy: 'automation', idempotencyKey })
-      if ('known' in inserted) continue
-      runs += 1
-      due.push(...inserted.due)
-      waits ||= inserted.waits
-      for (const { key } of assets) for (const partition of partitions ?? ['']) launchesOf(key).runs.set(partition, inserted.runId)
-    } catch (error) {
-      // Nothing was written yet: planning found that it cannot be run so. It is asked for again when something changes.
-      if (!(error instanceof MillraceError)) throw error
-      for (const { key } of assets) launchesOf(key).error = redact(storedError(error))
-    }
+    const fit = assets.filter((one) => {
+      const error = refusalOf(one)
+      if (error !== undefined) launchesOf(one.key).error = redact(storedError(error))
+      return error === undefined
+    })
+    if (fit.length === 0) continue
+    const planned = planOf(manifest, fit, { version, config: {}, partitions, options: {} })
+    const idempotencyKey = `automation ${manifest.location} ${new Date(at).toISOString()} ${String(number)}`
+    const inserted = await insertRun(client, planned, { launchedBy: 'automation', idempotencyKey })
+    if ('known' in inserted) continue
+    runs += 1
+    due.push(...inserted.due)
+    waits ||= inserted.waits
+    for (const { key } of fit) for (const partition of partitions ?? ['']) launchesOf(key).runs.set(partition, inserted.runId)
   }
   return { due, waits, runs, byAsset }
+}
+
+/** Why an asset cannot be run without anybody saying how: a setting of it has no default. It is asked for again when something changes. */
+function refusalOf(asset: AssetSpec): MillraceError | undefined {
+  try {
+    checkRunConfig([asset], {})
+    return undefined
+  } catch (error) {
+    if (error instanceof MillraceError) return error
+    throw error
+  }
 }
 
 /** An evaluation that is worth keeping: it asked for something, or answered otherwise than the one before. */

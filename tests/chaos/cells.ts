@@ -12,7 +12,7 @@ export interface Outcome {
   readonly resumedAfter?: number
 }
 
-/** The points that a run passes; a sensor’s have a cell of their own, and automation’s a test. */
+/** The points that a run passes; a sensor’s have a cell of their own, and automation’s a file. */
 export type RunPoint = Exclude<FaultPoint, `sense.${string}` | `automation.${string}`>
 
 /** Whose process strikes at each point, and what is run so that it gets there. */

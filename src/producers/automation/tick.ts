@@ -72,8 +72,9 @@ const nothing: Ticked = { due: [], waits: false, runs: 0 }
  */
 async function tickAutomation(deps: LaunchDeps, current: CurrentManifest, epoch: string): Promise<void> {
   const { due, waits, runs } = await transaction(deps.pool, (client) => evaluateLocked(client, current, epoch))
+  if (runs === 0) return
   faultPoint('automation.committed')
-  if (runs > 0) deps.logger.info({ location: current.manifest.location, runs }, 'automation conditions started runs')
+  deps.logger.info({ location: current.manifest.location, runs }, 'automation conditions started runs')
   await enqueueSteps(deps.queues, due)
   if (waits) await startWaiting(deps)
 }
@@ -112,7 +113,7 @@ async function evaluateLocked(client: pg.PoolClient, { manifest, version }: Curr
   })
   // Last, so that whoever wants the lead need not wait for the evaluation: a leader that was frozen in the middle of it finds here that it leads no more.
   if (!(await holdsLead(client, 'producers', epoch))) throw new FencedError('the producers’ lead')
-  faultPoint('automation.written')
+  if (launched.runs > 0) faultPoint('automation.written')
   return launched
 }
 

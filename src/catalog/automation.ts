@@ -24,9 +24,9 @@ export async function dueAutomations(database: Database): Promise<string[]> {
   const { rows } = await database.query<{ location: string }>(
     `SELECT l.name AS location FROM millrace.location l JOIN millrace.manifest m ON m.location = l.name AND m.version = l.version
        LEFT JOIN millrace.automation a ON a.location = l.name
-     WHERE m.automated AND a.stopped IS NOT TRUE
-       AND (a.failed_at IS NULL OR a.version IS DISTINCT FROM l.version OR a.failed_at < clock_timestamp() - interval '30 s') AND (a.version IS DISTINCT FROM l.version OR a.again OR a.next_at <= clock_timestamp()
-       OR EXISTS (SELECT FROM millrace.automation_change c WHERE c.location = a.location))
+     WHERE m.automated AND a.stopped IS NOT TRUE AND (a.version IS DISTINCT FROM l.version
+       OR (a.failed_at IS NULL OR a.failed_at < clock_timestamp() - interval '30 s')
+         AND (a.again OR a.next_at <= clock_timestamp() OR EXISTS (SELECT FROM millrace.automation_change c WHERE c.location = a.location)))
      ORDER BY l.name`,
   )
   return rows.map((row) => row.location)
@@ -65,14 +65,18 @@ export interface TakenChange {
   readonly runPartitions: readonly string[] | null
 }
 
+/** Changes with the runs that made them. @param from the name of a table, or of a part of the statement, that has the changes' columns */
+const changesOf = (from: string): string =>
+  `SELECT t.kind, t.asset, t.partition, t.at, t.run_id AS "runId", s.started_at AS began, r.assets AS "runAssets", r.partitions AS "runPartitions"
+   FROM ${from} t LEFT JOIN millrace.run r ON t.kind = 'updated' AND r.id = t.run_id
+     LEFT JOIN millrace.step s ON t.kind = 'updated' AND s.run_id = t.run_id AND s.asset = t.asset
+   WHERE t.location = $1 ORDER BY t.id LIMIT ${String(changesAtOnce)}`
+
 /** Takes what happened since the evaluation before, the oldest first; what is committed later is left to the next one. */
 export async function takeChanges(client: Database, location: string): Promise<{ readonly changes: readonly TakenChange[]; readonly more: boolean }> {
   const { rows } = await client.query<TakenChange>(
     `WITH taken AS (DELETE FROM millrace.automation_change WHERE id IN
-       (SELECT id FROM millrace.automation_change WHERE location = $1 ORDER BY id LIMIT ${String(changesAtOnce)}) RETURNING *)
-     SELECT t.kind, t.asset, t.partition, t.at, t.run_id AS "runId", s.started_at AS began, r.assets AS "runAssets", r.partitions AS "runPartitions"
-     FROM taken t LEFT JOIN millrace.run r ON t.kind = 'updated' AND r.id = t.run_id LEFT JOIN millrace.step s ON t.kind = 'updated' AND s.run_id = t.run_id AND s.asset = t.asset
-     ORDER BY t.id`,
+       (SELECT id FROM millrace.automation_change WHERE location = $1 ORDER BY id LIMIT ${String(changesAtOnce)}) RETURNING *) ${changesOf('taken')}`,
     [location],
   )
   return { changes: rows, more: rows.length === changesAtOnce }
@@ -80,13 +84,7 @@ export async function takeChanges(client: Database, location: string): Promise<{
 
 /** Looks at the changes without taking them. */
 export async function peekChanges(database: Database, location: string): Promise<readonly TakenChange[]> {
-  const { rows } = await database.query<TakenChange>(
-    `SELECT t.kind, t.asset, t.partition, t.at, t.run_id AS "runId", s.started_at AS began, r.assets AS "runAssets", r.partitions AS "runPartitions"
-     FROM millrace.automation_change t LEFT JOIN millrace.run r ON r.id = t.run_id LEFT JOIN millrace.step s ON s.run_id = t.run_id AND s.asset = t.asset
-     WHERE t.location = $1 ORDER BY t.id LIMIT ${String(changesAtOnce)}`,
-    [location],
-  )
-  return rows
+  return (await database.query<TakenChange>(changesOf('millrace.automation_change'), [location])).rows
 }
 
 export interface KnownAsset {
@@ -108,7 +106,6 @@ export async function readAssetStates(database: Database, location: string): Pro
 
 export interface SavedAsset extends KnownAsset {
   readonly reason: string
-  /** Undefined where it is as it was. */
   readonly outcome: unknown
 }
 
@@ -117,7 +114,7 @@ export async function saveAssetStates(client: Database, location: string, saved:
   if (saved.length > 0) {
     await client.query(
       `INSERT INTO millrace.automation_asset AS a (location, asset, condition, state, signature, answer, reason, outcome, since)
-       SELECT $1, s.asset, s.condition, s.state, s.signature, s.answer, s.reason, coalesce(s.outcome, '[]'), $3 FROM jsonb_to_recordset($2::jsonb)
+       SELECT $1, s.asset, s.condition, s.state, s.signature, s.answer, s.reason, s.outcome, $3 FROM jsonb_to_recordset($2::jsonb)
          AS s(asset text, condition text, state jsonb, signature text, answer text, reason text, outcome jsonb)
        ON CONFLICT (location, asset) DO UPDATE SET condition = excluded.condition, state = excluded.state, answer = excluded.answer,
          reason = CASE WHEN a.signature = excluded.signature THEN a.reason ELSE excluded.reason END,
@@ -206,7 +203,10 @@ export async function askForAutomation(database: Database, location: string): Pr
   return rowCount === 1
 }
 
-/** Lets go of what a stopped location need not keep, and of all of locations without conditions. */
+/** Days that the evaluations of an asset stay that has no condition any more. */
+const daysOfGone = 30
+
+/** Lets go of what a stopped location need not keep, and of what is known of locations and assets without conditions. */
 export async function tidyAutomation(database: Database): Promise<void> {
   await database.query(
     `DELETE FROM millrace.automation a WHERE NOT EXISTS
@@ -216,5 +216,11 @@ export async function tidyAutomation(database: Database): Promise<void> {
     `DELETE FROM millrace.automation_change c WHERE NOT EXISTS (SELECT FROM millrace.automation a WHERE a.location = c.location)
        OR (EXISTS (SELECT FROM millrace.automation a WHERE a.location = c.location AND a.stopped) AND (c.kind IN ('run', 'keys')
          OR EXISTS (SELECT FROM millrace.automation_change n WHERE n.location = c.location AND n.asset = c.asset AND n.partition IS NOT DISTINCT FROM c.partition AND n.id > c.id)))`,
+  )
+  await database.query(`DELETE FROM millrace.automation_asset o WHERE NOT EXISTS (SELECT FROM millrace.automation a WHERE a.location = o.location)`)
+  await database.query(
+    `DELETE FROM millrace.automation_evaluation e WHERE e.at < clock_timestamp() - make_interval(days => $1)
+       AND NOT EXISTS (SELECT FROM millrace.automation_asset o WHERE o.location = e.location AND o.asset = e.asset)`,
+    [daysOfGone],
   )
 }

@@ -105,7 +105,7 @@ function judgeAsset(
   let momentary = false
   const cells = cellsToJudge(spec, facts.sets.get(spec.key)).map((cell): JudgedCell => {
     const prior = initial ? undefined : known.state.cells[cell.partition]
-    // Whatever is asked for is remembered, so that another condition does not ask for the same again.
+    // Also where the condition is another by now: the run may be under way.
     const asked = known?.state.cells[cell.partition]?.asked
     const scope: Scope = {
       facts,

@@ -17,6 +17,8 @@ import type { DueStep } from '../../catalog/due-step.ts'
 import { holdsLead } from '../../catalog/leader.ts'
 import { currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
+import { withTogether } from '../../definitions/made-together.ts'
+import { isMade } from '../../definitions/manifest.ts'
 import type { AssetSpec, Manifest } from '../../definitions/manifest.ts'
 import { FencedError, MillraceError, storedError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
@@ -138,6 +140,7 @@ async function launchAll(
     byAsset.set(asset, found)
     return found
   }
+  const made = manifest.assets.filter(isMade)
   for (const [number, { assets, partitions }] of wanted.entries()) {
     const fit = assets.filter((one) => {
       const error = refusalOf(one)
@@ -145,7 +148,12 @@ async function launchAll(
       return error === undefined
     })
     if (fit.length === 0) continue
-    const planned = planOf(manifest, fit, { version, config: {}, partitions, options: {} })
+    const { keys } = withTogether(made, new Set(fit.map(({ key }) => key)))
+    const planned = planOf(
+      manifest,
+      made.filter(({ key }) => keys.has(key)),
+      { version, config: {}, partitions, options: {} },
+    )
     const idempotencyKey = `automation ${manifest.location} ${new Date(at).toISOString()} ${String(number)}`
     const inserted = await insertRun(client, planned, { launchedBy: 'automation', idempotencyKey })
     if ('known' in inserted) continue

@@ -39,6 +39,8 @@ export type FaultPoint =
   | 'execute.stored'
   | 'sense.claimed'
   | 'sense.committed'
+  | 'outbox.claimed'
+  | 'outbox.sent'
   | 'op.computed'
   | 'op.stored'
   | 'branch.computed'

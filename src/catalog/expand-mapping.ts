@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { fateOf } from '../definitions/ops/fate.ts'
 import type { Fate, StepOutside } from '../definitions/ops/fate.ts'
 import type { PoolUse } from '../definitions/pool.ts'
+import type { HookNames } from '../definitions/hook.ts'
 import { nextInLine, readyAfter } from './ready-steps.ts'
 import type { Begun } from './ready-steps.ts'
 import { skipDownstream } from './skip-steps.ts'
@@ -16,6 +17,8 @@ interface BranchStep {
   /** Outputs of steps outside that it is handed. */
   readonly handed: readonly { readonly step: string; readonly output: string }[]
   readonly pool: PoolUse | undefined
+  /** What is called when it has ended, by the status that it ended with. */
+  readonly hooks?: HookNames
 }
 
 /** The branches of a mapping whose items are known. */
@@ -49,9 +52,9 @@ export async function expandMapping(client: pg.PoolClient, runId: string, { map,
     fates.set(step.name, fate)
     const inLine = step.within.length === 0
     await client.query(
-      `INSERT INTO millrace.step (run_id, location, version, kind, part_of, asset, template, map, ordinal, upstream, in_line, status, unneeded, pool, slots, ended_at, cleaned_at)
+      `INSERT INTO millrace.step (run_id, location, version, kind, part_of, asset, template, map, ordinal, upstream, in_line, status, unneeded, pool, slots, ended_at, cleaned_at, hooks)
        SELECT r.id, r.location, r.version, 'op', $3, $4::text || '[' || i.key || ']', $4::text, $2, i.ordinal, array(SELECT u || '[' || i.key || ']' FROM unnest($5::text[]) u) || $6::text[],
-         $7, $8, $9, $10, $11, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END
+         $7, $8, $9, $10, $11, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, $12::jsonb
        FROM millrace.run r JOIN millrace.map_item i ON i.run_id = r.id AND i.map = $2 WHERE r.id = $1`,
       [
         runId,
@@ -65,6 +68,7 @@ export async function expandMapping(client: pg.PoolClient, runId: string, { map,
         fate === 'unneeded',
         step.pool?.name ?? null,
         step.pool?.slots ?? 1,
+        step.hooks === undefined ? null : JSON.stringify(step.hooks),
       ],
     )
     if (fate === 'runs' && inLine) begun.push(await nextInLine(client, runId, step.name))

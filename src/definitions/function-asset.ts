@@ -7,6 +7,8 @@ import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
 import { check } from './function-check.ts'
 import type { CheckReport, FunctionCheck, FunctionCheckOptions } from './function-check.ts'
+import { hooksOf } from './hook.ts'
+import type { Hooks, HookUse } from './hook.ts'
 import type { IoManager } from './io-manager.ts'
 import type { JsonObject } from './json.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
@@ -89,7 +91,7 @@ export interface FunctionAssetOptions<
   Needs extends Resources,
   Parts extends PartitionsSpec | undefined = undefined,
 >
-  extends AssetFactsOptions, PoolOptions {
+  extends AssetFactsOptions, PoolOptions, HookUse {
   /** Parts joined by `/`. */
   readonly key: string
   /** Assets whose values the function is handed. */
@@ -168,6 +170,7 @@ export interface FunctionAsset<Value = unknown> extends AssetFacts {
   readonly madeBy?: MadeBy
   readonly run: (context: FunctionContext<never, never, never, never>) => Promise<Output<Value>>
   readonly pool: PoolUse | undefined
+  readonly hooks?: Hooks
   readonly retry: RetryOptions
   readonly timeoutMs: number
 }
@@ -203,6 +206,7 @@ export function asset<
     run: async (context) => outputOf(await run(context)),
     automation: options.automation,
     pool: poolUseOf(options.key, options),
+    ...hooksOf(options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
   }

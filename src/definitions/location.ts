@@ -4,6 +4,8 @@ import { checkAutomation } from './automation/check-automation.ts'
 import { assetOfInput } from './function-asset.ts'
 import type { FunctionAsset } from './function-asset.ts'
 import type { MultiAsset } from './multi-asset.ts'
+import { differs } from './hook.ts'
+import type { Hook, Hooks } from './hook.ts'
 import { checkDependency, checkSingleInput } from './partitions/check-partitions.ts'
 import type { Job } from './ops/job.ts'
 import type { GraphPlan } from './ops/plan.ts'
@@ -60,7 +62,9 @@ export interface Location {
   readonly jobs: readonly Job[]
   readonly schedules: readonly ScheduleSpec[]
   readonly sensors: readonly Sensor[]
-  /** Every resource that an asset, an op or a sensor names. */
+  /** Every hook of an asset, an op or a job, by its name. */
+  readonly hooks: Readonly<Record<string, Hook>>
+  /** Every resource that an asset, an op, a sensor or a hook names. */
   readonly resources: Readonly<Record<string, ResourceDefinition<unknown>>>
   readonly limits: RunLimits
   readonly pools: Pools
@@ -98,6 +102,7 @@ export function defineLocation(options: LocationOptions): Location {
   for (const { work } of jobs) if (work.kind === 'assets') selectAssets(assets, work.assets)
   for (const schedule of options.schedules ?? []) checkSchedule(schedule, assets, jobs, options.name)
   for (const { spec } of sensors) if (spec.assets.length > 0) selectAssets(assets, spec.assets)
+  const hooks = collectHooks(assets, jobs, options.name)
   return {
     kind: 'location',
     name: options.name,
@@ -105,8 +110,14 @@ export function defineLocation(options: LocationOptions): Location {
     jobs,
     schedules: options.schedules ?? [],
     sensors,
+    hooks,
     resources: collectResources(
-      [...assets.flatMap(usersOf), ...jobs.flatMap(opsOf), ...sensors.map(({ spec, resources }) => ({ by: `the sensor ${spec.name}`, resources }))],
+      [
+        ...assets.flatMap(usersOf),
+        ...jobs.flatMap(opsOf),
+        ...sensors.map(({ spec, resources }) => ({ by: `the sensor ${spec.name}`, resources })),
+        ...Object.values(hooks).map(({ name, resources }) => ({ by: `the hook ${name}`, resources })),
+      ],
       options.name,
     ),
     limits: parseOption(options.name, 'limits', RunLimits, options.limits ?? {}),
@@ -131,6 +142,24 @@ function checkSchedule(schedule: ScheduleSpec, assets: readonly Asset[], jobs: r
   throw new DefinitionError(
     `The schedule ${schedule.name} starts the job ${schedule.job}, which the location ${location} does not define. Its jobs are: ${jobs.map((one) => one.name).join(', ') || 'none'}.`,
   )
+}
+
+function collectHooks(assets: readonly Asset[], jobs: readonly Job[], location: string): Record<string, Hook> {
+  const plans = [
+    ...assets.map((one) => (one.kind === 'function' ? one.plan : undefined)),
+    ...jobs.map(({ work }) => (work.kind === 'assets' ? undefined : work.plan)),
+  ]
+  const ofOps = plans.flatMap((plan) => plan?.steps.map(({ op }) => op.hooks) ?? [])
+  const used: (Hooks | undefined)[] = [...assets.map((one) => (one.kind === 'external' ? undefined : one.hooks)), ...jobs.map((one) => one.hooks), ...ofOps]
+  const all = new Map<string, Hook>()
+  for (const hook of used.flatMap((one) => (one === undefined ? [] : [...one.succeeded, ...one.failed]))) {
+    const known = all.get(hook.name)
+    if (known !== undefined && differs(known, hook)) {
+      throw new DefinitionError(`Two different hooks of ${location} are called ${hook.name}. Make it once and use it in both places, or rename one of the two.`)
+    }
+    all.set(hook.name, hook)
+  }
+  return Object.fromEntries(all)
 }
 
 function refuseDuplicates<T>(items: readonly T[], nameOf: (item: T) => string, what: string, location: string): void {

@@ -12,6 +12,7 @@ import { fingerprintOf } from './fingerprint.ts'
 import { assetOfInput } from './function-asset.ts'
 import type { FunctionAsset } from './function-asset.ts'
 import { functionCheckSpecsOf } from './function-check.ts'
+import { HookNames, hookNamesOf } from './hook.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import type { Asset, Location } from './location.ts'
 import { graphSpecOf, JobSpec, jobSpecOf, OpStepSpec } from './ops/job-spec.ts'
@@ -54,6 +55,7 @@ const common = {
 const made = {
   /** Absent: it needs no slot. */
   pool: PoolUse.optional(),
+  hooks: HookNames.optional(),
   retry: RetryPolicy,
   timeoutMs: z.number().positive(),
 }
@@ -176,8 +178,14 @@ function commonOf(asset: Asset) {
   }
 }
 
-function madeOf({ automation, pool, retry, timeoutMs }: Exclude<Asset, { kind: 'external' }>) {
-  return { ...(automation === undefined ? {} : { automation }), ...(pool === undefined ? {} : { pool }), retry: RetryPolicy.parse(retry), timeoutMs }
+function madeOf({ automation, pool, hooks, retry, timeoutMs }: Exclude<Asset, { kind: 'external' }>) {
+  return {
+    ...(automation === undefined ? {} : { automation }),
+    ...(pool === undefined ? {} : { pool }),
+    ...hookNamesOf(hooks),
+    retry: RetryPolicy.parse(retry),
+    timeoutMs,
+  }
 }
 
 function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {

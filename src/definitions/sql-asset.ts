@@ -6,6 +6,8 @@ import type { TableCheckSpec } from './check-spec.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
 import type { DestinationSpec } from './destination.ts'
+import { hooksOf } from './hook.ts'
+import type { Hooks, HookUse } from './hook.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import { poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
@@ -16,7 +18,7 @@ export type SqlStore =
   | { readonly kind: 'view' }
   | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes?: readonly (string | readonly string[])[] }
 
-export interface SqlAssetOptions extends AssetFactsOptions, PoolOptions {
+export interface SqlAssetOptions extends AssetFactsOptions, PoolOptions, HookUse {
   readonly key: string
   /** `schema.table`, where the table or view is to be called otherwise than its key says. */
   readonly tableName?: string
@@ -53,6 +55,7 @@ export interface SqlAsset extends AssetFacts {
   readonly partitions: undefined
   readonly checks: readonly TableCheckSpec[]
   readonly pool: PoolUse | undefined
+  readonly hooks?: Hooks
   readonly retry: RetryOptions
   readonly timeoutMs: number
 }
@@ -82,6 +85,7 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
     checks: options.checks ?? [],
     automation: options.automation,
     pool: poolUseOf(options.key, options),
+    ...hooksOf(options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
   }

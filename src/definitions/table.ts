@@ -7,6 +7,8 @@ import type { TableCheckSpec } from './check-spec.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
 import type { DestinationSpec } from './destination.ts'
+import { hooksOf } from './hook.ts'
+import type { Hooks, HookUse } from './hook.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Log } from './log.ts'
 import type { Page } from './page.ts'
@@ -131,7 +133,7 @@ export interface TableOptions<
   Needs extends Resources = Resources,
   Parts extends PartitionsSpec | undefined = PartitionsSpec | undefined,
 >
-  extends AssetFactsOptions, TableSettings, PoolOptions {
+  extends AssetFactsOptions, TableSettings, PoolOptions, HookUse {
   /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
   readonly key: string
   /** `schema.table`, where the table is to be called otherwise than its key says. */
@@ -211,6 +213,7 @@ export interface TableAsset extends AssetFacts {
   readonly quarantine: QuarantineContract | undefined
   readonly settings: TableSettings
   readonly pool: PoolUse | undefined
+  readonly hooks?: Hooks
   readonly retry: RetryOptions
   readonly timeoutMs: number
 }
@@ -253,6 +256,7 @@ export function table<
     settings: settingsOf(options),
     automation: options.automation,
     pool: poolUseOf(options.key, options),
+    ...hooksOf(options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
   }

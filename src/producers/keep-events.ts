@@ -3,6 +3,7 @@ import type { EventDays } from '../catalog/event-retention.ts'
 import { forgetRuns } from '../catalog/forget-runs.ts'
 import type { RunPlace } from '../catalog/forget-runs.ts'
 import { forgetReports } from '../catalog/report-asset.ts'
+import { forgetOutbox } from '../catalog/outbox.ts'
 import type { SweepDeps } from './free-claims.ts'
 
 const hourMs = 3_600_000
@@ -31,7 +32,7 @@ export function createEventUpkeep(days: EventDays): (deps: HistoryDeps) => Promi
   }
 }
 
-/** Removes runs whose days are over: each hour it goes through them once, a small batch a round. */
+/** Removes runs whose days are over, and what went out by the outbox before then: each hour it goes through them once, a small batch a round. */
 export function createRunRetention(days: number): (deps: HistoryDeps) => Promise<void> {
   let after: RunPlace | undefined
   let due = performance.now()
@@ -40,6 +41,7 @@ export function createRunRetention(days: number): (deps: HistoryDeps) => Promise
     due = performance.now() + minuteMs
     const { removed, next } = await forgetRuns(pool, { days, after })
     if (next === undefined) await forgetReports(pool, days)
+    await forgetOutbox(pool, days)
     after = next
     due = performance.now() + (next === undefined ? hourMs : 0)
     if (removed > 0) logger.info({ removed }, 'runs were removed: their days are over')

@@ -1,4 +1,5 @@
 import type { NewBranches } from '../catalog/expand-mapping.ts'
+import { hookNamesOf } from '../definitions/hook.ts'
 import { leavesOf } from '../definitions/ops/plan.ts'
 import type { Mapping, OpStep } from '../definitions/ops/plan.ts'
 import { DataError } from '../errors.ts'
@@ -38,6 +39,7 @@ function branchStepOf({ name, upstream, inputs, op }: OpStep, steps: readonly Op
     within: named(upstream.filter(isWithin)),
     outside: named(upstream.filter((one) => !isWithin(one))),
     pool: op.pool,
+    ...hookNamesOf(op.hooks),
     handed: leaves.flatMap((leaf) => (leaf.kind === 'output' && !isWithin(leaf.step) ? [{ step: `${prefix}${leaf.step}`, output: leaf.output }] : [])),
   }
 }

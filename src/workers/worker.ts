@@ -17,6 +17,7 @@ import { createDestinations } from './destinations.ts'
 import { restoreFastStrings } from './fast-strings.ts'
 import { handleJob } from './handlers.ts'
 import type { LoadedLocation, LoadedLocations } from './load-locations.ts'
+import { startOutboxSender } from './outbox-sender.ts'
 import { createResourceClients } from './resource-clients.ts'
 import { ShutdownError, startSession } from './session.ts'
 import type { Session } from './session.ts'
@@ -39,6 +40,8 @@ export interface WorkerOptions {
   readonly limits: WorkerLimits
   /** How often one of the workers removes what was left behind in the spool, in ms. Default: 10 minutes. */
   readonly spoolSweepMs?: number
+  /** How often the outbox is looked into, in ms. Default a second. */
+  readonly outboxLookMs?: number
   readonly env: Readonly<Record<string, string | undefined>>
   /** It ends with the one run that it was started for. */
   readonly temporary?: boolean
@@ -135,12 +138,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   // By now all that may slow them down is loaded.
   restoreFastStrings()
   const workers = kinds.flatMap((kind) => locations.loaded.map((one) => startQueueWorker(context, one, kind)))
+  // Hooks and notifiers are user code, as ops are.
+  const sender = kinds.includes('ops') ? startOutboxSender(context, { temporary: options.temporary === true, lookMs: options.outboxLookMs }) : undefined
   // Whoever sees another spool than the others knows nothing about what is in it; one that ends with its run leaves it to the others.
   const sweeper = problem === undefined && options.temporary !== true ? startSpoolSweeper({ pool, spool, logger }, options.spoolSweepMs ?? 600_000) : undefined
   const stop = async (): Promise<void> => {
     unsubscribe()
     await sweeper?.stop()
-    await drain(workers, session, options.drainMs, logger)
+    await Promise.all([drain(workers, session, options.drainMs, logger), sender?.stop(options.drainMs)])
     await context.resources.close()
     await Promise.all([...demos.values()].map((demo) => demo.stop()))
     await context.notifier.close()

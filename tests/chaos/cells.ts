@@ -13,7 +13,7 @@ export interface Outcome {
 }
 
 /** The points that a run passes; a sensor’s have a cell of their own, and automation’s a file. */
-export type RunPoint = Exclude<FaultPoint, `sense.${string}` | `automation.${string}`>
+export type RunPoint = Exclude<FaultPoint, `sense.${string}` | `automation.${string}` | `outbox.${string}`>
 
 /** Whose process strikes at each point, and what is run so that it gets there. */
 export const points: Readonly<Record<RunPoint, { readonly role: Role; readonly assets: readonly string[] }>> = {

@@ -49,6 +49,8 @@ export interface WorkerSettings {
   readonly drainMs?: number
   /** Default: that of workers, which no test lives to see. */
   readonly spoolSweepMs?: number
+  /** Default: that of workers, a second. */
+  readonly outboxLookMs?: number
 }
 
 export interface StepView {
@@ -147,6 +149,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         limits: { batchBytes: settings.batchBytes ?? 64 * 1024, window: settings.window ?? 4, maxRecordBytes: settings.maxRecordBytes ?? 16 * 1024 * 1024 },
         env: settings.env ?? {},
         ...(settings.spoolSweepMs === undefined ? {} : { spoolSweepMs: settings.spoolSweepMs }),
+        ...(settings.outboxLookMs === undefined ? {} : { outboxLookMs: settings.outboxLookMs }),
       }
       const worker = await startWorker(workerOptions)
       let stopping: Promise<void> | undefined

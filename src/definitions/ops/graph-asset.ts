@@ -4,6 +4,7 @@ import type { Condition } from '../automation/condition.ts'
 import { DefinitionError } from '../definition-error.ts'
 import { asset } from '../function-asset.ts'
 import type { FunctionAsset, Inputs } from '../function-asset.ts'
+import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { ResourceDefinition } from '../resource.ts'
 import type { RetryOptions } from '../retry.ts'
@@ -21,7 +22,7 @@ export type ValueOf<Answer> =
 /** Assets whose values fit a graph's inputs. */
 type AssetsFor<I extends Schemas> = { readonly [Name in keyof I]: FunctionAsset<z.input<I[Name]>> }
 
-interface GraphAssetCommon<Value> extends AssetFactsOptions {
+interface GraphAssetCommon<Value> extends AssetFactsOptions, HookUse {
   /** Parts joined by `/`. */
   readonly key: string
   /** Other assets that must be up to date first. */

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { PoolUse } from '../pool.ts'
+import { HookNames, hookNamesOf } from '../hook.ts'
 import { RetryPolicy } from '../retry.ts'
 import { jsonSchemaOf } from '../json-schema.ts'
 import type { Job } from './job.ts'
@@ -25,6 +26,7 @@ export const OpStepSpec = z.object({
   configSchema: z.json().optional(),
   /** Absent: it needs no slot. */
   pool: PoolUse.optional(),
+  hooks: HookNames.optional(),
   retry: RetryPolicy,
   timeoutMs: z.number().positive(),
 })
@@ -37,6 +39,8 @@ export const JobSpec = z.object({
   tags: z.record(z.string(), z.string()),
   /** Run configuration where a launch says nothing else. */
   config: z.record(z.string(), z.json()),
+  /** Of its runs' ends. */
+  hooks: HookNames.optional(),
   work: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('graph'), graph: z.string(), steps: z.array(OpStepSpec) }),
     z.object({ kind: z.literal('assets'), assets: z.array(z.string()).min(1) }),
@@ -44,12 +48,13 @@ export const JobSpec = z.object({
 })
 export type JobSpec = z.infer<typeof JobSpec>
 
-export function jobSpecOf({ name, description, tags, config, work }: Job): JobSpec {
+export function jobSpecOf({ name, description, tags, config, hooks, work }: Job): JobSpec {
   return {
     name,
     ...(description === undefined ? {} : { description }),
     tags: { ...tags },
     config: z.record(z.string(), z.json()).parse(config),
+    ...hookNamesOf(hooks),
     work:
       work.kind === 'assets'
         ? { kind: 'assets', assets: [...work.assets] }
@@ -76,6 +81,7 @@ function opStepSpecOf({ name, op, map, upstream, collects }: OpStep): OpStepSpec
     outputs: schemasOf(op.outputs, 'output'),
     ...(op.config === undefined ? {} : { configSchema: jsonSchemaOf(op.config) }),
     ...(op.pool === undefined ? {} : { pool: op.pool }),
+    ...hookNamesOf(op.hooks),
     retry: RetryPolicy.parse(op.retry),
     timeoutMs: op.timeoutMs,
   }

@@ -1,3 +1,5 @@
+import { hooksOf } from '../hook.ts'
+import type { Hooks, HookUse } from '../hook.ts'
 import type { JsonObject } from '../json.ts'
 import { bindInputs } from './bind-inputs.ts'
 import { composeGraph, inputRef } from './composition.ts'
@@ -6,7 +8,7 @@ import { checkName } from './op.ts'
 import type { AnyOp } from './op.ts'
 import type { GraphPlan } from './plan.ts'
 
-interface JobCommon {
+interface JobCommon extends HookUse {
   /** Unique in the location. Letters, digits and `_`. */
   readonly name: string
   readonly description?: string
@@ -37,6 +39,8 @@ export interface Job {
   readonly description: string | undefined
   readonly tags: Readonly<Record<string, string>>
   readonly config: JsonObject
+  /** Of its runs' ends. */
+  readonly hooks?: Hooks
   readonly work: { readonly kind: 'graph'; readonly plan: GraphPlan } | { readonly kind: 'assets'; readonly assets: readonly string[] }
 }
 
@@ -47,7 +51,7 @@ export interface Job {
 export function job(options: JobOptions): Job {
   checkName('job', options.name)
   const { name, description, tags = {}, config = {} } = options
-  const common = { kind: 'job', name, description, tags, config } as const
+  const common = { kind: 'job', name, description, tags, config, ...hooksOf(options) } as const
   if ('assets' in options) return { ...common, work: { kind: 'assets', assets: typeof options.assets === 'string' ? [options.assets] : options.assets } }
   const definition = options.graph.kind === 'graph' ? options.graph.definition : graphOfOne(options.graph)
   return { ...common, work: { kind: 'graph', plan: bindInputs(definition, options.inputs ?? {}, `The job ${name}`) } }

@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import type { FunctionContext } from '../function-asset.ts'
+import type { Hooks } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { PoolUse } from '../pool.ts'
 import type { ResourceDefinition, Resources } from '../resource.ts'
@@ -24,6 +25,7 @@ export interface OpDefinition {
   readonly io: ResourceDefinition<IoManager> | undefined
   /** The slots that each of its steps takes. */
   readonly pool: PoolUse | undefined
+  readonly hooks?: Hooks
   readonly retry: RetryOptions
   /** The longest that an attempt may take. */
   readonly timeoutMs: number

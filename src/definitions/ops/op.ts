@@ -1,6 +1,8 @@
 import type * as z from 'zod'
 import { DefinitionError } from '../definition-error.ts'
 import type { FunctionContext } from '../function-asset.ts'
+import { hooksOf } from '../hook.ts'
+import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { JsonObject } from '../json.ts'
 import { poolUseOf } from '../pool.ts'
@@ -40,13 +42,8 @@ type Answer<O extends z.ZodType, Os extends Schemas> = IsNone<Os> extends true ?
 
 type Produced<O extends z.ZodType, Os extends Schemas> = IsNone<Os> extends true ? Ref<Exclude<z.output<O>, undefined>> : RefsOf<Os>
 
-export interface OpOptions<
-  I extends Schemas,
-  O extends z.ZodType,
-  Os extends Schemas,
-  ConfigSchema extends z.ZodType,
-  Needs extends Resources,
-> extends PoolOptions {
+export interface OpOptions<I extends Schemas, O extends z.ZodType, Os extends Schemas, ConfigSchema extends z.ZodType, Needs extends Resources>
+  extends PoolOptions, HookUse {
   /** Letters, digits and `_`. Steps are called after it. */
   readonly name: string
   readonly description?: string
@@ -119,6 +116,7 @@ export function op<
     resources: options.resources ?? {},
     io: options.io,
     pool: poolUseOf(`op ${options.name}`, options),
+    ...hooksOf(options),
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
     run: options.run,

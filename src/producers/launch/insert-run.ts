@@ -43,8 +43,8 @@ export async function insertRun(client: pg.PoolClient, planned: PlannedRun, orig
   const { location, version, assets, config, job, limited } = planned
   const { priority, timeoutMs, retries, retryDelayMs } = planned.options
   const { rows } = await client.query<{ id: string; status: 'queued' | 'started' }>(
-    `INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, idempotency_key, status, priority, timeout_ms, retries, retry_delay_ms, deadline_at, partitions, backfill_id, job)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, ${statusSql}, $9, $10::bigint, $11, $12, clock_timestamp() + $10::bigint * interval '1 ms', $13, $14, $15) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, status`,
+    `INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, idempotency_key, status, priority, timeout_ms, retries, retry_delay_ms, deadline_at, partitions, backfill_id, job, hooks)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, ${statusSql}, $9, $10::bigint, $11, $12, clock_timestamp() + $10::bigint * interval '1 ms', $13, $14, $15, $16) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, status`,
     [
       location,
       version,
@@ -61,6 +61,7 @@ export async function insertRun(client: pg.PoolClient, planned: PlannedRun, orig
       planned.partitions ?? null,
       origin.backfillId ?? null,
       job ?? null,
+      planned.hooks === undefined ? null : JSON.stringify(planned.hooks),
     ],
   )
   const run = rows[0]
@@ -91,9 +92,9 @@ async function insertSteps(client: pg.PoolClient, runId: string, planned: Planne
     return { ...step, status, enqueued: status === 'waiting' ? 0 : 1, each_batch: eachBatch, part_of: partOf, pool: pool?.name, slots: pool?.slots ?? 1, held }
   })
   const inserted = await client.query<{ id: string; status: StepStatus; enqueued: number }>(
-    `INSERT INTO millrace.step (run_id, location, version, asset, kind, destination, upstream, status, enqueued, each_batch, redrive, full_refresh, partitions, part_of, collects, makes, enqueued_at, pool, slots, ready_at)
-     SELECT $1, $2, $3, s.asset, s.kind, s.destination, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, s.each_batch, $5, $6, CASE WHEN s.partitioned THEN $7::text[] END, s.part_of, array(SELECT jsonb_array_elements_text(s.collects)), CASE WHEN s.makes IS NOT NULL THEN array(SELECT jsonb_array_elements_text(s.makes)) END, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END, s.pool, s.slots, CASE WHEN s.held THEN clock_timestamp() END
-     FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, destination jsonb, upstream jsonb, status text, enqueued int, each_batch boolean, partitioned boolean, part_of text, collects jsonb, makes jsonb, pool text, slots int, held boolean)
+    `INSERT INTO millrace.step (run_id, location, version, asset, kind, destination, upstream, status, enqueued, each_batch, redrive, full_refresh, partitions, part_of, collects, makes, enqueued_at, pool, slots, ready_at, hooks)
+     SELECT $1, $2, $3, s.asset, s.kind, s.destination, array(SELECT jsonb_array_elements_text(s.upstream)), s.status, s.enqueued, s.each_batch, $5, $6, CASE WHEN s.partitioned THEN $7::text[] END, s.part_of, array(SELECT jsonb_array_elements_text(s.collects)), CASE WHEN s.makes IS NOT NULL THEN array(SELECT jsonb_array_elements_text(s.makes)) END, CASE WHEN s.enqueued = 1 THEN clock_timestamp() END, s.pool, s.slots, CASE WHEN s.held THEN clock_timestamp() END, s.hooks
+     FROM jsonb_to_recordset($4::jsonb) AS s(asset text, kind text, destination jsonb, upstream jsonb, status text, enqueued int, each_batch boolean, partitioned boolean, part_of text, collects jsonb, makes jsonb, pool text, slots int, held boolean, hooks jsonb)
      RETURNING id, status, enqueued`,
     [runId, location, version, JSON.stringify(rows), redrive, fullRefresh, planned.partitions ?? null],
   )

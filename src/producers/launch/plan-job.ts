@@ -27,7 +27,7 @@ interface JobRequest extends RunOptions {
 export async function planJob(database: Database, request: JobRequest): Promise<PlannedRun> {
   const { version, manifest, spec } = await findJob(database, request)
   const config = mergeConfig(spec.config, request.config ?? {})
-  const common = { job: spec.name, tags: spec.tags }
+  const common = { job: spec.name, tags: spec.tags, hooks: spec.hooks }
   const settled = { ...request, tags: { ...spec.tags, ...request.tags } }
   if (spec.work.kind === 'assets')
     return { ...(await planRun(database, { ...settled, assets: spec.work.assets, location: manifest.location, config })), ...common }
@@ -48,7 +48,7 @@ export async function planJob(database: Database, request: JobRequest): Promise<
   }
 }
 
-function stepOf({ name, upstream, collects, pool }: OpStepSpec): PlannedStep {
+function stepOf({ name, upstream, collects, pool, hooks }: OpStepSpec): PlannedStep {
   return {
     asset: name,
     kind: 'op',
@@ -59,6 +59,7 @@ function stepOf({ name, upstream, collects, pool }: OpStepSpec): PlannedStep {
     eachBatch: false,
     partitioned: false,
     pool,
+    hooks,
   }
 }
 

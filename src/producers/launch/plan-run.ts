@@ -2,6 +2,7 @@ import type { Database } from '../../catalog/database.ts'
 import { beginOf } from '../../catalog/step-states.ts'
 import type { StepKind, StepStatus } from '../../catalog/step-states.ts'
 import type { DestinationSpec } from '../../definitions/destination.ts'
+import type { HookNames } from '../../definitions/hook.ts'
 import type { JsonObject } from '../../definitions/json.ts'
 import type { AssetSpec, MadeAssetSpec, Manifest } from '../../definitions/manifest.ts'
 import type { PoolUse } from '../../definitions/pool.ts'
@@ -37,6 +38,8 @@ export interface PlannedStep {
   readonly partitioned: boolean
   /** It needs slots of a pool before it begins. */
   readonly pool: PoolUse | undefined
+  /** What is called when it has ended. */
+  readonly hooks?: HookNames | undefined
   /** Of a graph-backed asset's op: that asset. */
   readonly partOf?: string
   /** Steps of the graph whose every branch must have ended well first. */
@@ -50,6 +53,8 @@ export interface PlannedRun {
   readonly location: string
   readonly version: string
   readonly job?: string
+  /** What is called when it has ended: the job's. */
+  readonly hooks?: HookNames | undefined
   /** Tags of the job; those of the launch go before. */
   readonly tags?: Readonly<Record<string, string>>
   readonly assets: readonly string[]
@@ -122,6 +127,7 @@ function stepOf(spec: MadeAssetSpec, chosen: ReadonlySet<string>, redrive: boole
     eachBatch: spec.kind === 'table' && spec.table.eachBatch === true && !redrive,
     partitioned: spec.partitions !== undefined,
     pool,
+    hooks: spec.hooks,
   }
 }
 
@@ -155,7 +161,7 @@ function opsOf(spec: MadeAssetSpec, chosen: ReadonlySet<string>): PlannedStep[] 
   const named = (steps: readonly string[]): string[] => steps.map((step) => `${spec.key}.${step}`)
   return spec.graph.steps
     .filter(({ map }) => map === undefined)
-    .map(({ name, upstream: inGraph, collects, pool }) => {
+    .map(({ name, upstream: inGraph, collects, pool, hooks }) => {
       const upstream = inGraph.length === 0 ? deps : named(inGraph)
       return {
         asset: `${spec.key}.${name}`,
@@ -168,6 +174,7 @@ function opsOf(spec: MadeAssetSpec, chosen: ReadonlySet<string>): PlannedStep[] 
         eachBatch: false,
         partitioned: false,
         pool,
+        hooks,
       }
     })
 }

@@ -76,13 +76,24 @@ export type { Collected, Mapped } from './definitions/ops/map-over.ts'
 export { op } from './definitions/ops/op.ts'
 export type { Op, OpOptions } from './definitions/ops/op.ts'
 export type { Ref } from './definitions/ops/ref.ts'
-export type { FailureFacts, RunFacts, StepFacts } from './definitions/run-facts.ts'
+export type { FailureFacts, MaterializationFacts, RunFacts, StepFacts } from './definitions/run-facts.ts'
 export type { RunLimits, RunOptions } from './definitions/run-limits.ts'
 export { schedule } from './definitions/schedule.ts'
 export type { ScheduleOptions } from './definitions/schedule.ts'
 export type { SchemaContract, SchemaContractOption, SchemaMode } from './definitions/schema-contract.ts'
-export { sensor } from './definitions/sensor.ts'
-export type { RunRequest, Sensor, SensorAnswer, SensorContext, SensorMessage, SensorOptions } from './definitions/sensor.ts'
+export { assetSensor, runStatusSensor, sensor } from './definitions/sensor.ts'
+export type {
+  AssetSensorOptions,
+  RunEnd,
+  RunRequest,
+  RunStatusSensorOptions,
+  Sensor,
+  SensorAnswer,
+  SensorCommon,
+  SensorContext,
+  SensorMessage,
+  SensorOptions,
+} from './definitions/sensor.ts'
 export { sqlAsset } from './definitions/sql-asset.ts'
 export type { SqlAsset, SqlAssetOptions, SqlStore } from './definitions/sql-asset.ts'
 export { table } from './definitions/table.ts'

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { readSensors, readSensorTicks } from '../catalog/read/sensors.ts'
 import type { SensorTickRead } from '../catalog/read/sensors.ts'
-import { askForEvaluation, keepMessage, setSensorStopped } from '../catalog/sensors.ts'
+import { askForEvaluation, keepMessage, sensorTickStatuses, setSensorStopped } from '../catalog/sensors.ts'
 import { transaction } from '../catalog/database.ts'
+import { Watched } from '../definitions/sensor.ts'
 import { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
 import { HttpError } from './problem.ts'
@@ -13,13 +14,15 @@ const SensorName = z.object({ location: z.string(), name: z.string() })
 const SensorTick = z
   .object({
     id: z.string(),
-    cause: z.string().meta({ description: '`clock`, `retry`, `webhook` or `hand`.' }),
+    cause: z.string().meta({ description: '`clock`, `retry`, `webhook`, `hand`, or `more`: the one before left some of what it watches.' }),
     beganAt: z.iso.datetime(),
     endedAt: z.iso.datetime(),
-    status: z.enum(['launched', 'skipped', 'failed']),
+    status: z.enum(sensorTickStatuses),
     reason: z.string().nullable().meta({ description: 'Why it asked for nothing, in its own words.' }),
     runs: z.array(z.uuid()),
     known: z.int().meta({ description: 'Requests whose run key had a run already.' }),
+    notifications: z.int().meta({ description: 'Notifications that it asked for.' }),
+    handed: z.int().meta({ description: 'Materializations or runs that it was handed.' }),
     error: Failure.nullable(),
     log: z.array(z.record(z.string(), z.json())),
     repeated: z.int().meta({ description: 'Evaluations after this one that skipped for the same reason.' }),
@@ -33,6 +36,7 @@ export const Sensor = z
     description: z.string().nullable(),
     everyMs: z.int(),
     assets: z.array(z.string()),
+    watches: Watched.nullable().meta({ description: 'What it is evaluated on; null: its function looks for itself.' }),
     stopped: z.boolean(),
     evaluating: z.boolean(),
     cursor: z.json().nullable(),
@@ -54,6 +58,7 @@ export async function listSensors({ pool, locations }: Pick<Parts, 'pool' | 'loc
         description: spec.description ?? null,
         everyMs: spec.everyMs,
         assets: spec.assets,
+        watches: spec.watches ?? null,
         stopped: state?.stopped ?? spec.startsStopped,
         evaluating: state?.evaluating ?? false,
         cursor: state?.cursor ?? null,

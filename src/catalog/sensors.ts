@@ -1,8 +1,9 @@
 import type { Json, JsonObject } from '../definitions/json.ts'
 import type { Database } from './database.ts'
 import { storableJson } from './events.ts'
+import type { FeedPlace } from './feed.ts'
 
-export const sensorTickStatuses = ['launched', 'skipped', 'failed'] as const
+export const sensorTickStatuses = ['launched', 'notified', 'skipped', 'failed'] as const
 export type SensorTickStatus = (typeof sensorTickStatuses)[number]
 
 export interface SensorKey {
@@ -10,12 +11,15 @@ export interface SensorKey {
   readonly sensor: string
 }
 
-/** Makes a sensor known and answers whether it is stopped. */
-export async function ensureSensor(database: Database, { location, sensor }: SensorKey, startsStopped: boolean): Promise<boolean> {
+const lastEvent = `(SELECT last_value FROM millrace.event_number)`
+
+/** Makes a sensor known and answers whether it is stopped. One that `watches` what happens is handed what happens from now on, or from its first start on. */
+export async function ensureSensor(database: Database, { location, sensor }: SensorKey, startsStopped: boolean, watches = false): Promise<boolean> {
   const { rows } = await database.query<{ stopped: boolean }>(
-    `WITH made AS (INSERT INTO millrace.sensor (location, name, stopped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING stopped)
+    `WITH made AS (INSERT INTO millrace.sensor (location, name, stopped, seen_event, seen_at)
+       VALUES ($1, $2, $3, CASE WHEN $4 THEN ${lastEvent} END, CASE WHEN $4 THEN clock_timestamp() END) ON CONFLICT DO NOTHING RETURNING stopped)
      SELECT stopped FROM made UNION ALL SELECT stopped FROM millrace.sensor WHERE location = $1 AND name = $2 LIMIT 1`,
-    [location, sensor, startsStopped],
+    [location, sensor, startsStopped, watches && !startsStopped],
   )
   return rows[0]?.stopped ?? startsStopped
 }
@@ -26,6 +30,17 @@ export interface ClaimedSensor extends SensorKey {
   readonly evaluatedAt: Date | undefined
   readonly beganAt: Date
   readonly messages: readonly { readonly id: string; readonly body: Json; readonly receivedAt: Date }[]
+  /** How far it has got with what it watches. */
+  readonly seen: FeedPlace
+}
+
+/** How far a sensor has got with what it watches. */
+export async function seenOf(database: Database, { location, name }: { readonly location: string; readonly name: string }): Promise<FeedPlace> {
+  const { rows } = await database.query<FeedPlace>(
+    `SELECT coalesce(seen_event, ${lastEvent})::text AS event, coalesce(seen_at, clock_timestamp())::text AS at FROM millrace.sensor WHERE location = $1 AND name = $2`,
+    [location, name],
+  )
+  return rows[0] ?? { event: '0', at: new Date().toISOString() }
 }
 
 /** As many messages as one evaluation is handed. */
@@ -33,12 +48,13 @@ const messagesAtOnce = 1000
 
 /** Claims a sensor for one evaluation; undefined while another has it, and where it is stopped and was not asked for by a person. */
 export async function claimSensor(database: Database, { location, sensor }: SensorKey, session: string, byHand: boolean): Promise<ClaimedSensor | undefined> {
-  const { rows } = await database.query<{ claim: number; cursor: Json | null; evaluated_at: Date | null; claimed_at: Date }>(
-    `UPDATE millrace.sensor s SET claim = claim + 1, claimed_by = $3, claimed_at = clock_timestamp()
+  const { rows } = await database.query<{ claim: number; cursor: Json | null; evaluated_at: Date | null; claimed_at: Date; event: string; at: string }>(
+    `UPDATE millrace.sensor s SET claim = claim + 1, claimed_by = $3, claimed_at = clock_timestamp(),
+       seen_event = coalesce(seen_event, ${lastEvent}), seen_at = coalesce(seen_at, clock_timestamp())
      WHERE location = $1 AND name = $2 AND (NOT stopped OR $4)
        AND (claimed_by IS NULL OR NOT EXISTS (SELECT FROM millrace.process h WHERE h.id = s.claimed_by AND h.lease_until > clock_timestamp()))
        AND EXISTS (SELECT FROM millrace.process me WHERE me.id = $3 AND me.lease_until > clock_timestamp())
-     RETURNING claim, cursor, evaluated_at, claimed_at`,
+     RETURNING claim, cursor, evaluated_at, claimed_at, seen_event::text AS event, seen_at::text AS at`,
     [location, sensor, session, byHand],
   )
   const row = rows[0]
@@ -55,18 +71,21 @@ export async function claimSensor(database: Database, { location, sensor }: Sens
     evaluatedAt: row.evaluated_at ?? undefined,
     beganAt: row.claimed_at,
     messages: messages.rows,
+    seen: { event: row.event, at: row.at },
   }
 }
 
 /**
- * Ends an evaluation that succeeded, in the transaction of its runs: moves the cursor and drops the messages that it was handed. False when another holds the sensor by now.
+ * Ends an evaluation that succeeded, in the transaction of its runs: moves the cursor, and drops the messages or passes the events that it was handed.
+ * False when another holds the sensor by now.
  */
-export async function settleSensor(client: Database, claimed: ClaimedSensor, cursor: Json | undefined): Promise<boolean> {
+export async function settleSensor(client: Database, claimed: ClaimedSensor, cursor: Json | undefined, seen: FeedPlace = claimed.seen): Promise<boolean> {
   const { location, sensor, claim, messages, beganAt } = claimed
   const { rowCount } = await client.query(
-    `UPDATE millrace.sensor SET claimed_by = NULL, evaluated_at = $4, cursor = CASE WHEN $5 THEN $6::jsonb ELSE cursor END
+    `UPDATE millrace.sensor SET claimed_by = NULL, evaluated_at = $4, cursor = CASE WHEN $5 THEN $6::jsonb ELSE cursor END,
+       seen_event = $7, seen_at = $8
      WHERE location = $1 AND name = $2 AND claim = $3 AND claimed_by IS NOT NULL`,
-    [location, sensor, claim, beganAt, cursor !== undefined, cursor === undefined ? null : storableJson(cursor)],
+    [location, sensor, claim, beganAt, cursor !== undefined, cursor === undefined ? null : storableJson(cursor), seen.event, seen.at],
   )
   if (rowCount !== 1) return false
   if (messages.length > 0) await client.query(`DELETE FROM millrace.sensor_message WHERE id = ANY($1::bigint[])`, [messages.map(({ id }) => id)])
@@ -88,6 +107,9 @@ export interface SensorTick {
   readonly reason?: string | undefined
   readonly runs?: readonly string[]
   readonly known?: number
+  /** How many notifications it asked for, and how many events it was handed. */
+  readonly notifications?: number
+  readonly handed?: number
   /** As `storedError` has it, without secrets. */
   readonly error?: unknown
   readonly log: readonly JsonObject[]
@@ -97,15 +119,16 @@ export interface SensorTick {
 export async function recordSensorTick(client: Database, { location, sensor, beganAt }: ClaimedSensor, tick: SensorTick): Promise<void> {
   if (tick.status === 'skipped' && tick.log.length === 0) {
     const { rowCount } = await client.query(
-      `UPDATE millrace.sensor_tick SET repeated = repeated + 1, ended_at = clock_timestamp()
+      `UPDATE millrace.sensor_tick SET repeated = repeated + 1, handed = handed + $4, ended_at = clock_timestamp()
        WHERE id = (SELECT id FROM millrace.sensor_tick WHERE location = $1 AND sensor = $2 ORDER BY id DESC LIMIT 1)
          AND status = 'skipped' AND log = '[]' AND reason IS NOT DISTINCT FROM $3`,
-      [location, sensor, tick.reason ?? null],
+      [location, sensor, tick.reason ?? null, tick.handed ?? 0],
     )
     if (rowCount === 1) return
   }
   await client.query(
-    `INSERT INTO millrace.sensor_tick (location, sensor, cause, began_at, status, reason, runs, known, error, log) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    `INSERT INTO millrace.sensor_tick (location, sensor, cause, began_at, status, reason, runs, known, error, log, notifications, handed)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
     [
       location,
       sensor,
@@ -117,7 +140,19 @@ export async function recordSensorTick(client: Database, { location, sensor, beg
       tick.known ?? 0,
       tick.error === undefined ? null : storableJson(tick.error),
       storableJson(tick.log),
+      tick.notifications ?? 0,
+      tick.handed ?? 0,
     ],
+  )
+}
+
+/** Removes evaluations that ended so many days ago, a batch at a time. */
+export async function forgetSensorTicks(database: Database, days: number): Promise<void> {
+  if (days === 0) return
+  await database.query(
+    `DELETE FROM millrace.sensor_tick WHERE id IN (
+       SELECT id FROM millrace.sensor_tick WHERE ended_at < clock_timestamp() - make_interval(days => $1) ORDER BY ended_at LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
+    [days],
   )
 }
 
@@ -147,6 +182,12 @@ export async function forgottenSensors(database: Database): Promise<SensorKey[]>
 }
 
 export async function setSensorStopped(database: Database, { location, sensor }: SensorKey, stopped: boolean): Promise<boolean> {
-  const { rowCount } = await database.query(`UPDATE millrace.sensor SET stopped = $3 WHERE location = $1 AND name = $2`, [location, sensor, stopped])
+  const { rowCount } = await database.query(
+    `UPDATE millrace.sensor SET stopped = $3,
+       seen_event = CASE WHEN $3 THEN seen_event ELSE coalesce(seen_event, ${lastEvent}) END,
+       seen_at = CASE WHEN $3 THEN seen_at ELSE coalesce(seen_at, clock_timestamp()) END
+     WHERE location = $1 AND name = $2`,
+    [location, sensor, stopped],
+  )
   return rowCount === 1
 }

@@ -188,9 +188,19 @@ export async function finishRun(client: Database, runId: string): Promise<boolea
       kind: 'run ended',
       level: ended.status === 'failed' ? 'error' : 'info',
       message: `The run ${ended.status === 'canceled' ? 'was canceled' : ended.status}.`,
+      data: { status: ended.status, ...(ended.status === 'failed' ? await whyFailed(client, runId) : {}) },
     },
   ])
   return true
+}
+
+/** Kept with the event: the rows forget it when the run is tried again. */
+async function whyFailed(client: Database, runId: string): Promise<{ readonly error?: unknown; readonly failedSteps?: unknown }> {
+  const { rows } = await client.query<{ error: unknown; failedSteps: unknown }>(
+    `SELECT f -> 'error' AS error, f -> 'failedSteps' AS "failedSteps" FROM millrace.run r, millrace.run_facts(r) f WHERE r.id = $1`,
+    [runId],
+  )
+  return rows[0] ?? {}
 }
 
 export type FailureGuard = { readonly stepId: string; readonly claim: number } | { readonly stepId: string; readonly batchId: string; readonly claim: number }

@@ -14,6 +14,7 @@ import type { PoolUse } from './pool.ts'
 import type { ResourceDefinition, Resources } from './resource.ts'
 import { RunLimits, RunOptions } from './run-limits.ts'
 import type { ScheduleSpec } from './schedule.ts'
+import { ownLocation } from './sensor.ts'
 import type { Sensor } from './sensor.ts'
 import { selectAssets } from './selection/select-assets.ts'
 import type { SqlAsset } from './sql-asset.ts'
@@ -102,6 +103,7 @@ export function defineLocation(options: LocationOptions): Location {
   for (const { work } of jobs) if (work.kind === 'assets') selectAssets(assets, work.assets)
   for (const schedule of options.schedules ?? []) checkSchedule(schedule, assets, jobs, options.name)
   for (const { spec } of sensors) if (spec.assets.length > 0) selectAssets(assets, spec.assets)
+  for (const { spec } of sensors) checkWatched(spec, assets, jobs, options.name)
   const hooks = collectHooks(assets, jobs, options.name)
   return {
     kind: 'location',
@@ -141,6 +143,17 @@ function checkSchedule(schedule: ScheduleSpec, assets: readonly Asset[], jobs: r
   if (jobs.some((one) => one.name === schedule.job)) return
   throw new DefinitionError(
     `The schedule ${schedule.name} starts the job ${schedule.job}, which the location ${location} does not define. Its jobs are: ${jobs.map((one) => one.name).join(', ') || 'none'}.`,
+  )
+}
+
+/** What a sensor watches in its own location is there; of others nothing is known here. */
+function checkWatched({ name, watches }: Sensor['spec'], assets: readonly Asset[], jobs: readonly Job[], location: string): void {
+  if (watches?.kind === 'assets' && (watches.location ?? location) === location) selectAssets(assets, watches.assets)
+  if (watches?.kind !== 'runs' || watches.locations?.every((one) => one === ownLocation || one === location) !== true) return
+  const unknown = watches.jobs?.find((one) => !jobs.some((job) => job.name === one))
+  if (unknown === undefined) return
+  throw new DefinitionError(
+    `The sensor ${name} watches the job ${unknown}, which the location ${location} does not define. Its jobs are: ${jobs.map((one) => one.name).join(', ') || 'none'}.`,
   )
 }
 

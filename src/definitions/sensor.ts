@@ -1,8 +1,36 @@
 import * as z from 'zod'
 import { DefinitionError } from './definition-error.ts'
 import type { Json, JsonObject } from './json.ts'
+import { NotificationRequest } from './notification.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, Resources } from './resource.ts'
+import type { MaterializationFacts, RunFacts } from './run-facts.ts'
+
+/** Of runs these ends can be waited for. */
+export const runEnds = ['succeeded', 'failed', 'canceled'] as const
+export type RunEnd = (typeof runEnds)[number]
+
+/** What a sensor is evaluated on. */
+export const Watched = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('assets'),
+    /** Selections. */
+    assets: z.array(z.string()).min(1),
+    /** Absent: the sensor's own. */
+    location: z.string().optional(),
+    atOnce: z.int().min(1).max(1000),
+  }),
+  z.object({
+    kind: z.literal('runs'),
+    ends: z.array(z.enum(runEnds)).min(1),
+    /** Absent: whatever a run is of. */
+    jobs: z.array(z.string()).min(1).optional(),
+    /** Absent: everywhere. */
+    locations: z.array(z.string()).min(1).optional(),
+    atOnce: z.int().min(1).max(1000),
+  }),
+])
+export type Watched = z.infer<typeof Watched>
 
 /** A sensor as data. */
 export const SensorSpec = z.object({
@@ -15,6 +43,8 @@ export const SensorSpec = z.object({
   startsStopped: z.boolean(),
   timeoutMs: z.int().positive(),
   maxRuns: z.int().min(1),
+  /** Absent: its function looks for itself. */
+  watches: Watched.optional(),
 })
 export type SensorSpec = z.infer<typeof SensorSpec>
 
@@ -39,6 +69,8 @@ export interface SensorAnswer {
   readonly cursor?: Json
   /** Keys of dynamic partitions to add and to remove, by the partitions' name; before the runs. */
   readonly partitionKeys?: Readonly<Record<string, { readonly add?: readonly string[]; readonly remove?: readonly string[] }>>
+  /** Kept in the same transaction, and sent through resources that the sensor names. */
+  readonly notifications?: readonly NotificationRequest[]
 }
 
 /** What a webhook brought. */
@@ -63,7 +95,8 @@ export interface SensorContext<Clients = Readonly<Record<string, unknown>>> {
   readonly log: (message: string, fields?: JsonObject) => void
 }
 
-export interface SensorOptions<Needs extends Resources> {
+/** What all kinds of sensors say of themselves. */
+export interface SensorCommon<Needs extends Resources> {
   readonly name: string
   readonly description?: string
   /** Between the beginnings of two evaluations, in milliseconds. Default 30 s. */
@@ -77,7 +110,50 @@ export interface SensorOptions<Needs extends Resources> {
   /** The most runs that one evaluation may ask for: more is taken for a mistake. Default 1,000. */
   readonly maxRuns?: number
   readonly resources?: Needs
-  readonly run: (context: SensorContext<ClientsOf<Needs>>) => SensorAnswer | null | undefined | void | Promise<SensorAnswer | null | undefined | void>
+}
+
+type Answered = SensorAnswer | null | undefined | void
+
+export interface SensorOptions<Needs extends Resources> extends SensorCommon<Needs> {
+  readonly run: (context: SensorContext<ClientsOf<Needs>>) => Answered | Promise<Answered>
+}
+
+export interface AssetSensorOptions<Needs extends Resources> extends SensorCommon<Needs> {
+  /** Selections of the assets whose materializations it is handed. */
+  readonly watch: string | readonly string[]
+  /** The code location of those assets. Default: its own. */
+  readonly watchLocation?: string
+  /** How often it looks for new ones, in milliseconds. Default 5 s. */
+  readonly everyMs?: number
+  /** How many it is handed at once; what is left it is handed right after. Default 100, at most 1,000. */
+  readonly atOnce?: number
+  /** Called where there are new ones; each is handed over until an evaluation has succeeded with it, and then never again. */
+  readonly run: (
+    context: SensorContext<ClientsOf<Needs>> & {
+      /** The oldest first; none only where a message came by webhook. Not those of runs that this sensor asked for. */
+      readonly materializations: readonly MaterializationFacts[]
+    },
+  ) => Answered | Promise<Answered>
+}
+
+export interface RunStatusSensorOptions<Needs extends Resources> extends SensorCommon<Needs> {
+  /** The ends that it is handed. A run that is tried again has not failed. */
+  readonly on: RunEnd | readonly RunEnd[]
+  /** Only runs of these jobs. Default: all runs, of assets too. */
+  readonly jobs?: string | readonly string[]
+  /** The code locations of the runs. Default: its own. */
+  readonly locations?: 'everywhere' | readonly string[]
+  /** How often it looks for new ones, in milliseconds. Default 5 s. */
+  readonly everyMs?: number
+  /** How many it is handed at once; what is left it is handed right after. Default 100, at most 1,000. */
+  readonly atOnce?: number
+  /** Called where there are new ones; each is handed over until an evaluation has succeeded with it, and then never again. */
+  readonly run: (
+    context: SensorContext<ClientsOf<Needs>> & {
+      /** The first to end first; none only where a message came by webhook. Not those that this sensor asked for. */
+      readonly runs: readonly RunFacts[]
+    },
+  ) => Answered | Promise<Answered>
 }
 
 /** A sensor, as the worker that evaluates it holds it. */
@@ -85,7 +161,8 @@ export interface Sensor {
   readonly kind: 'sensor'
   readonly spec: SensorSpec
   readonly resources: Resources
-  readonly run: (context: SensorContext<never>) => unknown
+  /** Handed what its `watches` say, and nothing of the rest. */
+  readonly run: (context: SensorContext<never> & { readonly materializations: readonly MaterializationFacts[]; readonly runs: readonly RunFacts[] }) => unknown
 }
 
 /**
@@ -93,6 +170,42 @@ export interface Sensor {
  * @throws DefinitionError for options that cannot be
  */
 export function sensor<Needs extends Resources = Resources>(options: SensorOptions<Needs>): Sensor {
+  return build(options, options.run)
+}
+
+/**
+ * A function that is handed what was materialized of some assets: each materialization once, and none is missed.
+ * @throws DefinitionError for options that cannot be
+ */
+export function assetSensor<Needs extends Resources = Resources>(options: AssetSensorOptions<Needs>): Sensor {
+  const { watch, watchLocation, atOnce = watchedAtOnce, everyMs = watchEveryMs } = options
+  const watches = { kind: 'assets', assets: [watch].flat(), ...(watchLocation === undefined ? {} : { location: watchLocation }), atOnce } as const
+  return build({ ...options, everyMs }, options.run, watches)
+}
+
+/**
+ * A function that is handed runs that have ended: each end once, and none is missed.
+ * @throws DefinitionError for options that cannot be
+ */
+export function runStatusSensor<Needs extends Resources = Resources>(options: RunStatusSensorOptions<Needs>): Sensor {
+  const { on, jobs, locations, atOnce = watchedAtOnce, everyMs = watchEveryMs } = options
+  return build({ ...options, everyMs }, options.run, {
+    kind: 'runs',
+    ends: [on].flat(),
+    ...(jobs === undefined ? {} : { jobs: [jobs].flat() }),
+    // Its own is filled in by the location.
+    ...(locations === 'everywhere' ? {} : { locations: locations === undefined ? [ownLocation] : [...locations] }),
+    atOnce,
+  })
+}
+
+/** Stands for the sensor's own location in its definition. */
+export const ownLocation = '.'
+
+const watchedAtOnce = 100
+const watchEveryMs = 5000
+
+function build(options: SensorCommon<Resources>, run: Sensor['run'], watches?: Watched): Sensor {
   const parsed = SensorSpec.safeParse({
     name: options.name,
     ...(options.description === undefined ? {} : { description: options.description }),
@@ -101,9 +214,10 @@ export function sensor<Needs extends Resources = Resources>(options: SensorOptio
     startsStopped: options.startsStopped ?? false,
     timeoutMs: options.timeoutMs ?? 60_000,
     maxRuns: options.maxRuns ?? 1000,
+    ...(watches === undefined ? {} : { watches }),
   })
   if (!parsed.success) throw new DefinitionError(`The sensor ${JSON.stringify(options.name)} cannot be: ${z.prettifyError(parsed.error)}.`)
-  return { kind: 'sensor', spec: parsed.data, resources: options.resources ?? {}, run: options.run }
+  return { kind: 'sensor', spec: parsed.data, resources: options.resources ?? {}, run }
 }
 
 const texts = z.record(z.string(), z.string())
@@ -126,7 +240,8 @@ export const ParsedAnswer = z
     reason: z.string().max(2000).optional(),
     cursor: z.json().optional(),
     partitionKeys: z.record(z.string(), KeyChange).default({}),
+    notifications: z.array(NotificationRequest).max(1000).default([]),
   })
   .nullish()
-  .transform((answer) => answer ?? { runs: [], partitionKeys: {} })
+  .transform((answer) => answer ?? { runs: [], partitionKeys: {}, notifications: [] })
 export type ParsedAnswer = z.output<typeof ParsedAnswer>

@@ -1,4 +1,5 @@
 import { keepEventDays } from '../catalog/event-days.ts'
+import { forgetSensorTicks } from '../catalog/sensors.ts'
 import type { EventDays } from '../catalog/event-retention.ts'
 import { forgetRuns } from '../catalog/forget-runs.ts'
 import type { RunPlace } from '../catalog/forget-runs.ts'
@@ -32,7 +33,7 @@ export function createEventUpkeep(days: EventDays): (deps: HistoryDeps) => Promi
   }
 }
 
-/** Removes runs whose days are over, and what went out by the outbox before then: each hour it goes through them once, a small batch a round. */
+/** Removes runs whose days are over, and sensors' evaluations and what went out by the outbox before then: each hour it goes through them once, a small batch a round. */
 export function createRunRetention(days: number): (deps: HistoryDeps) => Promise<void> {
   let after: RunPlace | undefined
   let due = performance.now()
@@ -42,6 +43,7 @@ export function createRunRetention(days: number): (deps: HistoryDeps) => Promise
     const { removed, next } = await forgetRuns(pool, { days, after })
     if (next === undefined) await forgetReports(pool, days)
     await forgetOutbox(pool, days)
+    await forgetSensorTicks(pool, days)
     after = next
     due = performance.now() + (next === undefined ? hourMs : 0)
     if (removed > 0) logger.info({ removed }, 'runs were removed: their days are over')

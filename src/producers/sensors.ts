@@ -17,7 +17,7 @@ export async function syncSensors({ pool, queues, logger }: SchedulesDeps): Prom
       const key = `${prefix}${sensor.name}`
       const known = existing.get(key)
       existing.delete(key)
-      const stopped = await ensureSensor(pool, { location: manifest.location, sensor: sensor.name }, sensor.startsStopped)
+      const stopped = await ensureSensor(pool, { location: manifest.location, sensor: sensor.name }, sensor.startsStopped, sensor.watches !== undefined)
       if (stopped) {
         if (known !== undefined) await queue.removeJobScheduler(key)
       } else if (Number(known?.every) !== sensor.everyMs) {

@@ -22,7 +22,7 @@ export const jobs = {
     queue: 'ticks',
     payload: z.object({
       sensor: z.string(),
-      cause: z.enum(['clock', 'retry', 'webhook', 'hand']),
+      cause: z.enum(['clock', 'retry', 'webhook', 'hand', 'more']),
       asked: z.int().positive().optional(),
       failures: z.int().min(0).default(0),
     }),

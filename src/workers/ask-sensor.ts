@@ -4,6 +4,7 @@ import { ParsedAnswer } from '../definitions/sensor.ts'
 import type { Sensor } from '../definitions/sensor.ts'
 import { MillraceError } from '../errors.ts'
 import { callUserCode } from './failure.ts'
+import type { Handed } from './read-watched.ts'
 import type { ResourceClients } from './resource-clients.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { Throttles } from './throttle.ts'
@@ -15,6 +16,8 @@ export interface SensorQuestion {
   readonly messages: readonly { readonly body: Json; readonly receivedAt: Date }[]
   readonly resources: ResourceClients
   readonly throttles: Throttles
+  /** `materializations` or `runs`, of a sensor that watches them. */
+  readonly handed?: Handed
   readonly log: (message: string, fields: JsonObject) => void
 }
 
@@ -30,6 +33,7 @@ export async function askSensor({ spec, resources, run }: Sensor, question: Sens
       cursor: question.cursor,
       lastEvaluatedAt: question.evaluatedAt?.toISOString(),
       messages: question.messages.map(({ body, receivedAt }) => ({ body, receivedAt: receivedAt.toISOString() })),
+      ...question.handed,
       resources: clients,
       signal: stop.signal,
       throttle: question.throttles.of(question.location),

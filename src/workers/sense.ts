@@ -1,7 +1,8 @@
 import { changeKeys, dynamicPartitionsOf } from '../catalog/partition-keys.ts'
 import { transaction } from '../catalog/database.ts'
 import type { DynamicPartitions } from '../catalog/partition-keys.ts'
-import { claimSensor, recordSensorTick, releaseSensor, settleSensor } from '../catalog/sensors.ts'
+import { keepNotifications } from '../catalog/outbox.ts'
+import { askForEvaluation, claimSensor, recordSensorTick, releaseSensor, settleSensor } from '../catalog/sensors.ts'
 import type { ClaimedSensor } from '../catalog/sensors.ts'
 import type { DueStep } from '../catalog/due-step.ts'
 import type { JsonObject } from '../definitions/json.ts'
@@ -16,8 +17,11 @@ import type { PlannedRun } from '../producers/launch/plan-run.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { redact } from '../redact.ts'
 import { askSensor } from './ask-sensor.ts'
+import { kept } from './call-hook.ts'
 import type { WorkerContext } from './context.ts'
 import { isConnectionLoss, UserCodeError } from './failure.ts'
+import { launchedBySensor, readWatched } from './read-watched.ts'
+import type { SeenBySensor } from './read-watched.ts'
 
 /** A failed evaluation is tried again so often before its next time, a little later each time. */
 const mostFailures = 3
@@ -41,8 +45,11 @@ export async function sense(context: WorkerContext, payload: Payload<'sense'>, _
   faultPoint('sense.claimed')
   const log: JsonObject[] = []
   try {
+    const watched = await readWatched(context.pool, own.spec, claimed, context.locations.get(location)?.manifest.assets ?? [])
+    if (watched?.count === 0 && claimed.messages.length === 0) return await passNothing(context, claimed, watched, payload.cause)
     const answer = await askSensor(own, {
       ...claimed,
+      ...(watched === undefined ? {} : { handed: watched.handed }),
       resources: context.resources,
       throttles: context.throttles,
       log: (message, fields) => {
@@ -51,27 +58,44 @@ export async function sense(context: WorkerContext, payload: Payload<'sense'>, _
           log.push({ at: new Date().toISOString(), message: message.slice(0, longestLine), ...(Object.keys(fields).length === 0 ? {} : { fields }) })
       },
     })
-    const { due, waits } = await write(context, own, claimed, answer, { cause: payload.cause, log })
+    const { due, waits, asked } = await write(context, own, claimed, answer, { cause: payload.cause, log, watched })
     faultPoint('sense.committed')
     await Promise.all(due.map((step) => enqueueStep(context.queues, step)))
     if (waits) await startWaiting(context)
+    if (asked !== undefined) await context.queues.enqueue(location, 'sense', { sensor: payload.sensor, cause: 'more', asked, failures: 0 })
   } catch (error) {
     await giveUp(context, claimed, payload, error, log)
   }
 }
 
+/** There is nothing new: its function has nothing to be asked. */
+async function passNothing(context: WorkerContext, claimed: ClaimedSensor, { next }: SeenBySensor, cause: string): Promise<void> {
+  await transaction(context.pool, async (client) => {
+    if (await settleSensor(client, claimed, undefined, next))
+      await recordSensorTick(client, claimed, { cause, status: 'skipped', reason: 'Nothing new.', log: [] })
+  })
+}
+
+interface Evaluation {
+  readonly cause: string
+  readonly log: readonly JsonObject[]
+  readonly watched: SeenBySensor | undefined
+}
+
 async function write(
   context: WorkerContext,
-  { spec }: Sensor,
+  { spec, resources }: Sensor,
   claimed: ClaimedSensor,
   answer: ParsedAnswer,
-  { cause, log }: { readonly cause: string; readonly log: readonly JsonObject[] },
-): Promise<{ readonly due: readonly DueStep[]; readonly waits: boolean }> {
+  { cause, log, watched }: Evaluation,
+): Promise<{ readonly due: readonly DueStep[]; readonly waits: boolean; readonly asked: number | undefined }> {
   const { location, sensor } = claimed
   const due: DueStep[] = []
+  const notifications = answer.notifications.map((one) => kept(one, resources, `The sensor ${sensor}`))
   let waits = false
+  let asked: number | undefined
   await transaction(context.pool, async (client) => {
-    if (!(await settleSensor(client, claimed, 'cursor' in answer ? answer.cursor : undefined))) throw new FencedError(`the sensor ${sensor}`)
+    if (!(await settleSensor(client, claimed, 'cursor' in answer ? answer.cursor : undefined, watched?.next))) throw new FencedError(`the sensor ${sensor}`)
     for (const [name, change] of Object.entries(answer.partitionKeys)) {
       await changeKeys(client, requirePartitions(context, claimed, name), { ...change, by: `sensor ${sensor}` })
     }
@@ -81,7 +105,7 @@ async function write(
       const planned = await planRequest(client, spec, location, request, at)
       const inserted = await insertRun(client, planned, {
         tags: request.tags,
-        launchedBy: `sensor ${sensor}`,
+        launchedBy: launchedBySensor(sensor),
         idempotencyKey: request.runKey === undefined ? undefined : `sensor ${location}/${sensor} ${request.runKey}`,
       })
       if ('known' in inserted) known += 1
@@ -91,16 +115,20 @@ async function write(
         waits ||= inserted.waits
       }
     }
+    await keepNotifications(client, { location, causedBy: launchedBySensor(sensor) }, notifications)
     await recordSensorTick(client, claimed, {
       cause,
-      status: runs.length > 0 ? 'launched' : 'skipped',
+      status: runs.length > 0 ? 'launched' : notifications.length > 0 ? 'notified' : 'skipped',
       reason: answer.reason ?? (runs.length === 0 && known > 0 ? `Each of its ${String(known)} requests had a run already.` : undefined),
       runs,
       known,
       log,
+      notifications: notifications.length,
+      handed: watched?.count ?? 0,
     })
+    if (watched?.more === true) asked = await askForEvaluation(client, claimed)
   })
-  return { due, waits }
+  return { due, waits, asked }
 }
 
 function requirePartitions({ locations }: WorkerContext, { location, sensor }: ClaimedSensor, name: string): DynamicPartitions {
@@ -140,8 +168,11 @@ async function planRequest(
 async function giveUp(context: WorkerContext, claimed: ClaimedSensor, payload: Payload<'sense'>, thrown: unknown, log: readonly JsonObject[]): Promise<void> {
   const error: unknown = thrown instanceof UserCodeError ? thrown.cause : thrown
   if (error instanceof FencedError) return
-  // A lost database of ours is no failure of the function: its next time comes.
-  if (!(thrown instanceof UserCodeError) && isConnectionLoss(error)) throw error
+  // A lost database of ours is no failure of the function: its next time comes, once the sensor is given back.
+  if (!(thrown instanceof UserCodeError) && isConnectionLoss(error)) {
+    void context.session.untilDone('giving a sensor back', () => releaseSensor(context.pool, claimed))
+    throw error
+  }
   const { location, sensor } = claimed
   context.logger.error({ err: error, sensor, location }, 'a sensor failed')
   const released = await transaction(context.pool, async (client) => {

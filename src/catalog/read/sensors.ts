@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { sensorTickStatuses } from '../sensors.ts'
 import { failure } from './failure.ts'
 import { count, json, readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
@@ -8,17 +9,19 @@ const SensorTickRow = z.object({
   cause: z.string(),
   beganAt: time,
   endedAt: time,
-  status: z.enum(['launched', 'skipped', 'failed']),
+  status: z.enum(sensorTickStatuses),
   reason: z.string().nullable(),
   runs: z.array(z.uuid()),
   known: count,
+  notifications: count,
+  handed: count,
   error: failure,
   log: z.array(z.record(z.string(), json)),
   repeated: count,
 })
 export type SensorTickRead = z.output<typeof SensorTickRow>
 
-const tickColumns = `t.id::text AS id, t.cause, t.began_at AS "beganAt", t.ended_at AS "endedAt", t.status, t.reason, t.runs, t.known, t.error, t.log, t.repeated`
+const tickColumns = `t.id::text AS id, t.cause, t.began_at AS "beganAt", t.ended_at AS "endedAt", t.status, t.reason, t.runs, t.known, t.notifications, t.handed, t.error, t.log, t.repeated`
 
 /** The evaluations of a sensor, the newest first; `before` is the id of one. */
 export function readSensorTicks(db: Queryable, location: string, sensor: string, limit: number, before?: string): Promise<SensorTickRead[]> {

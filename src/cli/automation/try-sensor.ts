@@ -3,8 +3,10 @@ import type { Sensor } from '../../api/sensors.ts'
 import type { Config } from '../../config.ts'
 import { ConfigError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
+import { seenOf } from '../../catalog/sensors.ts'
 import { planRun } from '../../producers/launch/plan-run.ts'
 import { askSensor } from '../../workers/ask-sensor.ts'
+import { readWatched } from '../../workers/read-watched.ts'
 import { loadLocations } from '../../workers/load-locations.ts'
 import { createResourceClients } from '../../workers/resource-clients.ts'
 import { createThrottles } from '../../workers/throttle.ts'
@@ -34,6 +36,8 @@ export async function trySensor({ pool, config, logger, sensor }: TrySensorOptio
     `SELECT body, received_at AS "receivedAt" FROM millrace.sensor_message WHERE location = $1 AND sensor = $2 ORDER BY id LIMIT 1000`,
     [sensor.location, sensor.name],
   )
+  const watched = await readWatched(pool, own.spec, { location: sensor.location, seen: await seenOf(pool, sensor) }, loaded[0]?.manifest.assets ?? [])
+  if (watched?.count === 0 && rows.length === 0) return 'Nothing new of what it watches: its function is not called.\n'
   const throttles = createThrottles(pool, logger)
   const resources = createResourceClients({ envOf: () => config.env, throttles, logger })
   const lines: string[] = []
@@ -45,6 +49,7 @@ export async function trySensor({ pool, config, logger, sensor }: TrySensorOptio
       messages: rows,
       resources,
       throttles,
+      ...(watched === undefined ? {} : { handed: watched.handed }),
       log: (message, fields) => lines.push(`  ${message}${Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`}\n`),
     })
     for (const request of answer.runs) {
@@ -54,6 +59,7 @@ export async function trySensor({ pool, config, logger, sensor }: TrySensorOptio
       const partitions = plan.partitions === undefined ? '' : `, partitions ${plan.partitions.join(', ')}`
       lines.push(`It would launch a run of ${plan.assets.join(', ')}${partitions}${key}.\n`)
     }
+    for (const { through, title } of answer.notifications) lines.push(`It would send through ${through}: ${title}\n`)
     if (answer.runs.length === 0) lines.push(`It would launch nothing${answer.reason === undefined ? '' : `: ${answer.reason}`}.\n`)
     if ('cursor' in answer && answer.cursor !== undefined) lines.push(`Its cursor would be ${JSON.stringify(answer.cursor)}.\n`)
     return lines.join('')

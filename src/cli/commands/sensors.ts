@@ -77,9 +77,10 @@ function showCommand() {
       const lines = ticks.map((one) => {
         const says = one.error?.message ?? one.reason ?? ''
         const runs = one.runs.length === 0 ? '' : `  runs ${one.runs.map((id) => id.slice(0, 8)).join(', ')}`
+        const sent = one.notifications === 0 ? '' : `  ${String(one.notifications)} ${one.notifications === 1 ? 'notification' : 'notifications'}`
         const repeated = one.repeated === 0 ? '' : `  and ${String(one.repeated)} more times until ${moment(one.endedAt)}`
         const log = one.log.map((line) => `    ${harmless(typeof line['message'] === 'string' ? line['message'] : '')}\n`).join('')
-        return `${moment(one.beganAt)}  ${one.cause}  ${one.status}${runs}${repeated}${says === '' ? '' : `  ${harmless(says)}`}\n${log}`
+        return `${moment(one.beganAt)}  ${one.cause}  ${one.status}${runs}${sent}${repeated}${says === '' ? '' : `  ${harmless(says)}`}\n${log}`
       })
       await createStandardOutput().write(
         json === true ? `${JSON.stringify(redact(ticks), null, 2)}\n` : ticks.length === 0 ? 'It was not evaluated yet.\n' : lines.join(''),

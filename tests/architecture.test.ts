@@ -13,6 +13,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   sources: ['definitions'],
   io: ['definitions', 'catalog/destination-address', 'warehouse/identifier', 'warehouse/locks'],
   pipes: ['definitions'],
+  notifiers: ['definitions', 'sources/http-retry'],
   queues: ['definitions'],
   spool: [],
   embedded: [],

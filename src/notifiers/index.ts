@@ -1,0 +1,6 @@
+export { email } from './email.ts'
+export type { EmailOptions } from './email.ts'
+export { slack } from './slack.ts'
+export type { SlackOptions } from './slack.ts'
+export { webhook } from './webhook.ts'
+export type { WebhookOptions } from './webhook.ts'

@@ -8,6 +8,7 @@ import { backfillRoutes } from './backfills.ts'
 import { checkRoutes } from './check-result.ts'
 import { partitionKeyRoutes } from './partition-keys.ts'
 import { partitionRoutes } from './partitions.ts'
+import { notificationRoutes } from './notifications.ts'
 import { Problem } from './problem.ts'
 import { QuarantineQuery } from './quarantine.ts'
 import type { Route } from './route.ts'
@@ -33,6 +34,7 @@ export const apiRoutes: readonly Route[] = [
   ...scheduleRoutes,
   ...sensorRoutes,
   ...automationRoutes,
+  ...notificationRoutes,
 ]
 
 /** The folder under which the routes are served. */

@@ -19,6 +19,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   schedules: async () => (await import('./commands/schedules.ts')).schedulesCommand(),
   sensors: async () => (await import('./commands/sensors.ts')).sensorsCommand(),
   automation: async () => (await import('./commands/automation.ts')).automationCommand(),
+  notifications: async () => (await import('./commands/notifications.ts')).notificationsCommand(),
   quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand(),
   infer: async () => (await import('./commands/infer.ts')).inferCommand(),
   sql: async () => (await import('./commands/sql.ts')).sqlCommand(),

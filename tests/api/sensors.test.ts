@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { lead } from '../../src/catalog/leader.ts'
+import { keepNotifications } from '../../src/catalog/outbox.ts'
 import { ensureSensor } from '../../src/catalog/sensors.ts'
 import { ensureSchedule } from '../../src/catalog/ticks.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
@@ -93,5 +94,21 @@ describe('the API of schedules, sensors and automation', () => {
     expect(await getJson(`${at}/automated/evaluate`, post())).toMatchObject({ status: 404, body: { code: 'UNKNOWN_AUTOMATION' } })
     expect(await getJson(`${at}/automated/start`, post())).toMatchObject({ status: 200, body: { stopped: false } })
     expect(await getJson(`${at}/hooked/stop`, post())).toMatchObject({ status: 404, body: { code: 'UNKNOWN_AUTOMATION' } })
+  })
+
+  test('shows the outbox, and has what was given up tried again', async ({ database }) => {
+    const board = await startBoard({ pool: database.pool, queues: startQueues(database) })
+    const api = `${board.url}/api/v1`
+    await keepNotifications(database.pool, { location: 'hooked', causedBy: 'sensor orders' }, [{ through: 'slack', content: { title: 'An order came' } }])
+    const listed = await getJson(`${api}/notifications?location=hooked`)
+    expect(listed).toMatchObject({
+      body: { notifications: [{ kind: 'notification', target: 'slack', status: 'waiting', title: 'An order came', error: null }] },
+    })
+    const { id } = (listed.body as { notifications: { id: string }[] }).notifications[0] ?? { id: '' }
+    expect(await getJson(`${api}/notifications/${id}/retry`, post())).toMatchObject({ status: 404, body: { code: 'NOTIFICATION_NOT_FAILED' } })
+    await database.pool.query(`UPDATE millrace.outbox SET status = 'failed', error = '{"name":"Error","code":"X","message":"no"}' WHERE id = $1`, [id])
+    expect(await getJson(`${api}/notifications?status=failed`)).toMatchObject({ body: { notifications: [{ id, error: { message: 'no' } }] } })
+    expect(await getJson(`${api}/notifications/${id}/retry`, post())).toMatchObject({ status: 200, body: { retried: [id] } })
+    expect(await getJson(`${api}/notifications?status=failed`)).toMatchObject({ body: { notifications: [] } })
   })
 })

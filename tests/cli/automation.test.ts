@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { lead } from '../../src/catalog/leader.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
+import { keepNotifications } from '../../src/catalog/outbox.ts'
 import { ensureSensor, keepMessage } from '../../src/catalog/sensors.ts'
 import { ensureSchedule } from '../../src/catalog/ticks.ts'
 import { tickAutomations } from '../../src/producers/automation/tick.ts'
@@ -11,7 +12,7 @@ import { beforeAll, createDatabase, describe, expect, onTestFinished, queuePrefi
 import type { TestDatabase } from '../support/test.ts'
 import { createProject } from './project.ts'
 
-const definitions = `import { asset, defineLocation, eager, schedule, sensor } from 'millrace'
+const definitions = `import { asset, defineLocation, eager, runStatusSensor, schedule, sensor } from 'millrace'
 import { jsonFiles } from 'millrace/io'
 import * as z from 'zod'
 
@@ -29,6 +30,7 @@ export default defineLocation({
         return messages.length === 0 ? { reason: 'nothing came' } : { runs: messages.map(({ body }) => ({ runKey: String(body) })), cursor: 'next' }
       },
     }),
+    runStatusSensor({ name: 'failures', on: 'failed', run: () => undefined }),
     sensor({ name: 'broken', assets: 'watched/rows', run: () => { throw new Error('the shop is shut') } }),
   ],
 })
@@ -43,7 +45,7 @@ describe('schedules, sensors and automation on the command line', () => {
     const { loaded } = await loadLocations(pipelines, undefined, 'v1')
     for (const { manifest, version } of loaded) await publishManifest(database.pool, manifest, version, undefined)
     await ensureSchedule(database.pool, 'watched', 'nightly', false)
-    for (const name of ['files', 'broken']) await ensureSensor(database.pool, { location: 'watched', sensor: name }, false)
+    for (const name of ['files', 'broken', 'failures']) await ensureSensor(database.pool, { location: 'watched', sensor: name }, false)
     env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder }
     return () => database.pool.end()
   })
@@ -75,6 +77,24 @@ describe('schedules, sensors and automation on the command line', () => {
     expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('the shop is shut') as unknown })
     expect((await database.pool.query('SELECT count(*)::int AS runs FROM millrace.run')).rows).toEqual(before.rows)
     expect((await database.pool.query('SELECT cursor FROM millrace.sensor WHERE name = $1', ['files'])).rows).toEqual([{ cursor: null }])
+    expect((await millrace('sensors', 'tick', 'failures', '--dry-run')).stdout).toBe('Nothing new of what it watches: its function is not called.\n')
+  })
+
+  test('what is in the outbox is listed, and what was given up is tried again when asked', async () => {
+    expect((await millrace('notifications', 'list')).stdout).toBe('There are none.\n')
+    await keepNotifications(database.pool, { location: 'watched', causedBy: 'sensor files' }, [
+      { through: 'slack', content: { title: 'a.csv came' } },
+      { through: 'mail', content: { title: 'b.csv came' } },
+    ])
+    const error = { name: 'MillraceError', code: 'NOTIFICATION_REFUSED', message: 'Slack answered 404: no_service' }
+    await database.pool.query(`UPDATE millrace.outbox SET status = 'failed', attempt = 3, error = $1, ended_at = now() WHERE target = 'slack'`, [error])
+    const listed = (await millrace('notifications', 'list')).stdout
+    expect(listed).toMatch(/notification +mail +watched +waiting +0 .* b\.csv came/)
+    const [, id = ''] = /^(\S{8}) +notification +slack +watched +failed +3 .* Slack answered 404: no_service$/m.exec(listed) ?? []
+    expect(await millrace('notifications', 'retry')).toMatchObject({ code: 2, stderr: expect.stringContaining('take --all') as unknown })
+    expect(await millrace('notifications', 'retry', id)).toMatchObject({ code: 0, stdout: 'It is tried again.\n' })
+    expect((await database.pool.query(`SELECT status, attempt FROM millrace.outbox WHERE target = 'slack'`)).rows).toEqual([{ status: 'waiting', attempt: 0 }])
+    expect(JSON.parse((await millrace('notifications', 'list', '--status', 'failed', '--json')).stdout)).toEqual([])
   })
 
   test('conditions say why an asset is started, or is not', async () => {

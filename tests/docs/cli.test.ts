@@ -17,6 +17,7 @@ import { jobsCommand } from '../../src/cli/commands/jobs.ts'
 import { launchCommand } from '../../src/cli/commands/launch.ts'
 import { materializeCommand } from '../../src/cli/commands/materialize.ts'
 import { migrateCommand } from '../../src/cli/commands/migrate.ts'
+import { notificationsCommand } from '../../src/cli/commands/notifications.ts'
 import { pauseCommand } from '../../src/cli/commands/pause.ts'
 import { poolsCommand } from '../../src/cli/commands/pools.ts'
 import { partitionsCommand } from '../../src/cli/commands/partitions.ts'
@@ -49,6 +50,7 @@ const commands: readonly CommandUnknownOpts[] = [
   launchCommand(),
   materializeCommand(),
   migrateCommand(),
+  notificationsCommand(),
   pauseCommand(),
   poolsCommand(),
   partitionsCommand(),

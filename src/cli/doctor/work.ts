@@ -11,6 +11,7 @@ import type { Config, SpoolPlace } from '../../config.ts'
 import { queueKinds } from '../../queues/jobs.ts'
 import { moment } from '../argument.ts'
 import { reasonOf } from '../../postgres.ts'
+import { redactText } from '../../redact.ts'
 import { fault, ok, warning } from './finding.ts'
 import type { Finding } from './finding.ts'
 
@@ -24,6 +25,7 @@ export async function examineWork(client: pg.Client, config: Config): Promise<Fi
     ...(await spoolFindings(client, config)),
     ...locationFindings(locations),
     ...(await tickFindings(client)),
+    ...(await outboxFindings(client)),
     await boardFinding(config),
   ]
 }
@@ -110,6 +112,16 @@ async function tickFindings(client: pg.Client): Promise<Finding[]> {
     ),
   )
   return findings.length > 0 || schedules.length === 0 ? findings : [ok('schedules', `${String(schedules.length)}, no last tick failed`)]
+}
+
+async function outboxFindings(client: pg.Client): Promise<Finding[]> {
+  const { rows } = await client.query<{ count: number; message: string | null }>(
+    `SELECT count(*)::int AS count, (array_agg(error->>'message' ORDER BY created_at DESC))[1] AS message FROM millrace.outbox WHERE status = 'failed'`,
+  )
+  const { count = 0, message = null } = rows[0] ?? {}
+  if (count === 0) return []
+  const what = count === 1 ? 'one was given up' : `${String(count)} were given up, the last one`
+  return [warning('notifications', `${what}: ${redactText(message ?? 'nobody knows why')}`, 'Mend that, then `millrace notifications retry --all`.')]
 }
 
 /** The board has no row of its own: it is asked. */

@@ -18,10 +18,11 @@ const pages = {
   'function-assets': 2,
   'io-managers': 3,
   metadata: 1,
+  notifications: 2,
   'ops-and-jobs': 2,
   partitions: 1,
   'run-queue': 1,
-  sensors: 1,
+  sensors: 2,
   testing: 1,
 } as const
 

@@ -79,7 +79,7 @@ export type { Ref } from './definitions/ops/ref.ts'
 export type { FailureFacts, MaterializationFacts, RunFacts, StepFacts } from './definitions/run-facts.ts'
 export type { RunLimits, RunOptions } from './definitions/run-limits.ts'
 export { schedule } from './definitions/schedule.ts'
-export type { ScheduleOptions } from './definitions/schedule.ts'
+export type { Schedule, ScheduleAnswer, ScheduleContext, ScheduleOptions } from './definitions/schedule.ts'
 export type { SchemaContract, SchemaContractOption, SchemaMode } from './definitions/schema-contract.ts'
 export { assetSensor, runStatusSensor, sensor } from './definitions/sensor.ts'
 export type {

@@ -1,4 +1,3 @@
-import { CronExpressionParser } from 'cron-parser'
 import { readMoment } from '../catalog/partition-moment.ts'
 import { readPartitionStates } from '../catalog/read/partitions.ts'
 import { readLiveProcesses } from '../catalog/read/processes.ts'
@@ -11,7 +10,7 @@ import { countQueuedRuns } from '../catalog/run-queue.ts'
 import { listRuns } from '../catalog/read/runs.ts'
 import { readSchedules } from '../catalog/read/schedules.ts'
 import { partitionSet } from '../definitions/partitions/partition-set.ts'
-import type { ScheduleSpec } from '../definitions/schedule.ts'
+import { nextTick } from '../producers/schedules.ts'
 import type { Asset } from './assets.ts'
 import { listAssets } from './assets.ts'
 import { listAutomation } from './automation.ts'
@@ -32,10 +31,10 @@ export interface LocationView {
 export interface ScheduleView {
   readonly location: string
   readonly name: string
-  readonly cron: string
+  readonly cron: readonly string[]
   readonly timeZone: string
   readonly stopped: boolean
-  /** ISO; null when stopped or when the expression has no next time. */
+  /** ISO; null when stopped. */
   readonly nextAt: string | null
   readonly last: { readonly at: string; readonly status: string; readonly runId: string | null; readonly error: Failure | null } | null
 }
@@ -88,7 +87,7 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
         cron: spec.cron,
         timeZone: spec.timeZone,
         stopped,
-        nextAt: stopped ? null : nextTick(spec, now),
+        nextAt: stopped ? null : nextTick(spec, now).toISOString(),
         last:
           row === undefined || lastTickAt === null || lastTickStatus === null
             ? null
@@ -122,13 +121,4 @@ function partitionsOf({ pool }: Parts, assets: readonly Asset[]): Promise<Partit
       ]
     }),
   )
-}
-
-function nextTick(spec: ScheduleSpec, now: Date): string | null {
-  try {
-    return CronExpressionParser.parse(spec.cron, { currentDate: now, tz: spec.timeZone }).next().toISOString()
-  } catch {
-    // An expression that no longer parses, or has no further time (30 February), must not take the page down.
-    return null
-  }
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { readSchedules, readScheduleTicks } from '../catalog/read/schedules.ts'
-import { setScheduleStopped } from '../catalog/ticks.ts'
+import { setScheduleStopped, tickStatuses } from '../catalog/ticks.ts'
+import { MillraceError } from '../errors.ts'
 import { nextTick } from '../producers/schedules.ts'
 import { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
@@ -13,10 +14,15 @@ const ScheduleTick = z
   .object({
     scheduledAt: z.iso.datetime().meta({ description: 'The time that it stands for.' }),
     at: z.iso.datetime(),
-    cause: z.string().meta({ description: '`clock`, `first start` or `missed`.' }),
-    status: z.enum(['launched', 'failed']),
-    runId: z.uuid().nullable(),
-    error: Failure.nullable(),
+    cause: z.string().meta({ description: '`clock`, `first start`, `missed` or `hand`.' }),
+    status: z.enum(tickStatuses),
+    runId: z.uuid().nullable().meta({ description: 'The first of its runs.' }),
+    runs: z.array(z.uuid()),
+    known: z.int().meta({ description: 'Requests whose run key had a run already.' }),
+    reason: z.string().nullable().meta({ description: 'Why there is no run, or what there is to say.' }),
+    failures: z.int().meta({ description: 'How often it failed; it is tried again three times.' }),
+    error: Failure.nullable().meta({ description: 'Of the last time that it failed.' }),
+    log: z.array(z.record(z.string(), z.json())),
   })
   .meta({ id: 'ScheduleTick' })
 
@@ -24,12 +30,15 @@ const Schedule = z
   .object({
     location: z.string(),
     name: z.string(),
-    cron: z.string(),
+    cron: z.array(z.string()),
     timeZone: z.string(),
     assets: z.array(z.string()),
+    job: z.string().nullable().meta({ description: 'The job that it starts, in place of assets.' }),
+    partitions: z.literal('new').nullable().meta({ description: '`new`: one run for each partition that came since the slot before.' }),
+    decides: z.boolean().meta({ description: 'A function says what is to be run.' }),
     stopped: z.boolean(),
     nextAt: z.iso.datetime().nullable().meta({ description: 'Null while it is stopped.' }),
-    lastTick: ScheduleTick.omit({ at: true, cause: true }).nullable(),
+    lastTick: ScheduleTick.pick({ scheduledAt: true, status: true, runId: true, runs: true, reason: true, error: true }).nullable(),
   })
   .meta({ id: 'Schedule' })
 export type Schedule = z.output<typeof Schedule>
@@ -41,19 +50,22 @@ export async function listSchedules({ pool, locations }: Pick<Parts, 'pool' | 'l
     (manifest?.schedules ?? []).map((spec): Schedule => {
       const state = states.find((one) => one.location === location && one.name === spec.name)
       const stopped = state?.stopped ?? spec.startsStopped
-      const { lastTickAt = null, lastTickStatus = null, lastTickRunId = null, lastTickError = null } = state ?? {}
+      const { lastTickAt: scheduledAt = null, lastTickStatus: status = null } = state ?? {}
       return {
         location,
         name: spec.name,
         cron: spec.cron,
         timeZone: spec.timeZone,
         assets: spec.assets,
+        job: spec.job ?? null,
+        partitions: spec.partitions ?? null,
+        decides: spec.decides === true,
         stopped,
         nextAt: stopped ? null : nextTick(spec, now).toISOString(),
         lastTick:
-          lastTickAt === null || lastTickStatus === null
+          state === undefined || scheduledAt === null || status === null
             ? null
-            : { scheduledAt: lastTickAt, status: lastTickStatus, runId: lastTickRunId, error: lastTickError },
+            : { scheduledAt, status, runId: state.lastTickRunId, runs: state.lastTickRuns ?? [], reason: state.lastTickReason, error: state.lastTickError },
       }
     }),
   )
@@ -95,12 +107,33 @@ const switchRoute = (operation: 'startSchedule' | 'stopSchedule', stopped: boole
     response: changed,
     problems: [403, 404],
   }).handle(async ({ params, parts }) => {
-    if (!(await setScheduleStopped(parts.pool, params.location, params.name, stopped))) {
-      throw new HttpError(404, 'UNKNOWN_SCHEDULE', `There is no schedule ${params.name} in the location ${params.location}.`, {
-        hint: 'GET /api/v1/schedules lists them.',
-      })
-    }
+    if (!(await setScheduleStopped(parts.pool, params.location, params.name, stopped))) throw unknownSchedule(params)
     return { body: { ...params, stopped } }
   })
 
-export const scheduleRoutes = [listSchedulesRoute, listTicks, switchRoute('startSchedule', false), switchRoute('stopSchedule', true)]
+const accepted = z.object({ scheduledAt: z.iso.datetime() }).meta({ id: 'ScheduleTickAccepted' })
+
+const tick = route({
+  method: 'post',
+  path: '/schedules/{location}/{name}/tick',
+  operation: 'tickSchedule',
+  summary: 'Have a schedule tick now, also one that is stopped',
+  params: ScheduleName,
+  response: accepted,
+  statuses: { 202: 'It is asked for; its tick tells how it went' },
+  problems: [403, 404],
+}).handle(async ({ params, parts }) => {
+  const found = (await listSchedules(parts, new Date())).find((one) => one.location === params.location && one.name === params.name)
+  if (found === undefined) throw unknownSchedule(params)
+  const scheduledAt = new Date().toISOString()
+  if (!(await parts.queues.enqueue(params.location, 'tick', { schedule: params.name, scheduledAt, cause: 'hand' }))) {
+    throw new MillraceError(`The queue does not take the tick of ${params.name}.`, { code: 'QUEUE_UNAVAILABLE', hint: 'Try again when the queues are back.' })
+  }
+  return { status: 202, body: { scheduledAt } }
+})
+
+function unknownSchedule({ location, name }: { readonly location: string; readonly name: string }): HttpError {
+  return new HttpError(404, 'UNKNOWN_SCHEDULE', `There is no schedule ${name} in the location ${location}.`, { hint: 'GET /api/v1/schedules lists them.' })
+}
+
+export const scheduleRoutes = [listSchedulesRoute, listTicks, switchRoute('startSchedule', false), switchRoute('stopSchedule', true), tick]

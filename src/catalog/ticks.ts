@@ -1,48 +1,141 @@
+import * as z from 'zod'
 import type { Database } from './database.ts'
-import type { StoredError } from '../errors.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import { storableJson } from './events.ts'
+import { storableText } from '../errors.ts'
 
-export interface TickKey {
+export const tickStatuses = ['launched', 'skipped', 'failed'] as const
+
+/** How often a tick that failed is tried again. */
+export const mostRetries = 3
+
+export interface ScheduleKey {
   readonly location: string
   readonly schedule: string
+}
+
+export interface TickKey extends ScheduleKey {
   /** ISO 8601. */
   readonly scheduledAt: string
 }
 
-/** Writes a tick that launched a run, in the launch's transaction. False when this tick is there already: it is never started twice. */
-export async function insertTick(database: Database, key: TickKey, cause: string, runId: string): Promise<boolean> {
-  const { rowCount } = await database.query(
-    `INSERT INTO millrace.tick (location, schedule, scheduled_at, cause, status, run_id) VALUES ($1, $2, $3, $4, 'launched', $5)
-     ON CONFLICT (location, schedule, scheduled_at) DO NOTHING`,
-    [key.location, key.schedule, key.scheduledAt, cause, runId],
+/**
+ * Begins to write a tick down, in the transaction of its runs. Undefined where it is over already: it is never started twice. Another that is at it is waited for; one that
+ * failed is taken up again.
+ */
+export async function beginTick(client: Database, key: TickKey, cause: string): Promise<string | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    `INSERT INTO millrace.tick AS t (location, schedule, scheduled_at, cause, status) VALUES ($1, $2, $3, $4, 'skipped')
+     ON CONFLICT (location, schedule, scheduled_at) DO UPDATE SET status = 'skipped', at = clock_timestamp() WHERE t.status = 'failed' RETURNING id`,
+    [key.location, key.schedule, key.scheduledAt, cause],
   )
-  return rowCount === 1
+  return rows[0]?.id
 }
 
-/** Writes a tick that could not launch its run. */
-export async function insertFailedTick(database: Database, key: TickKey, cause: string, error: StoredError): Promise<void> {
-  await database.query(
-    `INSERT INTO millrace.tick (location, schedule, scheduled_at, cause, status, error) VALUES ($1, $2, $3, $4, 'failed', $5)
-     ON CONFLICT (location, schedule, scheduled_at) DO NOTHING`,
-    [key.location, key.schedule, key.scheduledAt, cause, JSON.stringify(error)],
+export interface TickEnd {
+  readonly runs: readonly string[]
+  readonly known: number
+  readonly reason: string | undefined
+  readonly log: readonly JsonObject[]
+}
+
+/** Writes down what came of a tick that was begun in this transaction. */
+export async function endTick(client: Database, id: string, { runs, known, reason, log }: TickEnd): Promise<void> {
+  await client.query(`UPDATE millrace.tick SET status = $2, run_id = $3, runs = $4, known = $5, reason = $6, log = $7 WHERE id = $1`, [
+    id,
+    runs.length > 0 ? 'launched' : 'skipped',
+    runs[0] ?? null,
+    runs,
+    known,
+    reason === undefined ? null : storableText(reason),
+    storableJson(log),
+  ])
+}
+
+/**
+ * Writes down that a tick came to nothing. Answers how often it has by now; undefined where it is over, by somebody else.
+ * @param error as `storedError` has it, without secrets
+ */
+export async function failTick(database: Database, key: TickKey, cause: string, error: unknown, log: readonly JsonObject[]): Promise<number | undefined> {
+  const { rows } = await database.query<{ failures: number }>(
+    `INSERT INTO millrace.tick AS t (location, schedule, scheduled_at, cause, status, error, log, failures) VALUES ($1, $2, $3, $4, 'failed', $5, $6, 1)
+     ON CONFLICT (location, schedule, scheduled_at) DO UPDATE SET error = excluded.error, log = excluded.log, failures = t.failures + 1, at = clock_timestamp()
+       WHERE t.status = 'failed' RETURNING failures`,
+    [key.location, key.schedule, key.scheduledAt, cause, storableJson(error), storableJson(log)],
   )
+  return rows[0]?.failures
+}
+
+/** Of these slots those that nobody has evaluated, or that failed and whose next try was lost; with how often they failed. `unsettled`: how many are not over yet. */
+export async function openSlots(
+  database: Database,
+  { location, schedule }: ScheduleKey,
+  slots: readonly Date[],
+): Promise<{ readonly open: readonly { readonly scheduledAt: string; readonly failures: number }[]; readonly unsettled: number }> {
+  const { rows } = await database.query<{ slot: Date; failures: number; lost: boolean }>(
+    `SELECT s.slot, coalesce(t.failures, 0) AS failures, t.id IS NULL OR t.at < clock_timestamp() - interval '60 s' AS lost FROM unnest($3::timestamptz[]) s(slot)
+     LEFT JOIN millrace.tick t ON t.location = $1 AND t.schedule = $2 AND t.scheduled_at = s.slot
+     WHERE t.id IS NULL OR (t.status = 'failed' AND t.failures <= $4) ORDER BY s.slot`,
+    [location, schedule, slots.map((slot) => slot.toISOString()), mostRetries],
+  )
+  const open = rows.filter(({ lost }) => lost).map(({ slot, failures }) => ({ scheduledAt: slot.toISOString(), failures }))
+  return { open, unsettled: rows.length }
+}
+
+/** Every slot up to one was evaluated, or is not to be made up for. */
+export async function settleSchedule(database: Database, { location, schedule }: ScheduleKey, through: Date): Promise<void> {
+  await database.query(`UPDATE millrace.schedule SET settled_at = greatest(settled_at, $3) WHERE location = $1 AND name = $2`, [
+    location,
+    schedule,
+    through.toISOString(),
+  ])
 }
 
 export interface ScheduleState {
   readonly stopped: boolean
   readonly firstSeen: Date
-  readonly lastTick: Date | undefined
+  readonly settledAt: Date | undefined
+  readonly hasTicked: boolean
 }
 
 /** Makes a schedule known and answers its state. */
 export async function ensureSchedule(database: Database, location: string, name: string, startsStopped: boolean): Promise<ScheduleState> {
   await database.query(`INSERT INTO millrace.schedule (location, name, stopped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, [location, name, startsStopped])
-  const { rows } = await database.query<{ stopped: boolean; first_seen: Date; last_tick: Date | null }>(
-    `SELECT stopped, first_seen, (SELECT max(scheduled_at) FROM millrace.tick t WHERE t.location = s.location AND t.schedule = s.name) AS last_tick
+  const { rows } = await database.query<{ stopped: boolean; first_seen: Date; settled_at: Date | null; has_ticked: boolean }>(
+    `SELECT stopped, first_seen, settled_at, EXISTS (SELECT FROM millrace.tick t WHERE t.location = s.location AND t.schedule = s.name) AS has_ticked
      FROM millrace.schedule s WHERE location = $1 AND name = $2`,
     [location, name],
   )
   const row = rows[0]
-  return { stopped: row?.stopped ?? startsStopped, firstSeen: row?.first_seen ?? new Date(), lastTick: row?.last_tick ?? undefined }
+  return {
+    stopped: row?.stopped ?? startsStopped,
+    firstSeen: row?.first_seen ?? new Date(),
+    settledAt: row?.settled_at ?? undefined,
+    hasTicked: row?.has_ticked ?? false,
+  }
+}
+
+/** How far a schedule of new partitions has got. */
+const Mark = z.union([z.object({ through: z.iso.datetime() }), z.object({ ordinal: z.string() })])
+export type Mark = z.infer<typeof Mark>
+
+export interface ScheduleMark {
+  readonly firstSeen: Date
+  readonly mark: Mark | undefined
+}
+
+/** Reads how far a schedule has got; with `lock` nobody else moves it on until the transaction ends. */
+export async function readMark(client: Database, { location, schedule }: ScheduleKey, lock: boolean): Promise<ScheduleMark> {
+  const { rows } = await client.query<{ first_seen: Date; mark: unknown }>(
+    `SELECT first_seen, mark FROM millrace.schedule WHERE location = $1 AND name = $2 ${lock ? 'FOR UPDATE' : ''}`,
+    [location, schedule],
+  )
+  const row = rows[0]
+  return { firstSeen: row?.first_seen ?? new Date(), mark: Mark.safeParse(row?.mark).data }
+}
+
+export async function moveMark(client: Database, { location, schedule }: ScheduleKey, mark: Mark): Promise<void> {
+  await client.query(`UPDATE millrace.schedule SET mark = $3 WHERE location = $1 AND name = $2`, [location, schedule, JSON.stringify(mark)])
 }
 
 /**

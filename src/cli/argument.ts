@@ -18,6 +18,13 @@ export function span(value: string): number {
   return seconds
 }
 
+/** Parses a moment: `2026-03-29T02:00:00Z`. */
+export function isoTime(value: string): Date {
+  const parsed = z.iso.datetime({ offset: true }).safeParse(value)
+  if (!parsed.success) throw new InvalidArgumentError('It is no moment, such as 2026-03-29T02:00:00Z.')
+  return new Date(parsed.data)
+}
+
 /** A moment as the terminal shows it: `2026-11-21 10:00:00 UTC`. */
 export function moment(iso: string): string {
   return `${iso.slice(0, 19).replace('T', ' ')} UTC`

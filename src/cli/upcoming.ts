@@ -13,7 +13,7 @@ export async function printUpcoming(databaseUrl: string, write: (line: string) =
     for (const { manifest } of await currentManifests(client)) {
       for (const schedule of manifest.schedules) {
         const when = stopped.has(`${manifest.location}/${schedule.name}`) ? 'stopped' : `next ${nextTick(schedule, new Date()).toISOString()}`
-        write(`Scheduled  ${manifest.location}: ${schedule.name} (${schedule.cron} ${schedule.timeZone}), ${when}`)
+        write(`Scheduled  ${manifest.location}: ${schedule.name} (${schedule.cron.join(', ')} ${schedule.timeZone}), ${when}`)
       }
     }
   } finally {

@@ -13,7 +13,8 @@ import { checkPoolUse, Pools } from './pool.ts'
 import type { PoolUse } from './pool.ts'
 import type { ResourceDefinition, Resources } from './resource.ts'
 import { RunLimits, RunOptions } from './run-limits.ts'
-import type { ScheduleSpec } from './schedule.ts'
+import { checkSchedule } from './check-schedule.ts'
+import type { Schedule } from './schedule.ts'
 import { ownLocation } from './sensor.ts'
 import type { Sensor } from './sensor.ts'
 import { selectAssets } from './selection/select-assets.ts'
@@ -43,7 +44,7 @@ export interface LocationOptions {
   /** One that makes several stands for all of them. */
   readonly assets?: readonly (Asset | MultiAsset)[]
   readonly jobs?: readonly Job[]
-  readonly schedules?: readonly ScheduleSpec[]
+  readonly schedules?: readonly Schedule[]
   readonly sensors?: readonly Sensor[]
   /** How many of its runs go on at once. Default: as many as are launched. */
   readonly limits?: RunLimits
@@ -61,11 +62,11 @@ export interface Location {
   /** Upstream before downstream. */
   readonly assets: readonly Asset[]
   readonly jobs: readonly Job[]
-  readonly schedules: readonly ScheduleSpec[]
+  readonly schedules: readonly Schedule[]
   readonly sensors: readonly Sensor[]
   /** Every hook of an asset, an op or a job, by its name. */
   readonly hooks: Readonly<Record<string, Hook>>
-  /** Every resource that an asset, an op, a sensor or a hook names. */
+  /** Every resource that an asset, an op, a sensor, a schedule or a hook names. */
   readonly resources: Readonly<Record<string, ResourceDefinition<unknown>>>
   readonly limits: RunLimits
   readonly pools: Pools
@@ -89,7 +90,8 @@ export function defineLocation(options: LocationOptions): Location {
   const stored = declared.filter(isStored)
   checkDestinations(stored, options.name)
   refuseDuplicates(stored, placeOf, 'The table', options.name)
-  refuseDuplicates(options.schedules ?? [], (one) => one.name, 'The schedule', options.name)
+  const schedules = options.schedules ?? []
+  refuseDuplicates(schedules, (one) => one.spec.name, 'The schedule', options.name)
   const jobs = options.jobs ?? []
   refuseDuplicates(jobs, (one) => one.name, 'The job', options.name)
   const sensors = options.sensors ?? []
@@ -101,7 +103,7 @@ export function defineLocation(options: LocationOptions): Location {
   const keys = new Set(assets.map(({ key }) => key))
   for (const one of assets) if (one.kind !== 'external') checkAutomation(one, keys, options.name)
   for (const { work } of jobs) if (work.kind === 'assets') selectAssets(assets, work.assets)
-  for (const schedule of options.schedules ?? []) checkSchedule(schedule, assets, jobs, options.name)
+  for (const { spec } of schedules) checkSchedule(spec, assets, jobs, options.name)
   for (const { spec } of sensors) if (spec.assets.length > 0) selectAssets(assets, spec.assets)
   for (const { spec } of sensors) checkWatched(spec, assets, jobs, options.name)
   const hooks = collectHooks(assets, jobs, options.name)
@@ -110,7 +112,7 @@ export function defineLocation(options: LocationOptions): Location {
     name: options.name,
     assets,
     jobs,
-    schedules: options.schedules ?? [],
+    schedules,
     sensors,
     hooks,
     resources: collectResources(
@@ -118,6 +120,7 @@ export function defineLocation(options: LocationOptions): Location {
         ...assets.flatMap(usersOf),
         ...jobs.flatMap(opsOf),
         ...sensors.map(({ spec, resources }) => ({ by: `the sensor ${spec.name}`, resources })),
+        ...schedules.map(({ spec, resources }) => ({ by: `the schedule ${spec.name}`, resources })),
         ...Object.values(hooks).map(({ name, resources }) => ({ by: `the hook ${name}`, resources })),
       ],
       options.name,
@@ -133,17 +136,6 @@ function parseOption<T>(location: string, what: string, schema: z.ZodType<T>, va
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   throw new DefinitionError(`The ${what} of the location ${location} cannot be: ${z.prettifyError(parsed.error)}.`)
-}
-
-function checkSchedule(schedule: ScheduleSpec, assets: readonly Asset[], jobs: readonly Job[], location: string): void {
-  if (schedule.job === undefined) {
-    selectAssets(assets, schedule.assets)
-    return
-  }
-  if (jobs.some((one) => one.name === schedule.job)) return
-  throw new DefinitionError(
-    `The schedule ${schedule.name} starts the job ${schedule.job}, which the location ${location} does not define. Its jobs are: ${jobs.map((one) => one.name).join(', ') || 'none'}.`,
-  )
 }
 
 /** What a sensor watches in its own location is there; of others nothing is known here. */

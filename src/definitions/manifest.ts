@@ -142,7 +142,7 @@ export function manifestOf(location: Location): Manifest {
   return {
     location: location.name,
     assets: resolveReferences(location.assets.map((one) => blaming(one.declared, () => assetSpecOf(one)))),
-    schedules: [...location.schedules],
+    schedules: location.schedules.map(({ spec }) => spec),
     jobs: location.jobs.map(jobSpecOf),
     sensors: location.sensors.map(({ spec }) => spec),
     ...unlessEmpty('limits', location.limits),

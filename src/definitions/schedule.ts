@@ -1,38 +1,148 @@
 import * as z from 'zod'
+import { cronTimes } from './cron-times.ts'
 import { DefinitionError } from './definition-error.ts'
+import type { JsonObject } from './json.ts'
 import type { Job } from './ops/job.ts'
+import type { Throttle } from './rate-limit.ts'
+import type { ClientsOf, Resources } from './resource.ts'
+import { zoneClock } from './partitions/zone-clock.ts'
 import { RunOptions } from './run-limits.ts'
+import type { RunRequest } from './sensor.ts'
+
+/** What becomes of slots that were missed, as nothing of the installation ran: the latest is made up for, none, or the latest so many. */
+const CatchUp = z.union([z.enum(['latest', 'none']), z.int().min(1).max(1000)])
 
 /** A schedule as data. */
 export const ScheduleSpec = z.object({
-  name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, 'a schedule name has letters, digits, _ and -'),
-  /** Five or six fields, as cron-parser reads them. */
-  cron: z.string(),
+  name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, 'a schedule name has letters, digits, _ and -'),
+  /** Of five or six fields each, as cron-parser reads them. Manifests of before there were several have one. */
+  cron: z.union([z.string().transform((one) => [one]), z.array(z.string()).min(1).max(100)]),
   timeZone: z.string().default('UTC'),
   /** Selections: asset keys, `group:name`, `*`, or as `+a and not tag:slow`. None where it starts a job. */
   assets: z.array(z.string()),
   /** The name of the job that it starts. */
   job: z.string().optional(),
+  /** One run for each partition that came since the slot before. */
+  partitions: z.literal('new').optional(),
+  catchUp: CatchUp.optional(),
+  /** A function says what is to be run. */
+  decides: z.boolean().optional(),
+  /** The longest that the function may take, in ms. */
+  evaluationTimeoutMs: z.int().positive().optional(),
+  /** The most runs of one tick. */
+  maxRuns: z.int().min(1).max(10_000).optional(),
   /** Tick once, at once, when the installation first sees this schedule. */
   runOnFirstStart: z.boolean().default(false),
   /** Off until somebody starts it. */
   startsStopped: z.boolean().default(false),
   config: z.record(z.string(), z.json()).default({}),
   /** Of its runs. */
+  tags: z.record(z.string(), z.string()).optional(),
+  /** Of its runs. */
   ...RunOptions.shape,
 })
 export type ScheduleSpec = z.infer<typeof ScheduleSpec>
 
-type Common = Omit<z.input<typeof ScheduleSpec>, 'assets' | 'job'>
-export type ScheduleOptions = Common & ({ readonly assets: string | readonly string[] } | { readonly job: Job | string })
+/** What a schedule's function is handed. */
+export interface ScheduleContext<Clients = Readonly<Record<string, unknown>>> {
+  /** The time that the tick stands for, which may be long past. ISO 8601, UTC. */
+  readonly scheduledAt: string
+  readonly resources: Clients
+  /** Aborted when the evaluation takes too long. */
+  readonly signal: AbortSignal
+  readonly throttle: Throttle
+  /** Writes a line that is kept with the tick. */
+  readonly log: (message: string, fields?: JsonObject) => void
+}
+
+/** What a schedule's function answers; nothing is no run, and no reason. */
+export interface ScheduleAnswer {
+  /** Those that say no assets run what the schedule starts, and those that say no configuration have the schedule's. */
+  readonly runs?: readonly RunRequest[]
+  /** Why there is no run, or what there is to say. */
+  readonly reason?: string
+}
+
+type Given = Omit<z.input<typeof ScheduleSpec>, 'cron' | 'assets' | 'job' | 'decides'>
+
+interface Common<Needs extends Resources> extends Given {
+  /** One expression or several. */
+  readonly cron: string | readonly string[]
+  /** What `run` uses, by the name it uses. */
+  readonly resources?: Needs
+  /** Decides what is to be run, in place of one run of the schedule's assets or job. */
+  readonly run?: (context: ScheduleContext<ClientsOf<Needs>>) => ScheduleAnswer | null | undefined | void | Promise<ScheduleAnswer | null | undefined | void>
+}
+
+export type ScheduleOptions<Needs extends Resources = Resources> = Common<Needs> &
+  ({ readonly assets: string | readonly string[] } | { readonly job: Job | string })
+
+/** A schedule, as the worker that evaluates its ticks holds it. */
+export interface Schedule {
+  readonly kind: 'schedule'
+  readonly spec: ScheduleSpec
+  readonly resources: Resources
+  readonly run: ((context: ScheduleContext<never>) => unknown) | undefined
+}
 
 /**
- * Starts a run of a job, or of the chosen assets, by the clock.
- * @throws DefinitionError when it chooses no assets
+ * Starts runs of a job, or of the chosen assets, by the clock.
+ * @throws DefinitionError for options that cannot be
  */
-export function schedule(options: ScheduleOptions): ScheduleSpec {
-  if ('job' in options) return ScheduleSpec.parse({ ...options, assets: [], job: typeof options.job === 'string' ? options.job : options.job.name })
-  const assets = typeof options.assets === 'string' ? [options.assets] : options.assets
-  if (assets.length === 0) throw new DefinitionError(`The schedule ${options.name} chooses no assets.`)
-  return ScheduleSpec.parse({ ...options, assets })
+export function schedule<Needs extends Resources = Resources>(options: ScheduleOptions<Needs>): Schedule {
+  const { resources, run, cron, ...given } = options
+  const what = 'job' in given ? { assets: [], job: typeof given.job === 'string' ? given.job : given.job.name } : { assets: [given.assets].flat() }
+  const parsed = ScheduleSpec.safeParse({
+    ...given,
+    cron: typeof cron === 'string' ? cron : [...cron],
+    ...what,
+    ...(run === undefined ? {} : { decides: true }),
+  })
+  if (!parsed.success) throw new DefinitionError(`The schedule ${JSON.stringify(options.name)} cannot be: ${z.prettifyError(parsed.error)}.`)
+  const spec = parsed.data
+  if (spec.job === undefined && spec.assets.length === 0) throw new DefinitionError(`The schedule ${spec.name} chooses no assets.`)
+  checkTimes(spec)
+  if (run !== undefined && spec.partitions !== undefined) {
+    throw new DefinitionError(
+      `The schedule ${spec.name} has a function and \`partitions\`. Leave \`partitions\` out: the function names them in its run requests.`,
+    )
+  }
+  return { kind: 'schedule', spec, resources: resources ?? {}, run }
+}
+
+function checkTimes({ name, cron, timeZone }: ScheduleSpec): void {
+  const twice = cron.find((one, at) => cron.indexOf(one) !== at)
+  if (twice !== undefined) throw new DefinitionError(`The schedule ${name} has the cron expression ${JSON.stringify(twice)} twice. Take one out.`)
+  try {
+    zoneClock(timeZone)
+  } catch (error) {
+    throw new DefinitionError(`The schedule ${name} has the time zone ${JSON.stringify(timeZone)}, which there is not. Name one as Europe/Paris.`, {
+      cause: error,
+    })
+  }
+  for (const one of cron) {
+    const fields = one.trim().split(/\s+/)
+    // H is another time for each who reads it.
+    const odd = one.trim().startsWith('@') ? false : fields.length < 5 || fields.some((field) => /^H(\W|$)/.test(field))
+    if (odd)
+      throw new DefinitionError(`The schedule ${name} has the cron expression ${JSON.stringify(one)}, which is none: it has five fields, or six with seconds.`)
+    try {
+      cronTimes([one], timeZone).after(Date.now())
+    } catch (error) {
+      throw new DefinitionError(
+        `The schedule ${name} has the cron expression ${JSON.stringify(one)}, which never comes or is none: ${error instanceof Error ? error.message : String(error)}.`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+/** The times of a schedule. */
+export const slotsOf = ({ cron, timeZone }: Pick<ScheduleSpec, 'cron' | 'timeZone'>) => cronTimes(cron, timeZone)
+
+/** How many missed slots are made up for. Partitions are work of their own that no later slot makes up for, so more of them. */
+export function slotsCaughtUp({ catchUp, partitions }: Pick<ScheduleSpec, 'catchUp' | 'partitions'>): number {
+  if (catchUp === undefined) return partitions === undefined ? 1 : 100
+  if (typeof catchUp === 'number') return catchUp
+  return catchUp === 'latest' ? 1 : 0
 }

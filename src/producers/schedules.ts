@@ -1,7 +1,8 @@
-import { CronExpressionParser } from 'cron-parser'
 import type pg from 'pg'
 import { currentManifests } from '../catalog/manifests.ts'
-import { ensureSchedule } from '../catalog/ticks.ts'
+import { ensureSchedule, openSlots, settleSchedule } from '../catalog/ticks.ts'
+import type { ScheduleState } from '../catalog/ticks.ts'
+import { slotsCaughtUp, slotsOf } from '../definitions/schedule.ts'
 import type { ScheduleSpec } from '../definitions/schedule.ts'
 import type { Logger } from '../logger.ts'
 import { jobId } from '../queues/jobs.ts'
@@ -17,14 +18,14 @@ export interface SchedulesDeps {
 
 /** A slot older than this without a tick was missed; younger ones may be on their way through the queue. */
 const missedAfterMs = 30_000
+/** A slot that is no later than this is late rather than missed, also where missed ones are not made up for: its delivery was lost, or its worker died. */
+const lateMs = 300_000
+/** As many missed slots are handed out in one round. */
+const mostAtOnce = 20
 
 /** When a schedule is due next, after a moment. */
 export function nextTick(schedule: Pick<ScheduleSpec, 'cron' | 'timeZone'>, after: Date): Date {
-  return CronExpressionParser.parse(schedule.cron, { tz: schedule.timeZone, currentDate: after }).next().toDate()
-}
-
-function previousTick(schedule: ScheduleSpec, before: Date): Date {
-  return CronExpressionParser.parse(schedule.cron, { tz: schedule.timeZone, currentDate: before }).prev().toDate()
+  return new Date(slotsOf(schedule).after(after.getTime()))
 }
 
 /**
@@ -34,42 +35,75 @@ function previousTick(schedule: ScheduleSpec, before: Date): Date {
  */
 export async function syncSchedules({ pool, queues, logger }: SchedulesDeps, now: Date): Promise<void> {
   for (const { manifest } of await currentManifests(pool)) {
-    const queue = queues.queue(manifest.location, 'ticks')
+    const { location } = manifest
+    const queue = queues.queue(location, 'ticks')
     const existing = new Map((await queue.getJobSchedulers(0, -1)).filter(({ key }) => !isSensorScheduler(key)).map((one) => [one.key, one]))
     for (const schedule of manifest.schedules) {
-      const state = await ensureSchedule(pool, manifest.location, schedule.name, schedule.startsStopped)
-      const known = existing.get(schedule.name)
-      existing.delete(schedule.name)
-      if (state.stopped) {
-        if (known !== undefined) await queue.removeJobScheduler(schedule.name)
-        continue
+      const state = await ensureSchedule(pool, location, schedule.name, schedule.startsStopped)
+      if (state.stopped) continue
+      for (const [key, pattern] of schedulersOf(schedule)) {
+        const known = existing.get(key)
+        existing.delete(key)
+        // One whose next time is past is stuck: where clocks are changed, the queue's reckoning may have given up.
+        const stuck = known?.next !== undefined && known.next < now.getTime() - lateMs
+        if (known?.pattern === pattern && known.tz === schedule.timeZone && !stuck) continue
+        const about = { location, schedule: schedule.name, next: nextTick(schedule, now).toISOString() }
+        await queue.upsertJobScheduler(key, { pattern, tz: schedule.timeZone }, { name: 'tick', data: { schedule: schedule.name } }).then(
+          () => logger.info(about, 'scheduled'),
+          (error: unknown) => logger.warn({ ...about, err: error }, 'the queue does not take the schedule; its slots are handed out as missed ones'),
+        )
       }
-      if (known?.pattern !== schedule.cron || known.tz !== schedule.timeZone) {
-        await queue.upsertJobScheduler(schedule.name, { pattern: schedule.cron, tz: schedule.timeZone }, { name: 'tick', data: { schedule: schedule.name } })
-        logger.info({ location: manifest.location, schedule: schedule.name, next: nextTick(schedule, now).toISOString() }, 'scheduled')
-      }
-      await enqueueUnclocked(queues, manifest.location, schedule, state, now)
+      await enqueueUnclocked({ pool, queues, location, schedule, state, now })
     }
     for (const gone of existing.keys()) await queue.removeJobScheduler(gone)
   }
 }
 
-async function enqueueUnclocked(
-  queues: Queues,
-  location: string,
-  schedule: ScheduleSpec,
-  state: { firstSeen: Date; lastTick: Date | undefined },
-  now: Date,
-): Promise<void> {
-  if (state.lastTick === undefined && schedule.runOnFirstStart) {
+/** The job schedulers of a schedule, one for each of its expressions. A name has no `#`. */
+function schedulersOf({ name, cron }: ScheduleSpec): (readonly [string, string])[] {
+  return cron.map((pattern, at) => [at === 0 ? name : `${name}#${String(at)}`, pattern])
+}
+
+interface Unclocked {
+  readonly pool: pg.Pool
+  readonly queues: Queues
+  readonly location: string
+  readonly schedule: ScheduleSpec
+  readonly state: ScheduleState
+  readonly now: Date
+}
+
+async function enqueueUnclocked({ pool, queues, location, schedule, state, now }: Unclocked): Promise<void> {
+  if (!state.hasTicked && schedule.runOnFirstStart) {
     await enqueueTick(queues, location, { schedule: schedule.name, scheduledAt: state.firstSeen.toISOString(), cause: 'first start' })
     return
   }
-  // Of several missed slots the latest is caught up: one run brings the assets up to date.
-  const slot = previousTick(schedule, new Date(now.getTime() - missedAfterMs))
-  if (slot > state.firstSeen && (state.lastTick === undefined || slot > state.lastTick)) {
-    await enqueueTick(queues, location, { schedule: schedule.name, scheduledAt: slot.toISOString(), cause: 'missed' })
+  const settled = Math.max(state.firstSeen.getTime(), state.settledAt?.getTime() ?? 0)
+  const slots = missedSlots(schedule, settled, now.getTime())
+  const latest = slots[0]
+  if (latest === undefined) return
+  const key = { location, schedule: schedule.name }
+  const { open, unsettled } = await openSlots(pool, key, slots.slice(0, handedOut(schedule, latest, now)))
+  for (const { scheduledAt, failures } of open.slice(0, mostAtOnce)) {
+    await enqueueTick(queues, location, { schedule: schedule.name, scheduledAt, cause: 'missed', failures })
   }
+  if (unsettled === 0) await settleSchedule(pool, key, latest)
+}
+
+/** Those after one moment and well before another, the latest first; no more than could be made up for. */
+function missedSlots(schedule: ScheduleSpec, after: number, now: number): Date[] {
+  const slots = slotsOf(schedule)
+  const found: Date[] = []
+  const most = Math.max(1, slotsCaughtUp(schedule))
+  for (let slot = slots.before(now - missedAfterMs); slot !== undefined && slot > after && found.length < most; slot = slots.before(slot))
+    found.push(new Date(slot))
+  return found
+}
+
+/** How many of the latest slots get a tick. One of new partitions launches those of the slots before as well. */
+function handedOut(schedule: ScheduleSpec, latest: Date, now: Date): number {
+  if (slotsCaughtUp(schedule) === 0) return now.getTime() - latest.getTime() < lateMs ? 1 : 0
+  return schedule.partitions === 'new' ? 1 : slotsCaughtUp(schedule)
 }
 
 /** There is no row of this tick: a delivery of it that is over did nothing, and would keep its id taken. */

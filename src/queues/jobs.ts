@@ -12,10 +12,15 @@ const batchPointer = z.object({ batchId: z.string().regex(/^\d+$/), enqueued: z.
  * All are tried once by the queue: retries are rows of ours.
  */
 export const jobs = {
-  /** One evaluation of a schedule. `scheduledAt` is absent in a scheduler's jobs, whose id carries the time. */
+  /** One evaluation of a schedule. `scheduledAt` is absent in a scheduler's jobs, whose id carries the time; `failures` is how often it failed before. */
   tick: {
     queue: 'ticks',
-    payload: z.object({ schedule: z.string(), scheduledAt: z.iso.datetime().optional(), cause: z.enum(['clock', 'first start', 'missed']).default('clock') }),
+    payload: z.object({
+      schedule: z.string(),
+      scheduledAt: z.iso.datetime().optional(),
+      cause: z.enum(['clock', 'first start', 'missed', 'hand']).default('clock'),
+      failures: z.int().min(0).optional(),
+    }),
   },
   /** One evaluation of a sensor. `asked` is the number of one that was asked for; a scheduler's jobs, and those tried again, have none. */
   sense: {
@@ -55,5 +60,6 @@ export function jobId<N extends JobName>(name: N, payload: Payload<N>): string {
   if ('stepId' in payload) return `${name}-${payload.stepId}-${String(payload.enqueued)}`
   if ('batchId' in payload) return `${name}-${payload.batchId}-${String(payload.enqueued)}`
   if ('sensor' in payload) return `${name}-${payload.sensor}-${payload.cause}-${String(payload.asked ?? '')}-${String(payload.failures)}`
-  return `${name}-${payload.schedule}-${payload.scheduledAt ?? ''}`.replaceAll(':', '')
+  const again = (payload.failures ?? 0) === 0 ? '' : `-${String(payload.failures)}`
+  return `${name}-${payload.schedule}-${payload.scheduledAt ?? ''}${again}`.replaceAll(':', '')
 }

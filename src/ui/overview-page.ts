@@ -262,14 +262,14 @@ function scheduleTable(schedules: readonly ScheduleView[]): Html {
         (one) =>
           html`<tr>
             <th scope="row">${one.name} <span class="quiet">${one.location}</span></th>
-            <td data-label="When"><code>${one.cron}</code> ${one.timeZone}</td>
+            <td data-label="When"><code>${one.cron.join(', ')}</code> ${one.timeZone}</td>
             <td data-label="Next">${one.stopped ? 'stopped' : moment(one.nextAt)}</td>
             <td data-label="Last">
               ${
                 one.last === null
                   ? 'never'
                   : html`${one.last.runId === null ? moment(one.last.at) : html`<a href="/runs/${one.last.runId}">${moment(one.last.at)}</a>`}
-                    ${one.last.status}${one.last.error === null ? null : html`: ${one.last.error.message}`}`
+                    ${one.last.status}${one.last.status !== 'failed' || one.last.error === null ? null : html`: ${one.last.error.message}`}`
               }
             </td>
           </tr>`,

@@ -26,7 +26,7 @@ export interface SensorQuestion {
  * @throws UserCodeError around what the function throws; MillraceError `SENSOR_TIMEOUT`, `SENSOR_ANSWER_INVALID`, `SENSOR_TOO_MANY_RUNS`
  */
 export async function askSensor({ spec, resources, run }: Sensor, question: SensorQuestion): Promise<ParsedAnswer> {
-  const stop = createStepSignal(new AbortController().signal, spec.timeoutMs, () => tooLong(spec))
+  const stop = createStepSignal(new AbortController().signal, spec.timeoutMs, () => tooLong({ ...spec, kind: 'sensor' }))
   try {
     const clients = await stop.until(() => callUserCode(() => question.resources.of(question.location, resources)))
     const context = {
@@ -39,35 +39,42 @@ export async function askSensor({ spec, resources, run }: Sensor, question: Sens
       throttle: question.throttles.of(question.location),
       log: (message: string, fields: JsonObject = {}) => question.log(message, fields),
     }
-    return readAnswer(spec, await stop.until(() => callUserCode(() => run(context as unknown as Parameters<typeof run>[0]))))
+    return readAnswer({ ...spec, kind: 'sensor' }, await stop.until(() => callUserCode(() => run(context as unknown as Parameters<typeof run>[0]))))
   } finally {
     stop.end()
   }
 }
 
-function readAnswer(spec: Sensor['spec'], answer: unknown): ParsedAnswer {
+/** What is asked: a sensor's function or a schedule's. */
+export interface Asked {
+  readonly kind: 'sensor' | 'schedule'
+  readonly name: string
+  readonly timeoutMs: number
+  readonly maxRuns: number
+}
+
+/** Reads what a function answers. @throws MillraceError `SENSOR_ANSWER_INVALID`, `SENSOR_TOO_MANY_RUNS`; of a schedule `SCHEDULE_…` */
+export function readAnswer({ kind, name, maxRuns }: Asked, answer: unknown): ParsedAnswer {
   // First, as to check 100,000 requests takes its time.
   const asked = typeof answer === 'object' && answer !== null && 'runs' in answer && Array.isArray(answer.runs) ? answer.runs.length : 0
-  if (asked > spec.maxRuns) {
-    throw new MillraceError(
-      `The sensor ${spec.name} asked for ${asked.toLocaleString('en')} runs at once; it may ask for ${spec.maxRuns.toLocaleString('en')}.`,
-      {
-        code: 'SENSOR_TOO_MANY_RUNS',
-        hint: 'Ask for some, with a cursor to go on from; start a backfill for many partitions; or raise the sensor’s `maxRuns`.',
-      },
-    )
+  if (asked > maxRuns) {
+    throw new MillraceError(`The ${kind} ${name} asked for ${asked.toLocaleString('en')} runs at once; it may ask for ${maxRuns.toLocaleString('en')}.`, {
+      code: `${kind.toUpperCase()}_TOO_MANY_RUNS`,
+      hint: `Ask for some${kind === 'sensor' ? ', with a cursor to go on from' : ''}; start a backfill for many partitions; or raise the ${kind}’s \`maxRuns\`.`,
+    })
   }
   const parsed = ParsedAnswer.safeParse(answer)
   if (parsed.success) return parsed.data
-  throw new MillraceError(`The sensor ${spec.name} answered what is no answer: ${z.prettifyError(parsed.error)}.`, {
-    code: 'SENSOR_ANSWER_INVALID',
-    hint: 'It answers { runs: [{ runKey, assets, … }], cursor, reason }, or nothing.',
+  throw new MillraceError(`The ${kind} ${name} answered what is no answer: ${z.prettifyError(parsed.error)}.`, {
+    code: `${kind.toUpperCase()}_ANSWER_INVALID`,
+    hint: `It answers { runs: [{ runKey, assets, … }], ${kind === 'sensor' ? 'cursor, ' : ''}reason }, or nothing.`,
   })
 }
 
-function tooLong({ name, timeoutMs }: Sensor['spec']): MillraceError {
-  return new MillraceError(`The sensor ${name} took longer than ${String(timeoutMs / 1000)} s.`, {
-    code: 'SENSOR_TIMEOUT',
-    hint: 'Hand `signal` to every request that it makes, ask for less at once, or raise its `timeoutMs`.',
+/** What is thrown into a function that takes too long. */
+export function tooLong({ kind, name, timeoutMs }: Asked): MillraceError {
+  return new MillraceError(`The ${kind} ${name} took longer than ${String(timeoutMs / 1000)} s.`, {
+    code: `${kind.toUpperCase()}_TIMEOUT`,
+    hint: `Hand \`signal\` to every request that it makes, ask for less at once, or raise its \`${kind === 'sensor' ? 'timeoutMs' : 'evaluationTimeoutMs'}\`.`,
   })
 }

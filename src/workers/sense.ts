@@ -10,10 +10,8 @@ import type { ParsedAnswer, Sensor } from '../definitions/sensor.ts'
 import { FencedError, MillraceError, storedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { enqueueStep } from '../producers/launch/enqueue-step.ts'
-import { insertRun } from '../producers/launch/insert-run.ts'
+import { launchRequests } from '../producers/launch/launch-requests.ts'
 import { startWaiting } from '../producers/launch/start-waiting.ts'
-import { planRun } from '../producers/launch/plan-run.ts'
-import type { PlannedRun } from '../producers/launch/plan-run.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { redact } from '../redact.ts'
 import { askSensor } from './ask-sensor.ts'
@@ -22,13 +20,11 @@ import type { WorkerContext } from './context.ts'
 import { isConnectionLoss, UserCodeError } from './failure.ts'
 import { launchedBySensor, readWatched } from './read-watched.ts'
 import type { SeenBySensor } from './read-watched.ts'
+import { keepLine } from './tick-log.ts'
 
 /** A failed evaluation is tried again so often before its next time, a little later each time. */
 const mostFailures = 3
 const retryMs = 2000
-/** Lines and characters of an evaluation's log that are kept. */
-const mostLines = 100
-const longestLine = 2000
 
 /**
  * Evaluates a sensor: its function is asked, and what it answers (runs, cursor, keys of partitions) is written in one transaction with the tick. So whoever dies in it
@@ -54,8 +50,7 @@ export async function sense(context: WorkerContext, payload: Payload<'sense'>, _
       throttles: context.throttles,
       log: (message, fields) => {
         context.logger.info({ sensor: payload.sensor, location, ...fields }, message)
-        if (log.length < mostLines)
-          log.push({ at: new Date().toISOString(), message: message.slice(0, longestLine), ...(Object.keys(fields).length === 0 ? {} : { fields }) })
+        keepLine(log, message, fields)
       },
     })
     const { due, waits, asked } = await write(context, own, claimed, answer, { cause: payload.cause, log, watched })
@@ -99,22 +94,10 @@ async function write(
     for (const [name, change] of Object.entries(answer.partitionKeys)) {
       await changeKeys(client, requirePartitions(context, claimed, name), { ...change, by: `sensor ${sensor}` })
     }
-    const runs: string[] = []
-    let known = 0
-    for (const [at, request] of answer.runs.entries()) {
-      const planned = await planRequest(client, spec, location, request, at)
-      const inserted = await insertRun(client, planned, {
-        tags: request.tags,
-        launchedBy: launchedBySensor(sensor),
-        idempotencyKey: request.runKey === undefined ? undefined : `sensor ${location}/${sensor} ${request.runKey}`,
-      })
-      if ('known' in inserted) known += 1
-      else {
-        runs.push(inserted.runId)
-        due.push(...inserted.due)
-        waits ||= inserted.waits
-      }
-    }
+    const by = { kind: 'sensor', location, name: sensor, assets: spec.assets } as const
+    const { runs, known, ...launched } = await launchRequests(client, by, answer.runs)
+    due.push(...launched.due)
+    waits = launched.waits
     await keepNotifications(client, { location, causedBy: launchedBySensor(sensor) }, notifications)
     await recordSensorTick(client, claimed, {
       cause,
@@ -140,28 +123,6 @@ function requirePartitions({ locations }: WorkerContext, { location, sensor }: C
     code: 'UNKNOWN_PARTITIONS',
     hint: all.length === 0 ? 'No asset has dynamic ones: see dynamicPartitions().' : `There are: ${all.map((one) => one.name).join(', ')}.`,
   })
-}
-
-async function planRequest(
-  client: Parameters<typeof insertRun>[0],
-  spec: Sensor['spec'],
-  location: string,
-  request: ParsedAnswer['runs'][number],
-  at: number,
-): Promise<PlannedRun> {
-  const assets = request.assets ?? spec.assets
-  try {
-    if (assets.length === 0) throw new MillraceError('It names no assets, and the sensor has none of its own.', { code: 'SENSOR_ANSWER_INVALID' })
-    return await planRun(client, { assets, location, config: request.config, partitions: request.partitions, tags: request.tags })
-  } catch (error) {
-    if (!(error instanceof MillraceError)) throw error
-    const which = request.runKey === undefined ? `number ${String(at + 1)}` : JSON.stringify(request.runKey)
-    throw new MillraceError(`The run request ${which} of the sensor ${spec.name} cannot be launched, and so none of this evaluation was: ${error.message}`, {
-      code: error.code,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-      cause: error,
-    })
-  }
 }
 
 /** Writes down why an evaluation came to nothing; the cursor stays, and messages too. */

@@ -54,6 +54,7 @@ describe('the OpenAPI document', () => {
       '/api/v1/schedules',
       '/api/v1/schedules/{location}/{name}/start',
       '/api/v1/schedules/{location}/{name}/stop',
+      '/api/v1/schedules/{location}/{name}/tick',
       '/api/v1/schedules/{location}/{name}/ticks',
       '/api/v1/sensors',
       '/api/v1/sensors/{location}/{name}/evaluate',

@@ -12,15 +12,28 @@ import { beforeAll, createDatabase, describe, expect, onTestFinished, queuePrefi
 import type { TestDatabase } from '../support/test.ts'
 import { createProject } from './project.ts'
 
-const definitions = `import { asset, defineLocation, eager, runStatusSensor, schedule, sensor } from 'millrace'
+const definitions = `import { asset, dailyPartitions, defineLocation, eager, runStatusSensor, schedule, sensor } from 'millrace'
 import { jsonFiles } from 'millrace/io'
 import * as z from 'zod'
 
 const rows = asset({ key: 'watched/rows', io: jsonFiles({ folder: 'values' }), config: z.object({ day: z.string().default('today') }), run: () => 1 })
+const days = asset({ key: 'watched/days', partitions: dailyPartitions({ start: '2026-01-01', timeZone: 'Europe/Paris' }), io: jsonFiles({ folder: 'values' }), run: () => 1 })
 export default defineLocation({
   name: 'watched',
-  assets: [rows, asset({ key: 'watched/summary', io: jsonFiles({ folder: 'values' }), deps: [rows], run: () => 2, automation: eager() })],
-  schedules: [schedule({ name: 'nightly', cron: '0 2 * * *', assets: 'watched/rows', config: { day: 'yesterday' } })],
+  assets: [rows, days, asset({ key: 'watched/summary', io: jsonFiles({ folder: 'values' }), deps: [rows], run: () => 2, automation: eager() })],
+  schedules: [
+    schedule({ name: 'nightly', cron: ['0 2 * * *', '0 14 * * 6'], assets: 'watched/rows', config: { day: 'yesterday' }, tags: { team: 'x' } }),
+    schedule({ name: 'new_days', cron: '0 1 * * *', timeZone: 'Europe/Paris', assets: 'watched/days', partitions: 'new' }),
+    schedule({
+      name: 'decided',
+      cron: '0 3 * * *',
+      assets: 'watched/rows',
+      run: ({ scheduledAt, log }) => {
+        log('asked', { at: scheduledAt })
+        return scheduledAt.startsWith('2026-03-29') ? { reason: 'a holiday' } : { runs: [{ runKey: scheduledAt, config: { day: scheduledAt.slice(0, 10) } }] }
+      },
+    }),
+  ],
   sensors: [
     sensor({
       name: 'files',
@@ -44,7 +57,8 @@ describe('schedules, sensors and automation on the command line', () => {
     const { folder, pipelines } = await createProject({ watched: definitions })
     const { loaded } = await loadLocations(pipelines, undefined, 'v1')
     for (const { manifest, version } of loaded) await publishManifest(database.pool, manifest, version, undefined)
-    await ensureSchedule(database.pool, 'watched', 'nightly', false)
+    for (const name of ['nightly', 'new_days', 'decided']) await ensureSchedule(database.pool, 'watched', name, false)
+    await database.pool.query(`UPDATE millrace.schedule SET first_seen = '2026-03-29'`)
     for (const name of ['files', 'broken', 'failures']) await ensureSensor(database.pool, { location: 'watched', sensor: name }, false)
     env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder }
     return () => database.pool.end()
@@ -56,7 +70,7 @@ describe('schedules, sensors and automation on the command line', () => {
   }
 
   test('are listed, stopped and started', async () => {
-    expect((await millrace('schedules', 'list')).stdout).toMatch(/nightly +watched +0 2 \* \* \* +UTC +\d{4}-.* 02:00:00 UTC +never +watched\/rows/)
+    expect((await millrace('schedules', 'list')).stdout).toMatch(/nightly +watched +0 2 \* \* \*, 0 14 \* \* 6 +UTC +\d{4}-.*:00:00 UTC +never +watched\/rows/)
     expect(await millrace('schedules', 'stop', 'nightly')).toMatchObject({ code: 0, stdout: 'nightly is stopped.\n' })
     expect((await millrace('schedules', 'list')).stdout).toMatch(/UTC +stopped +never/)
     expect(await millrace('schedules', 'start', 'nightly')).toMatchObject({ code: 0 })
@@ -67,7 +81,25 @@ describe('schedules, sensors and automation on the command line', () => {
 
   test('are tried, and nothing is changed by it', async () => {
     const before = await database.pool.query('SELECT count(*)::int AS runs FROM millrace.run')
-    expect((await millrace('schedules', 'tick', 'nightly', '--dry-run')).stdout).toBe('nightly would launch a run of watched/rows\nwith {"day":"yesterday"}\n')
+    const would = async (...args: string[]) => (await millrace('schedules', 'tick', '--dry-run', ...args)).stdout
+    const due = (at: string, next: string) => `A tick at ${at} UTC; the next one after it is due at ${next} UTC.\n`
+    expect(await would('nightly', '--at', '2026-03-28T03:00:00Z')).toBe(
+      `nightly would launch a run of watched/rows, with {"day":"yesterday"}, tags team=x\n${due('2026-03-28 03:00:00', '2026-03-28 14:00:00')}`,
+    )
+    // The clocks go forward on that night.
+    expect(await would('new_days', '--at', '2026-03-29T23:00:00Z')).toBe(
+      `new_days would launch a run of watched/days, partition 2026-03-29\n${due('2026-03-29 23:00:00', '2026-03-30 23:00:00')}`,
+    )
+    expect(await would('decided', '--at', '2026-03-29T03:00:00Z')).toBe(
+      `  asked {"at":"2026-03-29T03:00:00.000Z"}\ndecided would launch nothing: a holiday\n${due('2026-03-29 03:00:00', '2026-03-30 03:00:00')}`,
+    )
+    expect(await would('decided', '--at', '2026-03-30T03:00:00+00:00')).toContain(
+      'decided would launch a run of watched/rows, with {"day":"2026-03-30"}, run key "2026-03-30T03:00:00.000Z"\n',
+    )
+    expect(await millrace('schedules', 'tick', 'nightly', '--dry-run', '--at', 'noon')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('It is no moment') as unknown,
+    })
     expect((await millrace('sensors', 'tick', 'files', '--dry-run')).stdout).toBe('  looked {"from":null}\nIt would launch nothing: nothing came.\n')
     await keepMessage(database.pool, { location: 'watched', sensor: 'files' }, 'a.csv')
     expect((await millrace('sensors', 'tick', 'files', '--dry-run')).stdout).toBe(

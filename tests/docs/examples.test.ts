@@ -22,6 +22,7 @@ const pages = {
   'ops-and-jobs': 2,
   partitions: 1,
   'run-queue': 1,
+  schedules: 1,
   sensors: 2,
   testing: 1,
 } as const

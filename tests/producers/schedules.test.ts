@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { asset } from '../../src/definitions/function-asset.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
 import { schedule } from '../../src/definitions/schedule.ts'
 import type { ScheduleOptions } from '../../src/definitions/schedule.ts'
@@ -6,12 +7,14 @@ import { table } from '../../src/definitions/table.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
 import { evaluateTick } from '../../src/producers/launch/tick.ts'
 import { nextTick, syncSchedules } from '../../src/producers/schedules.ts'
+import { jsonFiles } from '../../src/io/json-files.ts'
 import { queueName } from '../../src/queues/jobs.ts'
 import { createLocation, startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
 import { beforeAll, describeBackends, expect, test, waitFor } from '../support/test.ts'
 
 const rows = table({ key: 'timed/rows', columns: z.object({ id: z.int() }), extract: () => [[{ id: 1 }]] })
+const timedValue = asset({ key: 'timed/value', io: jsonFiles({ folder: 'values' }), config: z.strictObject({ size: z.int().default(0) }), run: () => 1 })
 const never = '0 0 29 2 *'
 
 describeBackends('schedules', (backend) => {
@@ -33,7 +36,7 @@ describeBackends('schedules', (backend) => {
     await publishManifest(engine.database.pool, manifestOf(location), 'v1', undefined)
     await sync()
     const [first] = await schedulers(location.name)
-    expect(first).toMatchObject({ key: 'often', pattern: never, tz: 'UTC', next: nextTick({ cron: never, timeZone: 'UTC' }, new Date()).getTime() })
+    expect(first).toMatchObject({ key: 'often', pattern: never, tz: 'UTC', next: nextTick({ cron: [never], timeZone: 'UTC' }, new Date()).getTime() })
     const jobs = await engine.queues.queue(location.name, 'ticks').getDelayed()
     await sync()
     await sync()
@@ -42,11 +45,14 @@ describeBackends('schedules', (backend) => {
       jobs.map((job) => [job.id, job.timestamp]),
     )
 
-    const other = { ...manifestOf(location), schedules: [schedule({ name: 'often', cron: '30 6 * * *', timeZone: 'Europe/Paris', assets: '*' })] }
+    const other = {
+      ...manifestOf(location),
+      schedules: [schedule({ name: 'often', cron: ['30 6 * * *', '0 7 * * *'], timeZone: 'Europe/Paris', assets: '*' }).spec],
+    }
     await publishManifest(engine.database.pool, other, 'v2', undefined)
     await sync()
-    const [changed] = await schedulers(location.name)
-    expect(changed).toMatchObject({ pattern: '30 6 * * *', tz: 'Europe/Paris' })
+    const [changed, second, ...more] = (await schedulers(location.name)).toSorted((one, other) => (one.key < other.key ? -1 : 1))
+    expect([changed, second, more]).toMatchObject([{ pattern: '30 6 * * *', tz: 'Europe/Paris' }, { pattern: '0 7 * * *', tz: 'Europe/Paris' }, []])
     const clock = new Intl.DateTimeFormat('en-GB', { timeZone: 'Europe/Paris', hour: '2-digit', minute: '2-digit' }).format(changed?.next)
     expect(clock).toBe('06:30')
 
@@ -76,8 +82,9 @@ describeBackends('schedules', (backend) => {
     const deps = { pool: engine.database.pool, queues: engine.queues, logger: testLogger }
     const request = { location: location.name, schedule: 'often', scheduledAt: '2024-02-29T00:00:00.000Z', cause: 'clock' } as const
     const launched = await Promise.all(Array.from({ length: 4 }, () => evaluateTick(deps, request)))
-    expect(launched.filter((one) => one?.created === true)).toHaveLength(1)
-    expect(await ticks(location.name)).toEqual([expect.objectContaining({ status: 'launched', run_id: launched.find((one) => one?.created === true)?.runId })])
+    const runs = launched.flatMap((one) => one.runs)
+    expect(runs).toHaveLength(1)
+    expect(await ticks(location.name)).toEqual([expect.objectContaining({ status: 'launched', run_id: runs[0] })])
     expect(await engine.value('SELECT count(*)::int FROM millrace.run WHERE location = $1', [location.name])).toBe(1)
   })
 
@@ -138,6 +145,88 @@ describeBackends('schedules', (backend) => {
     await engine.ended(String((await ticks(location.name))[0]?.['run_id']))
   })
 
+  test('make up for as many missed slots as they say', async () => {
+    const hour = 3_600_000
+    const now = new Date(Math.floor(Date.now() / hour) * hour + 120_000)
+    for (const [catchUp, late, caught] of [
+      ['none', 0, [0]],
+      ['none', 10 * 60_000, []],
+      [3, 0, [0, 1, 2]],
+    ] as const) {
+      const location = locationOf({ cron: '0 * * * *', catchUp })
+      await engine.work(location)
+      await sync(now)
+      await engine.query(`UPDATE millrace.schedule SET first_seen = now() - interval '5 hours' WHERE location = $1`, [location.name])
+      const then = new Date(now.getTime() + late)
+      const settled = () => engine.value('SELECT settled_at FROM millrace.schedule WHERE location = $1', [location.name])
+      await waitFor(async () => (await sync(then), (await settled()) !== null), { what: 'the missed slots to be settled' })
+      const slots = caught.map((back) => new Date(now.getTime() - 120_000 - back * hour))
+      expect((await ticks(location.name)).map((tick) => tick['scheduled_at']).toSorted((one, other) => Number(other) - Number(one))).toEqual(slots)
+      expect(await settled()).toEqual(new Date(now.getTime() - 120_000))
+    }
+  })
+
+  test('that fail are tried again, show why, and then launch', async () => {
+    let shut = true
+    const location = createLocation([timedValue], {
+      schedules: [
+        schedule({
+          name: 'often',
+          cron: never,
+          assets: '*',
+          config: { size: 1 },
+          tags: { team: 'x' },
+          run: ({ scheduledAt, log }) => {
+            log('looked', { at: scheduledAt })
+            if (shut) throw new Error('the shop is shut')
+            return { runs: [{ runKey: 'a' }, { runKey: 'a' }, { runKey: 'b', config: { size: 2 }, tags: { kind: 'late' } }] }
+          },
+        }),
+      ],
+    })
+    await engine.work(location)
+    await sync()
+    const read = () =>
+      engine.query<{ status: string; failures: number; known: number; runs: string[]; error: { message: string } | null; log: { message: string }[] }>(
+        'SELECT status, failures, known, runs, error, log FROM millrace.tick WHERE location = $1',
+        [location.name],
+      )
+    await engine.queues.enqueue(location.name, 'tick', { schedule: 'often', scheduledAt: '2024-02-29T00:00:00.000Z', cause: 'clock' })
+    await waitFor(async () => (await read())[0]?.status === 'failed', { what: 'the tick to fail' })
+    expect(await read()).toMatchObject([{ error: { message: 'the shop is shut' }, log: [{ message: 'looked' }], runs: [] }])
+    shut = false
+    await waitFor(async () => (await read())[0]?.status === 'launched', { what: 'the tick to launch' })
+    const [tick] = await read()
+    expect(tick).toMatchObject({ known: 1, error: { message: 'the shop is shut' } })
+    expect(tick?.failures).toBeGreaterThan(0)
+    expect(await engine.query('SELECT config, tags FROM millrace.run WHERE location = $1 ORDER BY config', [location.name])).toEqual([
+      { config: { size: 1 }, tags: { team: 'x' } },
+      { config: { size: 2 }, tags: { team: 'x', kind: 'late' } },
+    ])
+  })
+
+  test.for<[why: string, answer: () => unknown, status: string, said: RegExp]>([
+    ['nothing', () => null, 'skipped', /^$/],
+    ['a reason', () => ({ reason: 'a holiday' }), 'skipped', /a holiday/],
+    ['nonsense', () => ({ runs: 3 }), 'failed', /answered what is no answer/],
+    ['a cursor', () => ({ cursor: 1 }), 'failed', /which only a sensor may/],
+    ['too many runs', () => ({ runs: Array.from({ length: 100_000 }, () => ({})) }), 'failed', /asked for 100,000 runs at once/],
+    ['one run that cannot be', () => ({ runs: [{}, { config: { depth: 1 } }] }), 'failed', /run request number 2 .*none of this evaluation/],
+  ])('whose function answers %s', async ([, answer, status, said]) => {
+    const location = createLocation([timedValue], { schedules: [schedule({ name: 'often', cron: never, assets: '*', run: answer as () => null })] })
+    await engine.work(location)
+    await sync()
+    await engine.queues.enqueue(location.name, 'tick', { schedule: 'often', scheduledAt: '2024-02-29T00:00:00.000Z', cause: 'clock' })
+    const read = () =>
+      engine.query<{ status: string; says: string }>(
+        `SELECT status, coalesce(reason, error ->> 'message', '') AS says FROM millrace.tick WHERE location = $1`,
+        [location.name],
+      )
+    await waitFor(async () => (await read()).length === 1, { what: 'the tick' })
+    expect((await read())[0]).toEqual({ status, says: expect.stringMatching(said) as string })
+    expect(await engine.value('SELECT count(*)::int FROM millrace.run WHERE location = $1', [location.name])).toBe(0)
+  })
+
   test('tick by the clock, and each tick is a run', async () => {
     const location = locationOf({ cron: '* * * * * *' })
     await engine.work(location)
@@ -151,12 +240,4 @@ describeBackends('schedules', (backend) => {
     expect(new Set(found.map((tick) => tick['run_id'])).size).toBe(found.length)
     for (const tick of found) expect((await engine.ended(String(tick['run_id']))).status).toBe('succeeded')
   })
-})
-
-test.for([
-  ['0 2 * * *', 'Europe/Paris', '2026-07-01T00:00:00Z', '2026-07-02T00:00:00.000Z'],
-  ['0 2 * * *', 'America/New_York', '2026-01-01T00:00:00Z', '2026-01-01T07:00:00.000Z'],
-  ['30 2 * * *', 'Europe/Paris', '2026-03-29T00:00:00Z', '2026-03-29T01:30:00.000Z'],
-] as const)('%s in %s comes next after %s at %s', ([cron, timeZone, after, next]) => {
-  expect(nextTick({ cron, timeZone }, new Date(after)).toISOString()).toBe(next)
 })

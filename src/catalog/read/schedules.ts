@@ -1,6 +1,7 @@
 import * as z from 'zod'
+import { tickStatuses } from '../ticks.ts'
 import { failure } from './failure.ts'
-import { readRows, time } from './row.ts'
+import { count, json, readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
 
 const ScheduleRow = z.object({
@@ -8,7 +9,9 @@ const ScheduleRow = z.object({
   name: z.string(),
   stopped: z.boolean(),
   lastTickAt: time.nullable(),
-  lastTickStatus: z.enum(['launched', 'failed']).nullable(),
+  lastTickStatus: z.enum(tickStatuses).nullable(),
+  lastTickReason: z.string().nullable(),
+  lastTickRuns: z.array(z.uuid()).nullable(),
   lastTickRunId: z.uuid().nullable(),
   lastTickError: failure,
 })
@@ -20,7 +23,7 @@ export function readSchedules(db: Queryable): Promise<ScheduleRead[]> {
     db,
     ScheduleRow,
     `SELECT schedule.location, schedule.name, schedule.stopped, tick.scheduled_at AS "lastTickAt", tick.status AS "lastTickStatus",
-            tick.run_id AS "lastTickRunId", tick.error AS "lastTickError"
+            tick.reason AS "lastTickReason", tick.runs AS "lastTickRuns", tick.run_id AS "lastTickRunId", tick.error AS "lastTickError"
      FROM millrace.schedule
      LEFT JOIN LATERAL (
        SELECT * FROM millrace.tick WHERE tick.location = schedule.location AND tick.schedule = schedule.name ORDER BY scheduled_at DESC LIMIT 1
@@ -33,9 +36,14 @@ const TickRow = z.object({
   scheduledAt: time,
   at: time,
   cause: z.string(),
-  status: z.enum(['launched', 'failed']),
+  status: z.enum(tickStatuses),
   runId: z.uuid().nullable(),
+  runs: z.array(z.uuid()),
+  known: count,
+  reason: z.string().nullable(),
+  failures: count,
   error: failure,
+  log: z.array(z.record(z.string(), json)),
 })
 export type ScheduleTickRead = z.output<typeof TickRow>
 
@@ -44,7 +52,7 @@ export function readScheduleTicks(db: Queryable, location: string, schedule: str
   return readRows(
     db,
     TickRow,
-    `SELECT scheduled_at AS "scheduledAt", at, cause, status, run_id AS "runId", error FROM millrace.tick
+    `SELECT scheduled_at AS "scheduledAt", at, cause, status, run_id AS "runId", runs, known, reason, failures, error, log FROM millrace.tick
      WHERE location = $1 AND schedule = $2 AND ($3::timestamptz IS NULL OR scheduled_at < $3) ORDER BY scheduled_at DESC LIMIT $4`,
     [location, schedule, before ?? null, limit],
   )

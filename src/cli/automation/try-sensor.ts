@@ -1,15 +1,14 @@
 import type pg from 'pg'
 import type { Sensor } from '../../api/sensors.ts'
 import type { Config } from '../../config.ts'
-import { ConfigError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import { seenOf } from '../../catalog/sensors.ts'
 import { planRun } from '../../producers/launch/plan-run.ts'
 import { askSensor } from '../../workers/ask-sensor.ts'
 import { readWatched } from '../../workers/read-watched.ts'
-import { loadLocations } from '../../workers/load-locations.ts'
 import { createResourceClients } from '../../workers/resource-clients.ts'
 import { createThrottles } from '../../workers/throttle.ts'
+import { loadOwn } from './load-own.ts'
 
 export interface TrySensorOptions {
   readonly pool: pg.Pool
@@ -23,20 +22,15 @@ export interface TrySensorOptions {
  * @throws whatever the function throws, and MillraceError as an evaluation does
  */
 export async function trySensor({ pool, config, logger, sensor }: TrySensorOptions): Promise<string> {
-  const { loaded, broken } = await loadLocations(config.pipelines, [sensor.location], config.codeVersion)
-  const own = loaded[0]?.location.sensors.find((one) => one.spec.name === sensor.name)
-  if (broken[0] !== undefined) throw broken[0].error
-  if (own === undefined) {
-    throw new ConfigError(`Your files define no sensor ${sensor.name} in the location ${sensor.location}.`, {
-      code: 'UNKNOWN_SENSOR',
-      hint: 'Run this in the project’s folder, or set MILLRACE_PIPELINES.',
-    })
-  }
+  const { own, assets } = await loadOwn(config, 'sensor', sensor, ({ sensors }, manifest) => {
+    const found = sensors.find((one) => one.spec.name === sensor.name)
+    return found === undefined ? undefined : { own: found, assets: manifest.assets }
+  })
   const { rows } = await pool.query<{ body: string | number | boolean | null; receivedAt: Date }>(
     `SELECT body, received_at AS "receivedAt" FROM millrace.sensor_message WHERE location = $1 AND sensor = $2 ORDER BY id LIMIT 1000`,
     [sensor.location, sensor.name],
   )
-  const watched = await readWatched(pool, own.spec, { location: sensor.location, seen: await seenOf(pool, sensor) }, loaded[0]?.manifest.assets ?? [])
+  const watched = await readWatched(pool, own.spec, { location: sensor.location, seen: await seenOf(pool, sensor) }, assets)
   if (watched?.count === 0 && rows.length === 0) return 'Nothing new of what it watches: its function is not called.\n'
   const throttles = createThrottles(pool, logger)
   const resources = createResourceClients({ envOf: () => config.env, throttles, logger })

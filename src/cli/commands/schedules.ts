@@ -1,15 +1,24 @@
 import { Command } from '@commander-js/extra-typings'
 import { listSchedules } from '../../api/schedules.ts'
 import type { Schedule } from '../../api/schedules.ts'
-import { createLocationReader } from '../../catalog/read/locations.ts'
+import { currentManifests } from '../../catalog/manifests.ts'
 import { readScheduleTicks } from '../../catalog/read/schedules.ts'
+import type { ScheduleTickRead } from '../../catalog/read/schedules.ts'
 import { setScheduleStopped } from '../../catalog/ticks.ts'
-import { planRun } from '../../producers/launch/plan-run.ts'
+import type { ScheduleSpec } from '../../definitions/schedule.ts'
+import type { Config } from '../../config.ts'
+import { ConfigError, MillraceError } from '../../errors.ts'
+import type { Logger } from '../../logger.ts'
+import { createQueues } from '../../queues/queues.ts'
+import { redact } from '../../redact.ts'
 import { runOnce } from '../run-once.ts'
-import { harmless, moment, wholeNumber } from '../argument.ts'
+import { harmless, isoTime, moment, wholeNumber } from '../argument.ts'
 import { findOne } from '../automation/find-one.ts'
+import { trySchedule } from '../automation/try-schedule.ts'
 import { withAutomation } from '../automation/with-automation.ts'
 import type { Pool } from '../automation/with-automation.ts'
+import { readEnvironment } from '../environment.ts'
+import { requireInstallation } from '../installation.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
 
@@ -18,7 +27,8 @@ Examples:
   millrace schedules list
   millrace schedules show retail_daily
   millrace schedules stop retail_daily
-  millrace schedules tick retail_daily --dry-run`
+  millrace schedules tick retail_daily --dry-run
+  millrace schedules tick retail_daily --dry-run --at 2026-03-29T02:00:00Z`
 
 export function schedulesCommand() {
   return new Command('schedules')
@@ -49,18 +59,20 @@ function listCommand() {
 
 function scheduleTable(all: readonly Schedule[]): string {
   return formatTable(
-    [{ name: 'schedule' }, { name: 'location' }, { name: 'cron' }, { name: 'time zone' }, { name: 'next' }, { name: 'last' }, { name: 'assets' }],
+    [{ name: 'schedule' }, { name: 'location' }, { name: 'cron' }, { name: 'time zone' }, { name: 'next' }, { name: 'last' }, { name: 'starts' }],
     all.map((one) => [
       one.name,
       one.location,
-      one.cron,
+      one.cron.join(', '),
       one.timeZone,
       one.nextAt === null ? 'stopped' : moment(one.nextAt),
       one.lastTick === null ? 'never' : `${one.lastTick.status} ${moment(one.lastTick.scheduledAt)}`,
-      one.assets.join(', '),
+      startsOf(one),
     ]),
   )
 }
+
+const startsOf = ({ assets, job, partitions }: Schedule): string => `${job ?? assets.join(', ')}${partitions === null ? '' : ', new partitions'}`
 
 function showCommand() {
   return new Command('show')
@@ -75,11 +87,24 @@ function showCommand() {
         return readScheduleTicks(pool, found.location, found.name, limit)
       })
       const text = formatTable(
-        [{ name: 'scheduled' }, { name: 'cause' }, { name: 'status' }, { name: 'run' }, { name: 'error' }],
-        ticks.map((one) => [moment(one.scheduledAt), one.cause, one.status, one.runId ?? '', harmless(one.error?.message ?? '')]),
+        [{ name: 'scheduled' }, { name: 'cause' }, { name: 'status' }, { name: 'runs' }, { name: 'says' }],
+        ticks.map((one) => [moment(one.scheduledAt), one.cause, one.status, runsOf(one), saysOf(one)]),
       )
-      await createStandardOutput().write(json === true ? `${JSON.stringify(ticks, null, 2)}\n` : ticks.length === 0 ? 'It has not ticked yet.\n' : text)
+      await createStandardOutput().write(json === true ? `${JSON.stringify(redact(ticks), null, 2)}\n` : ticks.length === 0 ? 'It has not ticked yet.\n' : text)
     })
+}
+
+const mostNamed = 3
+
+function runsOf({ runs }: ScheduleTickRead): string {
+  const named = runs.slice(0, mostNamed).map((id) => id.slice(0, 8))
+  return `${named.join(', ')}${runs.length > mostNamed ? ` and ${String(runs.length - mostNamed)} more` : ''}`
+}
+
+function saysOf({ status, error, reason, failures, log }: ScheduleTickRead): string {
+  const failed = error === null ? '' : `${status === 'failed' ? '' : 'failed before: '}${error.message}${failures > 1 ? ` (${String(failures)} times)` : ''}`
+  const lines = log.map(({ message }) => (typeof message === 'string' ? message : ''))
+  return harmless([reason ?? '', failed, ...lines].filter((one) => one !== '').join('; ')).slice(0, 500)
 }
 
 function switchCommand(what: 'start' | 'stop') {
@@ -98,24 +123,50 @@ function switchCommand(what: 'start' | 'stop') {
 
 function tickCommand() {
   return new Command('tick')
-    .description('Launch now what a schedule launches, and follow the run. With --dry-run say what that would be.')
+    .description('Launch now what a schedule launches. One of assets is followed, and needs no installation. With --dry-run say what that would be.')
     .argument('<name>', 'the schedule')
     .option('--location <name>', 'where several code locations have it')
-    .option('--dry-run', 'launch nothing')
-    .action(async (name, { location, dryRun }) => {
-      const { found, config, plan } = await withPool(async (pool, all) => {
-        const schedule = findOne(all, 'schedule', name, location)
-        const manifest = (await createLocationReader().all(pool)).find((one) => one.name === schedule.location)?.manifest
-        const spec = manifest?.schedules.find((one) => one.name === schedule.name)
-        const settings = spec?.config ?? {}
-        return { found: schedule, config: settings, plan: await planRun(pool, { assets: schedule.assets, location: schedule.location, config: settings }) }
+    .option('--dry-run', 'launch nothing; the function of one that has one is called, as your files define it')
+    .option('--at <time>', 'with --dry-run: the time that the tick stands for, as 2026-03-29T02:00:00Z. Default: now', isoTime)
+    .action(async (name, { location, dryRun, at }) => {
+      if (at !== undefined && dryRun !== true)
+        throw new ConfigError('--at is for --dry-run.', { code: 'ARGUMENTS_INVALID', hint: 'Add --dry-run; a backfill makes what is past.' })
+      const { config, logger } = readEnvironment()
+      const plain = await withPool(async (pool, all) => {
+        const found = findOne(all, 'schedule', name, location)
+        const spec = await findSpec(pool, found)
+        if (dryRun === true)
+          await createStandardOutput().write(await trySchedule({ pool, config, logger, location: found.location, spec, at: at ?? new Date() }))
+        else if (spec.partitions === undefined && spec.decides !== true) return { found, spec }
+        else {
+          await enqueueByHand(config, logger, found)
+          process.stdout.write(`${name} ticks as soon as a worker takes it. \`millrace schedules show ${name}\` tells how it went.\n`)
+        }
+        return undefined
       })
-      if (dryRun === true) {
-        await createStandardOutput().write(
-          `${name} would launch a run of ${plan.assets.join(', ')}\n${Object.keys(plan.config).length === 0 ? '' : `with ${JSON.stringify(plan.config)}\n`}`,
-        )
-        return
-      }
-      await runOnce({ assets: found.assets, location: found.location, follow: true, json: false, runConfig: config })
+      if (plain === undefined) return
+      const { found, spec } = plain
+      const what = spec.job === undefined ? { assets: spec.assets } : { assets: [], job: spec.job }
+      await runOnce({ ...what, location: found.location, follow: true, json: false, runConfig: spec.config, tags: spec.tags ?? {}, priority: spec.priority })
     })
+}
+
+async function enqueueByHand(config: Config, logger: Logger, { location, name }: Schedule): Promise<void> {
+  const { databaseUrl } = await requireInstallation(config)
+  const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
+  try {
+    if (await queues.enqueue(location, 'tick', { schedule: name, scheduledAt: new Date().toISOString(), cause: 'hand' })) return
+    throw new MillraceError(`The queue does not take the tick of ${name}.`, { code: 'QUEUE_UNAVAILABLE', hint: '`millrace doctor` looks at the queues.' })
+  } finally {
+    await queues.close()
+  }
+}
+
+async function findSpec(pool: Pool, { location, name }: Schedule): Promise<ScheduleSpec> {
+  const spec = (await currentManifests(pool, location))[0]?.manifest.schedules.find((one) => one.name === name)
+  if (spec !== undefined) return spec
+  throw new ConfigError(`The schedule ${name} is no longer defined in ${location}.`, {
+    code: 'UNKNOWN_SCHEDULE',
+    hint: '`millrace schedules list` shows them all.',
+  })
 }

@@ -1,4 +1,4 @@
-import { CronExpressionParser } from 'cron-parser'
+import { cronTimes } from '../cron-times.ts'
 import { DefinitionError } from '../definition-error.ts'
 import { keyOf } from '../dependency.ts'
 import type { AssetReference } from '../dependency.ts'
@@ -62,7 +62,7 @@ function cronTickPassed(cron: string, { timeZone = 'UTC' }: CronOptions = {}): C
     throw new DefinitionError(`There is no time zone ${JSON.stringify(timeZone)}, which a condition of ${JSON.stringify(cron)} names.`)
   }
   try {
-    CronExpressionParser.parse(cron, { tz: timeZone }).next()
+    cronTimes([cron], timeZone).after(Date.now())
   } catch (error) {
     throw new DefinitionError(`${JSON.stringify(cron)} is no cron expression of a condition: ${error instanceof Error ? error.message : String(error)}.`)
   }

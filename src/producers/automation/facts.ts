@@ -1,4 +1,4 @@
-import { CronExpressionParser } from 'cron-parser'
+import { cronTimes } from '../../definitions/cron-times.ts'
 import { mappingOf } from '../../definitions/partitions/check-partitions.ts'
 import { upstreamOf } from '../../definitions/partitions/map-partitions.ts'
 import type { PartitionSet } from '../../definitions/partitions/partition-set.ts'
@@ -60,9 +60,7 @@ export function lastTimes(now: number): Facts['lastTime'] {
     const id = `${cron}\0${timeZone}`
     const known = found.get(id)
     if (known !== undefined) return known
-    const at = CronExpressionParser.parse(cron, { tz: timeZone, currentDate: new Date(now + 1) })
-      .prev()
-      .getTime()
+    const at = cronTimes([cron], timeZone).before(now + 1) ?? Number.NEGATIVE_INFINITY
     found.set(id, at)
     return at
   }

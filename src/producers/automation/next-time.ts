@@ -14,7 +14,7 @@ export function nextTimeOf(assets: readonly AssetSpec[], { now, sets }: Pick<Fac
     for (const part of withParts(automation)) {
       if (part.kind !== 'cronTickPassed') continue
       const id = `${part.cron}\0${part.timeZone}`
-      if (!crons.has(id)) crons.set(id, nextTick(part, after).getTime())
+      if (!crons.has(id)) crons.set(id, nextTick({ cron: [part.cron], timeZone: part.timeZone }, after).getTime())
     }
     for (const one of [key, ...deps]) {
       const set = sets.get(one)

@@ -17,6 +17,7 @@ interface JobRequest extends RunOptions {
   readonly location?: string | undefined
   readonly config?: JsonObject
   readonly partitions?: readonly string[] | undefined
+  readonly at?: Date
   readonly tags?: Readonly<Record<string, string>>
 }
 

@@ -20,6 +20,8 @@ export interface PlanRequest extends Choice, RunOptions {
   readonly config?: JsonObject
   /** Keys, and ranges of them as `2026-01-01..2026-01-31`, of the chosen assets that have partitions. */
   readonly partitions?: readonly string[] | undefined
+  /** When the partitions must be there, where that is later than now. */
+  readonly at?: Date
   /** The records come from quarantine, and not from their source. */
   readonly redrive?: boolean
   /** Everything is fetched again, whatever was loaded before, and takes the place of what is there; a history goes on. */
@@ -81,7 +83,7 @@ export async function planRun(database: Database, request: PlanRequest): Promise
   if (fullRefresh) refuseRefresh(specs)
   if (redrive) refuseRedriving(specs)
   const config = checkRunConfig(specs, request.config ?? {})
-  const partitions = await resolvePartitions(database, manifest.location, specs, request.partitions)
+  const partitions = await resolvePartitions(database, manifest.location, specs, request.partitions, request.at)
   if (partitions !== undefined && (fullRefresh || redrive)) refuseOfPartitions(fullRefresh)
   return { ...planOf(manifest, specs, { version, config, redrive, fullRefresh, partitions, options: request }), notes }
 }

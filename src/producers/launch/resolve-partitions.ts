@@ -12,6 +12,7 @@ const mostPartitions = 10_000
 
 /**
  * What a run of these assets is to make of those that have partitions: keys, in order. Undefined where none of them has.
+ * @param at when they must be there, where that is later than now
  * @throws MillraceError `PARTITION_NEEDED`, `PARTITIONS_DIFFER`, `NO_PARTITIONS`, `TOO_MANY_PARTITIONS`, `UNKNOWN_PARTITION`, `PARTITION_RANGE_INVALID`
  */
 export async function resolvePartitions(
@@ -19,8 +20,12 @@ export async function resolvePartitions(
   location: string,
   specs: readonly AssetSpec[],
   asked: readonly string[] | undefined,
+  at?: Date,
 ): Promise<readonly string[] | undefined> {
-  return partitionsOfRun(specs, asked, (spec) => readMoment(database, location, [spec]))
+  return partitionsOfRun(specs, asked, async (spec) => {
+    const moment = await readMoment(database, location, [spec])
+    return at === undefined || at < moment.now ? moment : { ...moment, now: at }
+  })
 }
 
 /** The same, wherever it is known which partitions there are. */

@@ -45,6 +45,9 @@ const Environment = z.object({
   MILLRACE_LOG_DAYS: whole(30, 0),
   MILLRACE_HISTORY_DAYS: whole(90, 0),
   MILLRACE_RUN_DAYS: whole(90, 0),
+  MILLRACE_SCHEDULE_TICK_DAYS: whole(90, 0),
+  MILLRACE_SENSOR_TICK_DAYS: whole(30, 0),
+  MILLRACE_BACKFILL_DAYS: whole(90, 0),
 })
 
 /** Where batch bytes lie on their way from extract to load. */
@@ -93,8 +96,14 @@ export interface Config {
   readonly stuckMs: number
   /** How many days records stay in quarantine: kept ones, and settled ones; 0 is for ever. */
   readonly quarantineDays: { readonly kept: number; readonly settled: number }
-  /** How many days events and ended runs stay; 0 is for ever. */
-  readonly historyDays: { readonly events: { readonly debug: number; readonly log: number; readonly history: number }; readonly runs: number }
+  /** How many days events, ended runs, ticks and backfills stay; 0 is for ever. */
+  readonly historyDays: {
+    readonly events: { readonly debug: number; readonly log: number; readonly history: number }
+    readonly runs: number
+    readonly scheduleTicks: number
+    readonly sensorTicks: number
+    readonly backfills: number
+  }
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -145,6 +154,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     historyDays: {
       events: { debug: value.MILLRACE_DEBUG_DAYS, log: value.MILLRACE_LOG_DAYS, history: value.MILLRACE_HISTORY_DAYS },
       runs: value.MILLRACE_RUN_DAYS,
+      scheduleTicks: value.MILLRACE_SCHEDULE_TICK_DAYS,
+      sensorTicks: value.MILLRACE_SENSOR_TICK_DAYS,
+      backfills: value.MILLRACE_BACKFILL_DAYS,
     },
     env,
   }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { transaction } from './database.ts'
+import { forgetFences } from './forgotten-fences.ts'
 
 const batchSize = 100
 
@@ -28,7 +29,7 @@ export interface ForgetRunsOptions {
 }
 
 /**
- * Looks at the next runs that ended long ago and removes those that nothing needs, with their steps and batches; their events go by day.
+ * Looks at the next runs that ended long ago and removes those that nothing needs, with their steps and batches, and has their fences removed; their events go by day.
  * Answers where to go on; undefined when all that are old enough were looked at.
  */
 export async function forgetRuns(pool: pg.Pool, { days, after, now }: ForgetRunsOptions): Promise<{ removed: number; next: RunPlace | undefined }> {
@@ -46,6 +47,10 @@ export async function forgetRuns(pool: pg.Pool, { days, after, now }: ForgetRuns
       `SELECT id FROM millrace.run r WHERE id = ANY($1) AND ended_at IS NOT NULL AND status IN ('succeeded', 'failed', 'canceled') AND NOT (${isNeeded})
        FOR UPDATE SKIP LOCKED`,
       [page.map(({ id }) => id)],
+    )
+    await forgetFences(
+      client,
+      free.map(({ id }) => id),
     )
     const { rowCount } = await client.query(`DELETE FROM millrace.run WHERE id = ANY($1)`, [free.map(({ id }) => id)])
     const last = page.at(-1)

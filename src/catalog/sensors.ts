@@ -146,16 +146,6 @@ export async function recordSensorTick(client: Database, { location, sensor, beg
   )
 }
 
-/** Removes evaluations that ended so many days ago, a batch at a time. */
-export async function forgetSensorTicks(database: Database, days: number): Promise<void> {
-  if (days === 0) return
-  await database.query(
-    `DELETE FROM millrace.sensor_tick WHERE id IN (
-       SELECT id FROM millrace.sensor_tick WHERE ended_at < clock_timestamp() - make_interval(days => $1) ORDER BY ended_at LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
-    [days],
-  )
-}
-
 /** Asks for an evaluation now: answers the number of the delivery that is wanted, or undefined where there is no such sensor. */
 export async function askForEvaluation(client: Database, { location, sensor }: SensorKey): Promise<number | undefined> {
   const { rows } = await client.query<{ asked: number }>(

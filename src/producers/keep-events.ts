@@ -1,17 +1,17 @@
 import { keepEventDays } from '../catalog/event-days.ts'
-import { forgetSensorTicks } from '../catalog/sensors.ts'
 import type { EventDays } from '../catalog/event-retention.ts'
 import { forgetRuns } from '../catalog/forget-runs.ts'
 import type { RunPlace } from '../catalog/forget-runs.ts'
 import { forgetReports } from '../catalog/report-asset.ts'
 import { forgetOutbox } from '../catalog/outbox.ts'
+import type { HistoryKept } from '../catalog/forget-history.ts'
 import type { SweepDeps } from './free-claims.ts'
 
 const hourMs = 3_600_000
 const minuteMs = 60_000
 
-/** How many days are kept: events, and ended runs with their steps. 0: for ever. */
-export interface HistoryDays {
+/** How many days are kept: events, ended runs with their steps, ticks, backfills. 0: for ever. */
+export interface HistoryDays extends HistoryKept {
   readonly events: EventDays
   readonly runs: number
 }
@@ -33,7 +33,7 @@ export function createEventUpkeep(days: EventDays): (deps: HistoryDeps) => Promi
   }
 }
 
-/** Removes runs whose days are over, and sensors' evaluations and what went out by the outbox before then: each hour it goes through them once, a small batch a round. */
+/** Removes runs whose days are over, and what went out by the outbox before then: each hour it goes through them once, a small batch a round. */
 export function createRunRetention(days: number): (deps: HistoryDeps) => Promise<void> {
   let after: RunPlace | undefined
   let due = performance.now()
@@ -43,7 +43,6 @@ export function createRunRetention(days: number): (deps: HistoryDeps) => Promise
     const { removed, next } = await forgetRuns(pool, { days, after })
     if (next === undefined) await forgetReports(pool, days)
     await forgetOutbox(pool, days)
-    await forgetSensorTicks(pool, days)
     after = next
     due = performance.now() + (next === undefined ? hourMs : 0)
     if (removed > 0) logger.info({ removed }, 'runs were removed: their days are over')

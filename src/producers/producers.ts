@@ -14,6 +14,7 @@ import { createHurry } from './automation/hurry.ts'
 import { tickAutomations, tidyAutomations } from './automation/tick.ts'
 import { createEventUpkeep, createRunRetention } from './keep-events.ts'
 import type { HistoryDays } from './keep-events.ts'
+import { createHistoryRetention } from './keep-history.ts'
 import { settleVersions } from './settle-versions.ts'
 import { sweep } from './sweep.ts'
 import type { SweepDeps } from './free-claims.ts'
@@ -25,7 +26,7 @@ export interface ProducersOptions {
   readonly leaseMs: number
   /** How long records stay in quarantine; for ever when absent. */
   readonly quarantineDays?: QuarantineDays
-  /** How long events and ended runs stay; for ever when absent. */
+  /** How long events, ended runs, ticks and backfills stay; for ever when absent. */
   readonly historyDays?: HistoryDays
   readonly logger: Logger
 }
@@ -41,13 +42,13 @@ const roundMs = 1000
 const roundsPerSync = 2
 const leadLeaseMs = 5000
 
-const forEver: HistoryDays = { events: { debug: 0, log: 0, history: 0 }, runs: 0 }
+const forEver: HistoryDays = { events: { debug: 0, log: 0, history: 0 }, runs: 0, scheduleTicks: 0, sensorTicks: 0, backfills: 0 }
 
 /** Keeps schedules on the queues and repairs what crashes left behind. Any number may run; one leads, by lease. */
 export async function startProducers(options: ProducersOptions): Promise<RunningProducers> {
   const forget = createQuarantineRetention(options.quarantineDays ?? { kept: 0, settled: 0 })
-  const { events, runs } = options.historyDays ?? forEver
-  const [keepEvents, forgetRuns] = [createEventUpkeep(events), createRunRetention(runs)]
+  const days = options.historyDays ?? forEver
+  const [keepEvents, forgetRuns, keepHistory] = [createEventUpkeep(days.events), createRunRetention(days.runs), createHistoryRetention(days)]
   return start(
     options,
     async (deps, rounds, epoch) => {
@@ -62,6 +63,7 @@ export async function startProducers(options: ProducersOptions): Promise<Running
       await advanceBackfills(deps)
       await forget(deps)
       await forgetRuns(deps)
+      await keepHistory(deps)
       await keepEvents(deps)
     },
     tickAutomations,

@@ -1,7 +1,9 @@
 import { forgetParts } from '../catalog/batch-statistics.ts'
+import { fenceIsGone, readForgottenFence } from '../catalog/forgotten-fences.ts'
 import { succeedStep } from '../catalog/steps.ts'
 import { DestinationSpec } from '../definitions/destination.ts'
 import type { Payload } from '../queues/jobs.ts'
+import { forgetFence } from '../warehouse/forget-fence.ts'
 import { abandonLoad } from '../warehouse/prepare-load.ts'
 import type { PublishResult } from '../warehouse/publish.ts'
 import type { WorkerContext } from './context.ts'
@@ -17,7 +19,7 @@ export async function clean(context: WorkerContext, payload: Payload<'clean'>): 
     [payload.stepId],
   )
   const step = rows[0]
-  if (step === undefined) return
+  if (step === undefined) return cleanForgotten(context, payload.stepId)
   if (step.status !== 'skipped' && (step.kind === 'table' || step.kind === 'sql')) {
     const lent = await context.destinations.of(step.destination === null ? undefined : DestinationSpec.parse(step.destination)).lend()
     // Nothing presses: the sweep asks again in a minute.
@@ -43,4 +45,15 @@ export async function clean(context: WorkerContext, payload: Payload<'clean'>): 
     payload.stepId,
     step.generation,
   ])
+}
+
+/** Removes the fence of a step that was removed with its run; nothing where there is none. */
+async function cleanForgotten(context: WorkerContext, stepId: string): Promise<void> {
+  const forgotten = await readForgottenFence(context.pool, stepId)
+  if (forgotten === undefined) return
+  const lent = await context.destinations.of(forgotten.destination === null ? undefined : DestinationSpec.parse(forgotten.destination)).lend()
+  // Nothing presses: the leader asks again.
+  if ('delayMs' in lent) return
+  await lent.use((client) => forgetFence(client, stepId)).finally(() => lent.release())
+  await fenceIsGone(context.pool, stepId)
 }

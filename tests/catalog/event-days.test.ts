@@ -187,7 +187,7 @@ describe('the event log by day', () => {
       queuePrefix,
       leaseMs: 8000,
       logger: testLogger,
-      historyDays: { events: days, runs: 90 },
+      historyDays: { events: days, runs: 90, scheduleTicks: 0, sensorTicks: 0, backfills: 0 },
     })
     onTestFinished(() => producers.stop())
     await waitFor(async () => (await left()).join() === 'history', { what: 'debug and log lines to be removed' })

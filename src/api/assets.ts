@@ -1,7 +1,10 @@
 import * as z from 'zod'
 import { nameOf } from '../catalog/destinations.ts'
+import { freshnessStates, readFreshness } from '../catalog/freshness.ts'
+import type { Freshness } from '../catalog/freshness.ts'
 import { readCheckResults, readMaterializations, readObservations, readOpenSteps } from '../catalog/read/assets.ts'
 import { ColumnStatistics } from '../definitions/column-statistics.ts'
+import { describeFreshness } from '../definitions/freshness.ts'
 import { assetKinds } from '../definitions/manifest.ts'
 import type { AssetSpec } from '../definitions/manifest.ts'
 import { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
@@ -11,6 +14,16 @@ import { AssetCheck, checksOf } from './check-result.ts'
 import type { Parts } from './parts.ts'
 import { route } from './route.ts'
 import { metadataForm } from './run-view.ts'
+
+const AssetFreshness = z
+  .object({
+    policy: z.string().meta({ description: 'In words: `within 26 hours`.' }),
+    state: z.enum(freshnessStates).meta({ description: '`unknown`: it was never materialized, and need not have been yet.' }),
+    since: z.iso.datetime(),
+    changesAt: z.iso.datetime().nullable().meta({ description: 'When it changes next if nothing is materialized; null where it does not.' }),
+    missing: z.array(z.string()).meta({ description: 'Partitions that are overdue, at most ten.' }),
+  })
+  .meta({ id: 'AssetFreshness' })
 
 export const Asset = z
   .object({
@@ -55,6 +68,7 @@ export const Asset = z
       .object({ at: z.iso.datetime(), metadata: z.record(z.string(), z.json()) })
       .nullable()
       .meta({ description: 'What was seen of it, or of a partition of it, last.' }),
+    freshness: AssetFreshness.nullable().meta({ description: 'Null where it has no freshness policy.' }),
     running: z.object({ runId: z.uuid(), status: z.string() }).nullable().meta({ description: 'The oldest run under way that materializes it.' }),
   })
   .meta({ id: 'Asset' })
@@ -62,16 +76,21 @@ export type Asset = z.output<typeof Asset>
 
 /** Every asset of every location that is loaded, in the order its location declares them. */
 export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'locations'>): Promise<Asset[]> {
-  const [all, materializations, observations, checks, steps] = await Promise.all([
-    locations.all(pool),
+  const all = await locations.all(pool)
+  const [materializations, observations, checks, steps, freshness] = await Promise.all([
     readMaterializations(pool),
     readObservations(pool),
     readCheckResults(pool),
     readOpenSteps(pool),
+    readFreshness(
+      pool,
+      all.flatMap(({ manifest }) => manifest ?? []),
+    ),
   ])
   const idOf = (location: string, key: string) => JSON.stringify([location, key])
   const lastOf = new Map(materializations.map((one) => [idOf(one.location, one.key), one]))
   const observed = new Map(observations.map((one) => [idOf(one.location, one.key), one]))
+  const freshnessOf = new Map(freshness.map((one) => [idOf(one.location, one.asset), one]))
   const checksOfAsset = Map.groupBy(checks, (one) => idOf(one.location, one.asset))
   // The last entry of a key wins, so the oldest run goes in last.
   const stepOf = new Map(steps.toReversed().map((one) => [idOf(one.location, one.asset), one]))
@@ -108,10 +127,18 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
                 metadata: z.record(z.string(), z.json()).parse(redact(last.metadata)),
               },
         lastObservation: seen === undefined ? null : { at: seen.observedAt, metadata: z.record(z.string(), z.json()).parse(redact(seen.metadata)) },
+        freshness: presentFreshness(freshnessOf.get(idOf(name, spec.key))),
         running: step === undefined ? null : { runId: step.runId, status: step.status },
       }
     }),
   )
+}
+
+/** How fresh an asset is; null where it has no policy. */
+export function presentFreshness(found: Freshness | undefined): Asset['freshness'] {
+  if (found === undefined) return null
+  const { policy, state, since, changesAt, missing } = found
+  return { policy: describeFreshness(policy), state, since: since.toISOString(), changesAt: changesAt?.toISOString() ?? null, missing: [...missing] }
 }
 
 const Known = z.object({ statistics: z.object({ columns: ColumnStatistics.array() }) })

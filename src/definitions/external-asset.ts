@@ -3,10 +3,12 @@ import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
+import { freshnessOf } from './freshness.ts'
+import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
 
-export interface ExternalAssetOptions extends AssetFactsOptions {
+export interface ExternalAssetOptions extends AssetFactsOptions, FreshnessOption {
   /** Parts joined by `/`. */
   readonly key: string
   /** Assets that it is made from, for whoever looks at the lineage. */
@@ -22,6 +24,7 @@ export interface ExternalAsset extends AssetFacts {
   readonly deps: readonly string[]
   readonly mappings: Readonly<Record<string, PartitionMapping>>
   readonly partitions: PartitionsSpec | undefined
+  readonly freshness: FreshnessSpec | undefined
 }
 
 /**
@@ -30,5 +33,6 @@ export interface ExternalAsset extends AssetFacts {
  */
 export function externalAsset(options: ExternalAssetOptions): ExternalAsset {
   checkAssetKey(options.key)
-  return { kind: 'external', key: options.key, ...readFacts(options.key, options), ...readDependencies(options.deps ?? []), partitions: options.partitions }
+  const { key, deps = [], partitions } = options
+  return { kind: 'external', key, ...readFacts(key, options), ...readDependencies(deps), partitions, freshness: freshnessOf(key, options, partitions) }
 }

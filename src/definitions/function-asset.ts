@@ -20,6 +20,8 @@ import type { MadeBy } from './multi-asset.ts'
 import type { GraphPlan } from './ops/plan.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from './resource.ts'
+import { freshnessOf } from './freshness.ts'
+import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
 import { poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
 import type { RetryOptions } from './retry.ts'
@@ -91,7 +93,7 @@ export interface FunctionAssetOptions<
   Needs extends Resources,
   Parts extends PartitionsSpec | undefined = undefined,
 >
-  extends AssetFactsOptions, PoolOptions, HookUse {
+  extends AssetFactsOptions, PoolOptions, HookUse, FreshnessOption {
   /** Parts joined by `/`. */
   readonly key: string
   /** Assets whose values the function is handed. */
@@ -169,6 +171,7 @@ export interface FunctionAsset<Value = unknown> extends AssetFacts {
   /** Of one that a function makes together with others: that function, in place of `run`. */
   readonly madeBy?: MadeBy
   readonly run: (context: FunctionContext<never, never, never, never>) => Promise<Output<Value>>
+  readonly freshness: FreshnessSpec | undefined
   readonly pool: PoolUse | undefined
   readonly hooks?: Hooks
   readonly retry: RetryOptions
@@ -205,6 +208,7 @@ export function asset<
     checks: (options.checks ?? []).map((one) => check(one)),
     run: async (context) => outputOf(await run(context)),
     automation: options.automation,
+    freshness: freshnessOf(options.key, options, options.partitions),
     pool: poolUseOf(options.key, options),
     ...hooksOf(options),
     retry: options.retry ?? {},

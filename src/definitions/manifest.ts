@@ -9,6 +9,7 @@ import { cursorSpecOf } from './cursor-spec.ts'
 import { DestinationSpec } from './destination.ts'
 import { blaming, DefinitionError } from './definition-error.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { FreshnessSpec } from './freshness.ts'
 import { assetOfInput } from './function-asset.ts'
 import type { FunctionAsset } from './function-asset.ts'
 import { functionCheckSpecsOf } from './function-check.ts'
@@ -50,6 +51,8 @@ const common = {
   /** Absent: only somebody else starts it. */
   automation: Condition.optional(),
   checks: z.array(CheckSpec),
+  /** Absent: nobody asks how fresh it is. */
+  freshness: FreshnessSpec.optional(),
 }
 /** Of those that runs make. */
 const made = {
@@ -175,6 +178,7 @@ function commonOf(asset: Asset) {
     deps: [...asset.deps],
     ...(asset.partitions === undefined ? {} : { partitions: asset.partitions }),
     ...(Object.keys(asset.mappings).length === 0 ? {} : { mappings: { ...asset.mappings } }),
+    ...(asset.freshness === undefined ? {} : { freshness: asset.freshness }),
   }
 }
 

@@ -5,6 +5,8 @@ import { checkAssetKey } from './asset-key.ts'
 import type { Condition } from './automation/condition.ts'
 import { DataError } from '../errors.ts'
 import { DefinitionError } from './definition-error.ts'
+import { freshnessOf } from './freshness.ts'
+import type { FreshnessOption } from './freshness.ts'
 import { hooksOf } from './hook.ts'
 import type { HookUse } from './hook.ts'
 import { readDependencies } from './dependency.ts'
@@ -24,7 +26,7 @@ import type { ClientsOf, ResourceDefinition, Resources } from './resource.ts'
 import type { RetryOptions } from './retry.ts'
 
 /** One of the assets that a function makes together. */
-export interface AssetOutputOptions<Value> extends AssetFactsOptions, HookUse {
+export interface AssetOutputOptions<Value> extends AssetFactsOptions, HookUse, FreshnessOption {
   /** Parts joined by `/`. */
   readonly key: string
   /** What the value must be. Of an `.optional()` one the function may answer nothing: the asset is not made then, and what hangs on it is skipped. */
@@ -191,6 +193,7 @@ function assetOf(multi: MultiAsset, output: string, options: AssetOutputOptions<
     checks: checks.map((one) => check(one)),
     run: () => Promise.reject(new DefinitionError(`${key} is made by ${multi.key}, and has no function of its own.`)),
     automation: options.automation,
+    freshness: freshnessOf(key, options, partitions),
     ...hooksOf(options),
     madeBy: { multi, output, optional: value.safeParse(undefined).success },
     pool,

@@ -9,6 +9,8 @@ import type { DestinationSpec } from './destination.ts'
 import { hooksOf } from './hook.ts'
 import type { Hooks, HookUse } from './hook.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
+import { freshnessOf } from './freshness.ts'
+import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
 import { poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
 import type { RetryOptions } from './retry.ts'
@@ -18,7 +20,7 @@ export type SqlStore =
   | { readonly kind: 'view' }
   | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes?: readonly (string | readonly string[])[] }
 
-export interface SqlAssetOptions extends AssetFactsOptions, PoolOptions, HookUse {
+export interface SqlAssetOptions extends AssetFactsOptions, PoolOptions, HookUse, FreshnessOption {
   readonly key: string
   /** `schema.table`, where the table or view is to be called otherwise than its key says. */
   readonly tableName?: string
@@ -54,6 +56,7 @@ export interface SqlAsset extends AssetFacts {
   /** It is computed as a whole. */
   readonly partitions: undefined
   readonly checks: readonly TableCheckSpec[]
+  readonly freshness: FreshnessSpec | undefined
   readonly pool: PoolUse | undefined
   readonly hooks?: Hooks
   readonly retry: RetryOptions
@@ -84,6 +87,7 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
     partitions: undefined,
     checks: options.checks ?? [],
     automation: options.automation,
+    freshness: freshnessOf(options.key, options),
     pool: poolUseOf(options.key, options),
     ...hooksOf(options),
     retry: options.retry ?? {},

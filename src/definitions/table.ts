@@ -15,6 +15,8 @@ import type { Page } from './page.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { PartitionsToFetch } from './partitions/partition.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
+import { freshnessOf } from './freshness.ts'
+import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
 import { poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
 import type { QuarantineContract } from './quarantine.ts'
@@ -133,7 +135,7 @@ export interface TableOptions<
   Needs extends Resources = Resources,
   Parts extends PartitionsSpec | undefined = PartitionsSpec | undefined,
 >
-  extends AssetFactsOptions, TableSettings, PoolOptions, HookUse {
+  extends AssetFactsOptions, TableSettings, PoolOptions, HookUse, FreshnessOption {
   /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
   readonly key: string
   /** `schema.table`, where the table is to be called otherwise than its key says. */
@@ -212,6 +214,7 @@ export interface TableAsset extends AssetFacts {
   /** Undefined: the first record that does not fit fails the step. */
   readonly quarantine: QuarantineContract | undefined
   readonly settings: TableSettings
+  readonly freshness: FreshnessSpec | undefined
   readonly pool: PoolUse | undefined
   readonly hooks?: Hooks
   readonly retry: RetryOptions
@@ -255,6 +258,7 @@ export function table<
     quarantine: options.quarantine === true ? {} : options.quarantine,
     settings: settingsOf(options),
     automation: options.automation,
+    freshness: freshnessOf(options.key, options, options.partitions),
     pool: poolUseOf(options.key, options),
     ...hooksOf(options),
     retry: options.retry ?? {},

@@ -17,6 +17,7 @@ import type { HistoryDays } from './keep-events.ts'
 import { createHistoryRetention } from './keep-history.ts'
 import { settleVersions } from './settle-versions.ts'
 import { sweep } from './sweep.ts'
+import { createFreshnessWatch } from './watch-freshness.ts'
 import type { SweepDeps } from './free-claims.ts'
 
 export interface ProducersOptions {
@@ -49,9 +50,10 @@ export async function startProducers(options: ProducersOptions): Promise<Running
   const forget = createQuarantineRetention(options.quarantineDays ?? { kept: 0, settled: 0 })
   const days = options.historyDays ?? forEver
   const [keepEvents, forgetRuns, keepHistory] = [createEventUpkeep(days.events), createRunRetention(days.runs), createHistoryRetention(days)]
+  const watchFreshness = createFreshnessWatch()
   return start(
     options,
-    async (deps, rounds, epoch) => {
+    async (deps, { rounds, epoch }) => {
       await settleVersions(deps.pool, deps.logger)
       if (rounds % roundsPerSync === 0) {
         await syncSchedules(deps, new Date())
@@ -65,6 +67,7 @@ export async function startProducers(options: ProducersOptions): Promise<Running
       await forgetRuns(deps)
       await keepHistory(deps)
       await keepEvents(deps)
+      return watchFreshness(deps, epoch)
     },
     tickAutomations,
   )
@@ -80,10 +83,18 @@ export async function startSweeper(options: ProducersOptions): Promise<RunningPr
   })
 }
 
-/** @param onChange what the leader does as soon as it hears that something changed, between two rounds */
+interface Lead {
+  readonly rounds: number
+  readonly epoch: string
+}
+
+/**
+ * @param asLeader one round; may answer in how many ms it wants the next one, where that is sooner than usual
+ * @param onChange what the leader does as soon as it hears that something changed, between two rounds
+ */
 async function start(
   options: ProducersOptions,
-  asLeader: (deps: SweepDeps, rounds: number, epoch: string) => Promise<void>,
+  asLeader: (deps: SweepDeps, lead: Lead) => Promise<number | undefined | void>,
   onChange?: (deps: SweepDeps, epoch: string) => Promise<void>,
 ): Promise<RunningProducers> {
   const { logger } = options
@@ -95,7 +106,7 @@ async function start(
   await register()
   let epoch: string | undefined
   let rounds = 0
-  const round = async (): Promise<void> => {
+  const round = async (): Promise<number | undefined | void> => {
     if (!(await renewLease(pool, id, options.leaseMs))) {
       id = randomUUID()
       await register()
@@ -106,9 +117,10 @@ async function start(
       epoch = led
       rounds = 0
     }
-    if (epoch === undefined) return
-    await asLeader({ pool, queues, logger }, rounds, epoch)
+    if (epoch === undefined) return undefined
+    const sooner = await asLeader({ pool, queues, logger }, { rounds, epoch })
     rounds += 1
+    return sooner
   }
   const loop = startLoop(round, roundMs, logger)
   const hurry =
@@ -132,16 +144,19 @@ async function start(
   }
 }
 
-/** Runs a round, waits, runs the next; an error is logged and the next round tries again. */
-function startLoop(round: () => Promise<void>, everyMs: number, logger: Logger): { stop(): Promise<void> } {
+/** No round begins sooner than this after the one before. */
+const leastMs = 20
+
+/** Runs a round, waits, or less where it asks for that, runs the next; an error is logged and the next round tries again. */
+function startLoop(round: () => Promise<number | undefined | void>, everyMs: number, logger: Logger): { stop(): Promise<void> } {
   let stopped = false
   let wake: () => void = () => undefined
   const run = async (): Promise<void> => {
     while (!stopped) {
-      await round().catch((error: unknown) => logger.warn({ err: error }, 'a round of the producers failed; the next one tries again'))
+      const sooner = await round().catch((error: unknown) => logger.warn({ err: error }, 'a round of the producers failed; the next one tries again'))
       if (stopped) return
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, everyMs)
+        const timer = setTimeout(resolve, Math.max(leastMs, Math.min(everyMs, sooner ?? everyMs)))
         wake = () => {
           clearTimeout(timer)
           resolve()

@@ -126,8 +126,8 @@ function assetRow(asset: Asset, now: number, partitions: PartitionsView | undefi
         ${
           last === null ? 'never' : last.runId === null ? moment(last.at) : html`<a href="/runs/${last.runId}">${moment(last.at)}</a>`
         }${last === null ? null : html` <span class="quiet">${duration(last.at, null, now)} ago</span>`}${
-          asset.running === null ? null : html` <a href="/runs/${asset.running.runId}">${status(asset.running.status)}</a>`
-        }${
+          asset.freshness === null ? null : html` <span title="${asset.freshness.policy}">${status(asset.freshness.state)}</span>`
+        }${asset.running === null ? null : html` <a href="/runs/${asset.running.runId}">${status(asset.running.status)}</a>`}${
           partitions === undefined
             ? null
             : html`<p>

@@ -300,6 +300,7 @@ describe('assets', () => {
       columns: [],
       configSchema: null,
       lastMaterialization: null,
+      freshness: null,
       running: null,
     })
     expect(((await getJson(`${api}/assets?location=shop&group=retail`)).body as { assets: unknown[] }).assets).toHaveLength(1)

@@ -16,7 +16,7 @@ const definitions = `import { asset, dailyPartitions, defineLocation, eager, run
 import { jsonFiles } from 'millrace/io'
 import * as z from 'zod'
 
-const rows = asset({ key: 'watched/rows', io: jsonFiles({ folder: 'values' }), config: z.object({ day: z.string().default('today') }), run: () => 1 })
+const rows = asset({ key: 'watched/rows', io: jsonFiles({ folder: 'values' }), config: z.object({ day: z.string().default('today') }), freshness: { within: '26 hours' }, run: () => 1 })
 const days = asset({ key: 'watched/days', partitions: dailyPartitions({ start: '2026-01-01', timeZone: 'Europe/Paris' }), io: jsonFiles({ folder: 'values' }), run: () => 1 })
 export default defineLocation({
   name: 'watched',
@@ -77,6 +77,13 @@ describe('schedules, sensors and automation on the command line', () => {
     expect(await millrace('schedules', 'stop', 'hourly')).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no schedule hourly') as unknown })
     expect(await millrace('sensors', 'stop', 'files')).toMatchObject({ code: 0, stdout: 'files is stopped.\n' })
     expect((await millrace('sensors', 'list')).stdout).toMatch(/files +watched +30 s +stopped +never/)
+  })
+
+  test('show how fresh an asset is', async () => {
+    expect((await millrace('assets', 'list')).stdout).toMatch(/last materialized +freshness +rows[^]*watched\/rows +function +watched +never +unknown/)
+    expect((await millrace('assets', 'show', 'watched/rows')).stdout).toMatch(
+      /Freshness {2}unknown since .* UTC \(within 26 hours\), until .* UTC if nothing is materialized/,
+    )
   })
 
   test('are tried, and nothing is changed by it', async () => {

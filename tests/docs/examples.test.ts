@@ -15,6 +15,7 @@ const pages = {
   checks: 2,
   'external-processes': 1,
   'external-assets': 1,
+  freshness: 1,
   'function-assets': 2,
   'io-managers': 3,
   metadata: 1,

@@ -1,6 +1,8 @@
 import { checksOf } from '../../api/check-result.ts'
 import type { AssetCheck, CheckResult } from '../../api/check-result.ts'
 import type { CheckResultRead, MaterializationRead, ObservationRead } from '../../catalog/read/assets.ts'
+import type { Freshness } from '../../catalog/freshness.ts'
+import { describeFreshness } from '../../definitions/freshness.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
@@ -15,6 +17,8 @@ export interface AssetView {
   readonly last: MaterializationRead | null
   readonly seen: ObservationRead | null
   readonly checks: readonly CheckResultRead[]
+  /** Undefined where it has no policy. */
+  readonly freshness: Freshness | undefined
 }
 
 type InPostgres = Extract<AssetSpec, { kind: 'table' | 'sql' }>
@@ -33,7 +37,7 @@ export function rowsOf(last: MaterializationRead | null): number | null {
 }
 
 /** An asset as `assets show` prints it. */
-export function describeAsset({ location, spec, last, seen, checks }: AssetView, downstream: readonly string[]): string {
+export function describeAsset({ location, spec, last, seen, checks, freshness }: AssetView, downstream: readonly string[]): string {
   const rows = rowsOf(last)
   const facts: [string, string][] = [
     ['Asset', spec.key],
@@ -53,6 +57,7 @@ export function describeAsset({ location, spec, last, seen, checks }: AssetView,
         : `${moment(last.materializedAt)}${rows === null ? '' : `, ${count(rows)} rows`}${last.runId === null ? '' : `, run ${last.runId}`}`,
     ],
     ...(seen === null ? [] : [['Seen', moment(seen.observedAt)] satisfies [string, string]]),
+    ...(freshness === undefined ? [] : [['Freshness', freshnessText(freshness)] satisfies [string, string]]),
   ]
   const parts = [facts.map(([name, value]) => `${name.padEnd(10)} ${harmless(value)}\n`).join('')]
   if (spec.kind === 'table') parts.push(columnTable(spec.table.columns, spec.table.primaryKey))
@@ -70,6 +75,12 @@ export function describeAsset({ location, spec, last, seen, checks }: AssetView,
     if (entries.length > 0) parts.push(`${what}\n${entries.map(([name, value]) => metadataLines(name, value)).join('')}`)
   }
   return parts.join('\n')
+}
+
+/** `overdue since 2026-11-22 10:00:00 UTC (within 26 hours); there is no 2026-11-21` */
+function freshnessText({ policy, state, since, changesAt, missing }: Freshness): string {
+  const next = changesAt === undefined || state === 'overdue' ? '' : `, until ${moment(changesAt.toISOString())} if nothing is materialized`
+  return `${state} since ${moment(since.toISOString())} (${describeFreshness(policy)})${next}${missing.length === 0 ? '' : `; there is no ${missing.join(', ')}`}`
 }
 
 function kindOf(spec: AssetSpec): string {

@@ -1,11 +1,13 @@
 import { Command } from '@commander-js/extra-typings'
+import { presentFreshness } from '../../api/assets.ts'
 import { checksOf } from '../../api/check-result.ts'
 import type { AssetCheck } from '../../api/check-result.ts'
 import { nameOf } from '../../catalog/destinations.ts'
 import { readCheckResults, readMaterializations, readObservations } from '../../catalog/read/assets.ts'
 import type { CheckResultRead, MaterializationRead, ObservationRead } from '../../catalog/read/assets.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
-import type { Queryable } from '../../catalog/read/row.ts'
+import type { Database } from '../../catalog/database.ts'
+import { readFreshness } from '../../catalog/freshness.ts'
 import { chooseInLocations } from '../../definitions/selection/select-in-locations.ts'
 import { MillraceError } from '../../errors.ts'
 import { redact } from '../../redact.ts'
@@ -42,16 +44,27 @@ export function assetsCommand() {
 }
 
 /** Every asset of the manifests in force, with what it was last. */
-async function readAssets(db: Queryable): Promise<AssetView[]> {
+async function readAssets(db: Database): Promise<AssetView[]> {
   const locations = await createLocationReader().all(db)
   const materializations = await readMaterializations(db)
   const observations = await readObservations(db)
   const checks = await readCheckResults(db)
+  const freshness = await readFreshness(
+    db,
+    locations.flatMap(({ manifest }) => manifest ?? []),
+  )
   return locations.flatMap(({ name, manifest }) =>
     (manifest?.assets ?? []).map((spec) => {
       const isOf = (row: MaterializationRead | ObservationRead | CheckResultRead): boolean =>
         row.location === name && ('key' in row ? row.key : row.asset) === spec.key
-      return { location: name, spec, last: materializations.find(isOf) ?? null, seen: observations.find(isOf) ?? null, checks: checks.filter(isOf) }
+      return {
+        location: name,
+        spec,
+        last: materializations.find(isOf) ?? null,
+        seen: observations.find(isOf) ?? null,
+        checks: checks.filter(isOf),
+        freshness: freshness.find((one) => one.location === name && one.asset === spec.key),
+      }
     }),
   )
 }
@@ -136,7 +149,7 @@ function toJson(value: unknown): string {
 }
 
 function summaryOf(asset: AssetView) {
-  const { location, spec, last, seen, checks } = asset
+  const { location, spec, last, seen, checks, freshness } = asset
   return {
     key: spec.key,
     location,
@@ -153,6 +166,7 @@ function summaryOf(asset: AssetView) {
     rows: rowsOf(last),
     metadata: last?.metadata ?? null,
     observedAt: seen?.observedAt ?? null,
+    freshness: presentFreshness(freshness),
     checks: checksOf(spec.checks, checks, last?.runId),
   }
 }
@@ -167,12 +181,14 @@ function checkSummary(checks: readonly AssetCheck[]): string {
 }
 
 function assetTable(assets: readonly AssetView[]): string {
+  const policed = assets.some(({ freshness }) => freshness !== undefined)
   const columns = [
     { name: 'asset' },
     { name: 'kind' },
     { name: 'location' },
     { name: 'group' },
     { name: 'last materialized' },
+    ...(policed ? [{ name: 'freshness' }] : []),
     { name: 'rows', align: 'right' as const },
     { name: 'checks' },
   ]
@@ -187,6 +203,7 @@ function assetTable(assets: readonly AssetView[]): string {
         asset.location,
         asset.spec.group ?? '',
         asset.last === null ? 'never' : moment(asset.last.materializedAt),
+        ...(policed ? [asset.freshness?.state ?? ''] : []),
         rows === null ? '' : count(rows),
         checks,
       ]

@@ -7,6 +7,7 @@ import type { FunctionAsset, Inputs } from '../function-asset.ts'
 import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { ResourceDefinition } from '../resource.ts'
+import type { FreshnessOption } from '../freshness.ts'
 import type { RetryOptions } from '../retry.ts'
 import type { AssetReference } from '../dependency.ts'
 import type { AnyGraph, Graph } from './graph.ts'
@@ -22,7 +23,7 @@ export type ValueOf<Answer> =
 /** Assets whose values fit a graph's inputs. */
 type AssetsFor<I extends Schemas> = { readonly [Name in keyof I]: FunctionAsset<z.input<I[Name]>> }
 
-interface GraphAssetCommon<Value> extends AssetFactsOptions, HookUse {
+interface GraphAssetCommon<Value> extends AssetFactsOptions, HookUse, FreshnessOption {
   /** Parts joined by `/`. */
   readonly key: string
   /** Other assets that must be up to date first. */

@@ -3,7 +3,7 @@ import type { Job } from 'bullmq'
 import type { JsonObject } from '../definitions/json.ts'
 import { slotsOf } from '../definitions/schedule.ts'
 import type { ScheduleSpec } from '../definitions/schedule.ts'
-import { DecisionError, evaluateTick } from '../producers/launch/tick.ts'
+import { DecisionError, evaluateTick, recordFailure } from '../producers/launch/tick.ts'
 import type { Decision, TickDeps, TickRequest } from '../producers/launch/tick.ts'
 import type { Payload } from '../queues/jobs.ts'
 import { askSchedule } from './ask-schedule.ts'
@@ -34,7 +34,8 @@ export async function tick(context: WorkerContext, payload: Payload<'tick'>, job
       for (const runId of runs) context.notifier.changed(runId)
       return
     } catch (error) {
-      if (!isConnectionLoss(error) || performance.now() > deadline) throw error
+      if (!isConnectionLoss(error)) return recordFailure(deps, request, error)
+      if (performance.now() > deadline) throw error
       context.logger.info({ err: error, location, schedule }, 'the catalogue is away; the tick is tried again')
       await sleep(pauseMs)
     }

@@ -58,7 +58,8 @@ describe('the API of schedules, sensors and automation', () => {
     await publishManifest(database.pool, manifestOf(location), 'v1', undefined)
     await ensureSchedule(database.pool, 'hooked', 'nightly', false)
     await database.pool.query(`UPDATE millrace.schedule SET first_seen = '2026-01-01' WHERE name = 'nightly'`)
-    const board = await startBoard({ pool: database.pool, queues: startQueues(database) })
+    const queues = startQueues(database)
+    const board = await startBoard({ pool: database.pool, queues })
     const at = `${board.url}/api/v1/schedules`
     expect(await getJson(`${at}/hooked/nightly/stop`, post())).toMatchObject({ status: 200, body: { stopped: true } })
     expect(await getJson(at)).toMatchObject({ body: { schedules: [{ name: 'nightly', stopped: true, nextAt: null }] } })
@@ -67,6 +68,10 @@ describe('the API of schedules, sensors and automation', () => {
       `SELECT first_seen > now() - interval '1 hour' AS recent FROM millrace.schedule WHERE name = 'nightly'`,
     )
     expect(rows).toEqual([{ recent: true }])
+    expect(await getJson(`${at}/hooked/nightly/tick`, post())).toMatchObject({ status: 202, body: { scheduledAt: expect.any(String) as string } })
+    const waiting = (await queues.queue('hooked', 'ticks').getWaiting()).map(({ data }) => data as unknown)
+    expect(waiting).toContainEqual({ schedule: 'nightly', cause: 'hand', scheduledAt: expect.any(String) as string })
+    expect(await getJson(`${at}/hooked/weekly/tick`, post())).toMatchObject({ status: 404 })
     expect(await getJson(`${at}/hooked/weekly/stop`, post())).toMatchObject({ status: 404, body: { code: 'UNKNOWN_SCHEDULE' } })
   })
 

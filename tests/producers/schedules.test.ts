@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { asset } from '../../src/definitions/function-asset.ts'
+import type { FunctionAsset } from '../../src/definitions/function-asset.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
 import { schedule } from '../../src/definitions/schedule.ts'
 import type { ScheduleOptions } from '../../src/definitions/schedule.ts'
@@ -11,15 +12,17 @@ import { jsonFiles } from '../../src/io/json-files.ts'
 import { queueName } from '../../src/queues/jobs.ts'
 import { createLocation, startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
-import { beforeAll, describeBackends, expect, test, waitFor } from '../support/test.ts'
+import { beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
 
 const rows = table({ key: 'timed/rows', columns: z.object({ id: z.int() }), extract: () => [[{ id: 1 }]] })
-const timedValue = asset({ key: 'timed/value', io: jsonFiles({ folder: 'values' }), config: z.strictObject({ size: z.int().default(0) }), run: () => 1 })
 const never = '0 0 29 2 *'
 
 describeBackends('schedules', (backend) => {
   let engine: Engine
+  let timedValue: FunctionAsset
   beforeAll(async () => {
+    const config = z.strictObject({ size: z.int().default(0) })
+    timedValue = asset({ key: 'timed/value', io: jsonFiles({ folder: await temporaryFolder() }), config, run: () => 1 })
     engine = await startEngine({ backend, producers: 'none' })
     return engine.stop
   })
@@ -211,6 +214,7 @@ describeBackends('schedules', (backend) => {
     ['nonsense', () => ({ runs: 3 }), 'failed', /answered what is no answer/],
     ['a cursor', () => ({ cursor: 1 }), 'failed', /which only a sensor may/],
     ['too many runs', () => ({ runs: Array.from({ length: 100_000 }, () => ({})) }), 'failed', /asked for 100,000 runs at once/],
+    ['text that the database does not take', () => ({ runs: [{ tags: { a: '\u0000' } }] }), 'failed', /./],
     ['one run that cannot be', () => ({ runs: [{}, { config: { depth: 1 } }] }), 'failed', /run request number 2 .*none of this evaluation/],
   ])('whose function answers %s', async ([, answer, status, said]) => {
     const location = createLocation([timedValue], { schedules: [schedule({ name: 'often', cron: never, assets: '*', run: answer as () => null })] })

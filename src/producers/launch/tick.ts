@@ -79,7 +79,7 @@ export async function evaluateTick(deps: TickDeps, request: TickRequest): Promis
     return { runs: launched.runs, failed: false }
   } catch (error) {
     if (!(error instanceof MillraceError) && !(error instanceof DecisionError)) throw error
-    await fail(deps, request, error instanceof DecisionError ? error.cause : error, log)
+    await recordFailure(deps, request, error instanceof DecisionError ? error.cause : error, log)
     return { runs: [], failed: true }
   }
 }
@@ -130,7 +130,8 @@ export function requesterOf(location: string, schedule: ScheduleSpec): Requester
   return { kind: 'schedule', location, name, assets, job, config, tags, options: runOptionsOf(schedule), single }
 }
 
-async function fail(deps: TickDeps, request: TickRequest, error: unknown, log: readonly JsonObject[]): Promise<void> {
+/** Writes down that a tick came to nothing, and asks for its next try where there is one. */
+export async function recordFailure(deps: TickDeps, request: TickRequest, error: unknown, log: readonly JsonObject[] = []): Promise<void> {
   const { location, schedule, scheduledAt, cause } = request
   deps.logger.error({ err: error, schedule, location }, 'a tick of a schedule failed')
   const failures = await failTick(deps.pool, request, cause, redact(storedError(error)), log)

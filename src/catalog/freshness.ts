@@ -4,6 +4,7 @@ import type { FreshnessSpec } from '../definitions/freshness.ts'
 import type { Manifest } from '../definitions/manifest.ts'
 import type { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
 import { FencedError } from '../errors.ts'
+import { databaseTime } from './clock.ts'
 import { transaction } from './database.ts'
 import type { Database } from './database.ts'
 import { insertEvents } from './events.ts'
@@ -68,7 +69,7 @@ export function recordFreshness(
     // Held until the commit, so that no other leads meanwhile and judges by a later time.
     if (!(await holdsLead(client, 'producers', epoch))) throw new FencedError('the producers’ lead')
     const policies = policiesOf(manifests)
-    const moment = now ?? (await clock(client))
+    const moment = now ?? (await databaseTime(client))
     const all = await judge(client, policies, moment)
     const changed = await writeStates(
       client,
@@ -97,11 +98,6 @@ async function writeStates(client: Database, judged: readonly Judged[], moment: 
   return judged.filter((one) => rows.some((row) => row.location === one.location && row.asset === one.asset))
 }
 
-async function clock(db: Database): Promise<Date> {
-  const { rows } = await db.query<{ now: Date }>('SELECT clock_timestamp() AS now')
-  return rows[0]?.now ?? new Date()
-}
-
 interface Judged extends Freshness {
   /** What was written down last; undefined where nothing was. */
   readonly before: FreshnessState | undefined
@@ -119,8 +115,9 @@ interface JudgedRow {
   readonly missing: string[] | null
 }
 
-/** Whether a partition, `k.key`, is there. */
-const isThere = `EXISTS (SELECT FROM millrace.asset_partition t WHERE t.location = p.location AND t.asset = p.asset AND t.partition = k.key AND t.materialized_at IS NOT NULL)`
+/** Whether a partition, `k.key`, is there. As a scalar, which the planner looks up by its key: of EXISTS it makes a join with all partitions of the asset. */
+const isThere = `coalesce((SELECT t.materialized_at IS NOT NULL FROM millrace.asset_partition t
+  WHERE t.location = p.location AND t.asset = p.asset AND t.partition = k.key), false)`
 
 const question = `
   SELECT p.n, f.state AS before, f.since, f.first_seen, a.materialized_at, w.whole, m.missing,
@@ -151,7 +148,7 @@ const question = `
 /** One question for all assets. */
 async function judge(db: Database, policies: readonly Policy[], asked?: Date): Promise<Judged[]> {
   if (policies.length === 0) return []
-  const now = asked ?? (await clock(db))
+  const now = asked ?? (await databaseTime(db))
   const dynamic = await dynamicKeys(db, policies)
   const bounds = policies.map(({ location, policy, partitions }) => freshnessBounds(policy, partitions, { now, dynamic: dynamic.get(location) ?? (() => []) }))
   const { rows } = await db.query<JudgedRow>(question, [

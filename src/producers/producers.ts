@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { databaseTime } from '../catalog/clock.ts'
 import { createPool } from '../catalog/database.ts'
 import type { QuarantineDays } from '../catalog/forget-quarantine.ts'
 import { lead, resignLead } from '../catalog/leader.ts'
@@ -56,7 +57,7 @@ export async function startProducers(options: ProducersOptions): Promise<Running
     async (deps, { rounds, epoch }) => {
       await settleVersions(deps.pool, deps.logger)
       if (rounds % roundsPerSync === 0) {
-        await syncSchedules(deps, new Date())
+        await syncSchedules(deps, await databaseTime(deps.pool))
         await syncSensors(deps)
       }
       await tickAutomations(deps, epoch)

@@ -166,6 +166,10 @@ describeBackends('schedules', (backend) => {
       const slots = caught.map((back) => new Date(now.getTime() - 120_000 - back * hour))
       expect((await ticks(location.name)).map((tick) => tick['scheduled_at']).toSorted((one, other) => Number(other) - Number(one))).toEqual(slots)
       expect(await settled()).toEqual(new Date(now.getTime() - 120_000))
+      // The clock is set back, and goes on.
+      for (const at of [then.getTime() - 3 * hour, then.getTime()]) await sync(new Date(at))
+      expect(await settled()).toEqual(new Date(now.getTime() - 120_000))
+      expect(await engine.queues.queue(location.name, 'ticks').getJobCounts('waiting', 'active')).toEqual({ waiting: 0, active: 0 })
     }
   })
 

@@ -146,3 +146,19 @@ export function slotsCaughtUp({ catchUp, partitions }: Pick<ScheduleSpec, 'catch
   if (typeof catchUp === 'number') return catchUp
   return catchUp === 'latest' ? 1 : 0
 }
+
+/** A slot older than this without a tick was missed, in ms; younger ones may be on their way through the queue. */
+export const missedAfterMs = 30_000
+/** A slot that is no later than this, in ms, is late rather than missed, also where missed ones are not made up for: its delivery was lost, or its worker died. */
+export const lateMs = 300_000
+
+/** Whether a missed slot has waited for so long that later ones take its place. One of new partitions says itself what is left of it. */
+export function isPassedOver(spec: Pick<ScheduleSpec, 'cron' | 'timeZone' | 'catchUp' | 'partitions'>, slot: number, now: number): boolean {
+  if (spec.partitions !== undefined) return false
+  const most = slotsCaughtUp(spec)
+  if (most === 0) return now - slot > lateMs
+  const slots = slotsOf(spec)
+  let later = 0
+  for (let at = slots.after(slot); at < now - missedAfterMs && later < most; at = slots.after(at)) later += 1
+  return later === most
+}

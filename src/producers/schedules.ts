@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { currentManifests } from '../catalog/manifests.ts'
 import { ensureSchedule, openSlots, settleSchedule } from '../catalog/ticks.ts'
 import type { ScheduleState } from '../catalog/ticks.ts'
-import { slotsCaughtUp, slotsOf } from '../definitions/schedule.ts'
+import { lateMs, missedAfterMs, slotsCaughtUp, slotsOf } from '../definitions/schedule.ts'
 import type { ScheduleSpec } from '../definitions/schedule.ts'
 import type { Logger } from '../logger.ts'
 import { jobId } from '../queues/jobs.ts'
@@ -16,10 +16,6 @@ export interface SchedulesDeps {
   readonly logger: Logger
 }
 
-/** A slot older than this without a tick was missed; younger ones may be on their way through the queue. */
-const missedAfterMs = 30_000
-/** A slot that is no later than this is late rather than missed, also where missed ones are not made up for: its delivery was lost, or its worker died. */
-const lateMs = 300_000
 /** As many missed slots are handed out in one round. */
 const mostAtOnce = 20
 

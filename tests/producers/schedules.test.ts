@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { asset } from '../../src/definitions/function-asset.ts'
 import type { FunctionAsset } from '../../src/definitions/function-asset.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
-import { schedule } from '../../src/definitions/schedule.ts'
+import { isPassedOver, missedAfterMs, schedule } from '../../src/definitions/schedule.ts'
 import type { ScheduleOptions } from '../../src/definitions/schedule.ts'
 import { table } from '../../src/definitions/table.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
@@ -152,7 +152,6 @@ describeBackends('schedules', (backend) => {
     const hour = 3_600_000
     const now = new Date(Math.floor(Date.now() / hour) * hour + 120_000)
     for (const [catchUp, late, caught] of [
-      ['none', 0, [0]],
       ['none', 10 * 60_000, []],
       [3, 0, [0, 1, 2]],
     ] as const) {
@@ -171,6 +170,27 @@ describeBackends('schedules', (backend) => {
       expect(await settled()).toEqual(new Date(now.getTime() - 120_000))
       expect(await engine.queues.queue(location.name, 'ticks').getJobCounts('waiting', 'active')).toEqual({ waiting: 0, active: 0 })
     }
+  })
+
+  test('whose missed slots waited for a worker leave out those that later ones take the place of', async () => {
+    const deps = { pool: engine.database.pool, queues: engine.queues, logger: testLogger }
+    // The last slot that is no longer young.
+    const hour = Math.floor((Date.now() - missedAfterMs) / 3_600_000) * 3_600_000
+    for (const [catchUp, expected] of [
+      ['latest', [0]],
+      [2, [0, 1]],
+    ] as const) {
+      const location = locationOf({ cron: '0 * * * *', catchUp })
+      await publishManifest(engine.database.pool, manifestOf(location), 'v1', undefined)
+      for (const back of [3, 2, 1, 0]) {
+        const scheduledAt = new Date(hour - back * 3_600_000).toISOString()
+        await evaluateTick(deps, { location: location.name, schedule: 'often', scheduledAt, cause: 'missed' })
+      }
+      const slots = (await ticks(location.name)).map((tick) => (hour - Number(tick['scheduled_at'])) / 3_600_000)
+      expect(slots.toSorted((one, other) => one - other)).toEqual(expected)
+    }
+    expect(isPassedOver({ cron: ['0 * * * *'], timeZone: 'UTC', catchUp: 'none' }, hour, hour + 299_000)).toBe(false)
+    expect(isPassedOver({ cron: ['0 * * * *'], timeZone: 'UTC', catchUp: 'none' }, hour, hour + 301_000)).toBe(true)
   })
 
   test('that fail are tried again, show why, and then launch', async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { databaseTime } from '../../catalog/clock.ts'
 import type { Database } from '../../catalog/database.ts'
 import { transaction } from '../../catalog/database.ts'
 import { currentManifests } from '../../catalog/manifests.ts'
@@ -6,6 +7,7 @@ import { beginTick, endTick, failTick, mostRetries, moveMark, readMark } from '.
 import type { Mark, TickKey } from '../../catalog/ticks.ts'
 import type { JsonObject } from '../../definitions/json.ts'
 import type { Manifest } from '../../definitions/manifest.ts'
+import { isPassedOver } from '../../definitions/schedule.ts'
 import type { ScheduleSpec } from '../../definitions/schedule.ts'
 import { MillraceError, storedError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
@@ -61,6 +63,10 @@ export async function evaluateTick(deps: TickDeps, request: TickRequest): Promis
   const schedule = current?.manifest.schedules.find((one) => one.name === request.schedule)
   if (current === undefined || schedule === undefined) {
     deps.logger.info({ schedule: request.schedule, location: request.location }, 'a tick of a schedule that is no longer defined')
+    return nothing
+  }
+  if (request.cause === 'missed' && isPassedOver(schedule, Date.parse(request.scheduledAt), (await databaseTime(deps.pool)).getTime())) {
+    deps.logger.info({ ...request }, 'a missed slot waited for so long that later ones take its place')
     return nothing
   }
   const log: JsonObject[] = []

@@ -22,7 +22,7 @@ export interface TrySensorOptions {
  * @throws whatever the function throws, and MillraceError as an evaluation does
  */
 export async function trySensor({ pool, config, logger, sensor }: TrySensorOptions): Promise<string> {
-  const { own, assets } = await loadOwn(config, 'sensor', sensor, ({ sensors }, manifest) => {
+  const { own, assets: known } = await loadOwn(config, 'sensor', sensor, ({ sensors }, manifest) => {
     const found = sensors.find((one) => one.spec.name === sensor.name)
     return found === undefined ? undefined : { own: found, assets: manifest.assets }
   })
@@ -30,7 +30,7 @@ export async function trySensor({ pool, config, logger, sensor }: TrySensorOptio
     `SELECT body, received_at AS "receivedAt" FROM millrace.sensor_message WHERE location = $1 AND sensor = $2 ORDER BY id LIMIT 1000`,
     [sensor.location, sensor.name],
   )
-  const watched = await readWatched(pool, own.spec, { location: sensor.location, seen: await seenOf(pool, sensor) }, assets)
+  const watched = await readWatched(pool, own.spec, { location: sensor.location, seen: await seenOf(pool, sensor) }, known)
   if (watched?.count === 0 && rows.length === 0) return 'Nothing new of what it watches: its function is not called.\n'
   const throttles = createThrottles(pool, logger)
   const resources = createResourceClients({ envOf: () => config.env, throttles, logger })

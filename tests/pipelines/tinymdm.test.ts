@@ -304,7 +304,7 @@ describe('tinymdm', () => {
 })
 
 test('the jobs and the schedule are those that are looked for', async () => {
-  expect(tinymdm.schedules).toMatchObject([{ name: 'mdm_schedule', cron: '*/30 * * * *', startsStopped: false, assets: ['group:mdm_assets'] }])
+  expect(tinymdm.schedules).toMatchObject([{ spec: { name: 'mdm_schedule', cron: ['*/30 * * * *'], startsStopped: false, assets: ['group:mdm_assets'] } }])
   expect(tinymdm.jobs.map(({ name }) => name)).toEqual(['push_device_config', 'sync_and_push'])
   const { demo } = tinymdm
   expect(demo?.when({ TINYMDM_ACCOUNT_ID: ' ' })).toBe(true)

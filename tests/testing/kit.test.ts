@@ -235,6 +235,7 @@ test('callSensor hands over cursor, messages and time, and reads the answer as a
     runs: [{ runKey: '[{"a":1},"2026-01-02T00:00:00.000Z"]', config: {}, tags: {} }],
     cursor: ['2026-01-01T00:00:00.000Z', 5],
     partitionKeys: {},
+    notifications: [],
     log: [expect.objectContaining({ step: 'files', message: 'looking' })],
   })
   await expect(callSensor(files, { ...options, cursor: 'odd' })).rejects.toMatchObject({ code: 'SENSOR_ANSWER_INVALID' })
@@ -249,6 +250,20 @@ test('callSchedule tells tick after tick, and what each would start', async () =
   // The night in which the clocks go forward.
   expect(first).toEqual({ at: '2026-03-29T02:30:00.000Z', runs: [{ job: 'refresh', assets: ['shop/count'], config: { times: 3 } }] })
   expect((await callSchedule(nightly, { location, clock })).at).toBe('2026-03-30T02:30:00.000Z')
+  const decided = schedule({
+    name: 'decided',
+    cron: '0 3 * * *',
+    assets: 'shop/count',
+    resources: { shop },
+    run: async ({ scheduledAt, resources }) =>
+      (await resources.shop.count()) === 0 ? { reason: 'nothing' } : { runs: [{ runKey: scheduledAt, config: { times: 2 } }] },
+  })
+  const at = testClock('2026-01-01T00:00:00Z')
+  expect(await callSchedule(decided, { location, clock: at, resources: fake(5) })).toEqual({
+    at: '2026-01-01T03:00:00.000Z',
+    runs: [{ job: undefined, assets: ['shop/count'], config: { times: 2 } }],
+  })
+  expect(await callSchedule(decided, { location, clock: at, resources: fake(0) })).toEqual({ at: '2026-01-02T03:00:00.000Z', runs: [], reason: 'nothing' })
   const wrong = schedule({ name: 'wrong', cron: '0 0 * * *', assets: 'shop/count', config: { times: 0 } })
   await expect(callSchedule(wrong, { location })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })

@@ -89,9 +89,9 @@ describe('pruning', () => {
 })
 
 test('the schedules are the ones that are looked for: syncing goes on by itself, and somebody has to start what deletes', () => {
-  expect(tailscale.schedules).toMatchObject([
-    { name: 'tailscale_schedule', cron: '*/30 * * * *', assets: ['group:tailscale'], startsStopped: false },
-    { name: 'tailscale_device_deletion_schedule', cron: '0 16 * * *', timeZone: 'UTC', startsStopped: true },
+  expect(tailscale.schedules.map(({ spec }) => spec)).toMatchObject([
+    { name: 'tailscale_schedule', cron: ['*/30 * * * *'], assets: ['group:tailscale'], startsStopped: false },
+    { name: 'tailscale_device_deletion_schedule', cron: ['0 16 * * *'], timeZone: 'UTC', startsStopped: true },
   ])
   const groupOf = (name: string) => tailscale.assets.filter(({ group }) => group === name).map(({ key }) => key)
   expect(groupOf('tailscale')).toEqual(['tailscale/device_snapshot', 'tailscale/devices', 'tailscale/device_history', 'tailscale/device'])

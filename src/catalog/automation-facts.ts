@@ -75,14 +75,18 @@ export async function openBackfillUnits(
   return rows
 }
 
-/** Of assets without partitions those whose last try failed. */
-export async function failedAssets(database: Database, location: string, assets: readonly string[]): Promise<string[]> {
+/** Of assets without partitions those whose last try failed; `step` is what makes them: an output's function, or the asset itself. */
+export async function failedAssets(
+  database: Database,
+  location: string,
+  assets: readonly { readonly key: string; readonly step: string }[],
+): Promise<string[]> {
   if (assets.length === 0) return []
   const { rows } = await database.query<{ asset: string }>(
-    `SELECT one.asset FROM unnest($2::text[]) one(asset) CROSS JOIN LATERAL (SELECT status FROM millrace.step s
-       WHERE s.location = $1 AND s.asset = one.asset AND s.status IN ('succeeded', 'failed') ORDER BY started_at DESC NULLS LAST LIMIT 1) last
+    `SELECT one.asset FROM unnest($2::text[], $3::text[]) one(asset, step) CROSS JOIN LATERAL (SELECT status FROM millrace.step s
+       WHERE s.location = $1 AND s.asset = one.step AND (s.makes IS NULL OR one.asset = ANY(s.makes)) AND s.status IN ('succeeded', 'failed') ORDER BY started_at DESC NULLS LAST LIMIT 1) last
      WHERE last.status = 'failed'`,
-    [location, assets],
+    [location, assets.map(({ key }) => key), assets.map(({ step }) => step)],
   )
   return rows.map((row) => row.asset)
 }

@@ -46,17 +46,21 @@ const Look = z.object({
 /** So many events are looked through at once, whatever is sought among them: a sensor that is far behind costs a few ms a look. */
 const eventsAtOnce = 1000
 
-/** What was materialized of some assets of a location. */
+const location = `coalesce(r.location, e.data ->> 'location')`
+
+/** What was materialized of some assets of a location, by runs or as somebody reported. */
 export function readMaterializations(
   db: Queryable,
   request: FeedRequest & { readonly location: string; readonly assets: readonly string[] },
 ): Promise<FeedPage<MaterializationFacts>> {
   return readFeed(db, MaterializationFacts, request, {
-    facts: `jsonb_build_object('event', e.id::text, 'asset', e.asset, 'location', r.location, 'partitions', s.partitions, 'runId', r.id,
-      'at', millrace.iso_time(e.at), 'metadata', e.data)`,
+    // What was reported is of no run: then the event itself says where, which partition, and the metadata.
+    facts: `jsonb_build_object('event', e.id::text, 'asset', e.asset, 'location', ${location}, 'runId', r.id, 'at', millrace.iso_time(e.at),
+      'partitions', CASE WHEN e.run_id IS NOT NULL THEN to_jsonb(s.partitions) WHEN e.data ? 'partition' THEN jsonb_build_array(e.data -> 'partition') END,
+      'metadata', CASE WHEN e.run_id IS NOT NULL THEN e.data ELSE e.data -> 'metadata' END)`,
     from: 'LEFT JOIN millrace.step s ON s.id = e.step_id',
     kind: 'materialization',
-    where: `r.location = $9 AND e.asset = ANY($10)`,
+    where: `${location} = $9 AND e.asset = ANY($10)`,
     values: [request.location, request.assets],
   })
 }
@@ -134,9 +138,9 @@ async function look(db: Queryable, { after, limit, except }: FeedRequest, settle
        ORDER BY id LIMIT ${String(eventsAtOnce)}),
      passed AS (SELECT (array_agg(id::text ORDER BY id DESC))[1] AS last, (array_agg(at::text ORDER BY id DESC))[1] AS at, count(*) = ${String(eventsAtOnce)} AS full FROM seen),
      sought AS MATERIALIZED (
-       SELECT e.* FROM seen e CROSS JOIN LATERAL (SELECT location, launched_by, status, job FROM millrace.run WHERE id = e.run_id OFFSET 0) r
-       WHERE NOT (r.location = $5 AND r.launched_by = $6) AND ${sql.where} ORDER BY e.id LIMIT $7),
-     found AS (SELECT e.id, e.at, ${sql.facts} AS facts FROM sought e JOIN millrace.run r ON r.id = e.run_id ${sql.from})
+       SELECT e.* FROM seen e LEFT JOIN LATERAL (SELECT location, launched_by, status, job FROM millrace.run WHERE id = e.run_id OFFSET 0) r ON true
+       WHERE (r.location IS NOT NULL OR e.run_id IS NULL) AND (r.location = $5 AND r.launched_by = $6) IS NOT TRUE AND ${sql.where} ORDER BY e.id LIMIT $7),
+     found AS (SELECT e.id, e.at, ${sql.facts} AS facts FROM sought e LEFT JOIN millrace.run r ON r.id = e.run_id ${sql.from})
      SELECT f.id::text AS event, f.at::text AS at, f.facts, p.last AS "lastEvent", p.at AS "lastAt", p.full FROM passed p LEFT JOIN found f ON true ORDER BY f.id`,
     [after.event, after.at, settled.last, settled.before, except.location, except.launchedBy, limit, sql.kind, ...sql.values],
   )

@@ -107,11 +107,11 @@ export async function markFailed(client: Database, { id, claim }: Claim, error: 
   return rowCount === 1
 }
 
-/** Gives a row back as if it had not been tried. */
-export async function releaseOutbox(database: Database, { id, claim }: Claim): Promise<void> {
+/** Gives a row back as if it had not been tried, due again after so many ms. */
+export async function releaseOutbox(database: Database, { id, claim }: Claim, delayMs = 1000): Promise<void> {
   await database.query(
-    `UPDATE millrace.outbox SET status = 'waiting', attempt = attempt - 1, claimed_by = NULL, due_at = clock_timestamp() + interval '1 s' WHERE ${isMine}`,
-    [id, claim],
+    `UPDATE millrace.outbox SET status = 'waiting', attempt = attempt - 1, claimed_by = NULL, due_at = clock_timestamp() + $3 * interval '1 ms' WHERE ${isMine}`,
+    [id, claim, delayMs],
   )
 }
 

@@ -40,7 +40,7 @@ export function reportAsset(pool: pg.Pool, found: PartitionedAsset, report: Asse
   const metadata = storedMetadata(asset, report.metadata)
   return transaction(pool, async (client) => {
     const known = idempotencyKey === undefined ? undefined : await takeKey(client, idempotencyKey, { location, asset, kind })
-    if (known !== undefined) return { at: known, created: false }
+    if (known?.created === false) return known
     const data = { location, ...(partition === undefined ? {} : { partition }), by: report.by, metadata }
     if (kind === 'materialization') {
       await markAsset(client, { location, asset, run_id: null, partitions: partition === undefined ? null : [partition] }, metadata, () => metadata)
@@ -57,6 +57,7 @@ export function reportAsset(pool: pg.Pool, found: PartitionedAsset, report: Asse
     const what = `${partition === undefined ? '' : `the partition ${partition} of `}${asset}`
     const verb = kind === 'materialization' ? 'materialized' : 'observed'
     await insertEvents(client, [{ asset, kind, message: `${what} was ${verb}, as was reported (${report.by}).`, data }])
+    if (known !== undefined) return known
     const { rows } = await client.query<{ at: Date }>(`SELECT clock_timestamp() AS at`)
     return { at: (rows[0]?.at ?? new Date()).toISOString(), created: true }
   })
@@ -77,16 +78,16 @@ interface Keyed {
   readonly kind: ReportKind
 }
 
-/** Takes an idempotency key; answers when it was taken, where a report like this one had it before. Whoever asks at the same time waits for the first. */
-async function takeKey(client: Database, key: string, { location, asset, kind }: Keyed): Promise<string | undefined> {
-  const { rowCount } = await client.query(
-    `INSERT INTO millrace.asset_report (idempotency_key, location, asset, kind) VALUES ($1, $2, $3, $4) ON CONFLICT (idempotency_key) DO NOTHING`,
+/** Takes an idempotency key; answers when it was taken, and whether it was just now: a report like this one may have had it before. Whoever asks at the same time waits for the first. */
+async function takeKey(client: Database, key: string, { location, asset, kind }: Keyed): Promise<Reported> {
+  const { rows: taken } = await client.query<{ at: Date }>(
+    `INSERT INTO millrace.asset_report (idempotency_key, location, asset, kind) VALUES ($1, $2, $3, $4) ON CONFLICT (idempotency_key) DO NOTHING RETURNING at`,
     [key, location, asset, kind],
   )
-  if (rowCount === 1) return undefined
+  if (taken[0] !== undefined) return { at: taken[0].at.toISOString(), created: true }
   const { rows } = await client.query<Keyed & { at: Date }>(`SELECT location, asset, kind, at FROM millrace.asset_report WHERE idempotency_key = $1`, [key])
   const [before] = rows
-  if (before?.location === location && before.asset === asset && before.kind === kind) return before.at.toISOString()
+  if (before?.location === location && before.asset === asset && before.kind === kind) return { at: before.at.toISOString(), created: false }
   throw new MillraceError(
     `The idempotency key ${JSON.stringify(key)} came before, with ${before === undefined ? 'another report' : `the ${before.kind} of ${before.asset}`}.`,
     {

@@ -203,6 +203,9 @@ async function whyFailed(client: Database, runId: string): Promise<{ readonly er
   return rows[0] ?? {}
 }
 
+/** With a full stop, where what somebody threw has none. */
+const sentence = (text: string): string => (/[.!?…]$/.test(text.trimEnd()) ? text : `${text}.`)
+
 export type FailureGuard = { readonly stepId: string; readonly claim: number } | { readonly stepId: string; readonly batchId: string; readonly claim: number }
 
 /**
@@ -269,7 +272,7 @@ export async function failStep(
           ...where,
           kind: 'retry',
           level: 'warn',
-          message: `Attempt ${String(step.attempt)} failed: ${message} Next attempt in ${(delayMs / 1000).toFixed(1)} s.`,
+          message: `Attempt ${String(step.attempt)} failed: ${sentence(message)} Next attempt in ${(delayMs / 1000).toFixed(1)} s.`,
           data: { error: storedError(error), status: step.status },
         },
       ])
@@ -288,7 +291,9 @@ export async function failStep(
         data: { error: storedError(error), status: step.status, attempt: step.attempt },
       },
     ])
-    for (const asset of step.makes ?? [step.asset]) if (step.partitions !== null) await markFailed(client, { ...step, asset, partitions: step.partitions })
+    // In the order in which those of a success are locked.
+    for (const asset of step.makes?.toSorted() ?? [step.asset])
+      if (step.partitions !== null) await markFailed(client, { ...step, asset, partitions: step.partitions })
     await skipDownstream(client, step.run_id, { asset: step.asset, ...branchOf(step) }, reasonOf(step.asset, options.checks))
     const next = step.in_line ? await nextInLine(client, step.run_id, step.template) : nobody
     const runEnded = await finishRun(client, step.run_id)

@@ -6,7 +6,7 @@ import type { ScheduleSpec } from './schedule.ts'
 import { selectAssets } from './selection/select-assets.ts'
 import type { Selectable } from './selection/select-assets.ts'
 
-type Asset = Selectable & { readonly partitions?: PartitionsSpec | undefined }
+type Asset = Selectable & { readonly kind: string; readonly partitions?: PartitionsSpec | undefined }
 
 /**
  * Refuses a schedule whose runs could never be launched.
@@ -39,7 +39,14 @@ function partitionsStarted(schedule: ScheduleSpec, assets: readonly Asset[], job
   }
   if (own?.work.kind === 'graph') return undefined
   const chosen = new Set(selectAssets(assets, own === undefined ? schedule.assets : own.work.assets))
-  const [first, ...others] = assets.filter((one) => chosen.has(one.key) && one.partitions !== undefined)
+  // No run makes what something else makes.
+  const made = assets.filter((one) => chosen.has(one.key) && one.kind !== 'external')
+  if (made.length === 0 && schedule.decides !== true) {
+    throw new DefinitionError(
+      `The schedule ${schedule.name} of ${location} starts nothing that Millrace makes: ${[...chosen].join(', ')} is made by something else.`,
+    )
+  }
+  const [first, ...others] = made.filter((one) => one.partitions !== undefined)
   const other = others.find((one) => JSON.stringify(one.partitions) !== JSON.stringify(first?.partitions))
   if (first !== undefined && other !== undefined && schedule.decides !== true) {
     throw new DefinitionError(

@@ -57,7 +57,8 @@ export const MaterializationFacts = z.object({
   location: z.string(),
   /** The partitions that were made; null of an asset without. */
   partitions: z.array(z.string()).nullable(),
-  runId: z.string(),
+  /** Null where something else made it, and reported it. */
+  runId: z.string().nullable(),
   /** ISO 8601, UTC. */
   at: z.string(),
   metadata: z.record(z.string(), z.json()),

@@ -37,8 +37,8 @@ export async function askSchedule({ spec, resources, run }: Schedule, question: 
       log: (message: string, fields: JsonObject = {}) => question.log(message, fields),
     }
     const answer = readAnswer(asked, await stop.until(() => callUserCode(() => run?.(context as unknown as Parameters<NonNullable<typeof run>>[0]))))
-    if ('cursor' in answer || Object.keys(answer.partitionKeys).length > 0) {
-      throw new MillraceError(`The schedule ${spec.name} answered a cursor or keys of partitions, which only a sensor may.`, {
+    if ('cursor' in answer || Object.keys(answer.partitionKeys).length > 0 || answer.notifications.length > 0) {
+      throw new MillraceError(`The schedule ${spec.name} answered a cursor, keys of partitions or notifications, which only a sensor may.`, {
         code: 'SCHEDULE_ANSWER_INVALID',
         hint: 'Make it a sensor, or leave them out.',
       })

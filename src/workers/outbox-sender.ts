@@ -24,6 +24,9 @@ const hour = 3_600_000
 /** Of notifications, unless the notifier says otherwise: about four hours in all. */
 const notificationRetry = RetryPolicy.parse({ retries: 14, delayMs: 2000, maxDelayMs: hour })
 const mostLines = 100
+/** What another version may define. */
+const notHere: ReadonlySet<string> = new Set(['HOOK_UNKNOWN', 'NOTIFIER_UNKNOWN'])
+const notHereForMs = 4 * hour
 /** How long a worker that ends with its run sends on, in ms: a person waits for it. */
 const lastLookMs = 10_000
 
@@ -181,6 +184,10 @@ async function settle(context: WorkerContext, claimed: ClaimedOutbox, retry: Ret
   if (own && error instanceof FencedError) return
   // No failure of the hook or the notifier. It may have been sent all the same.
   if (error instanceof ShutdownError || (own && isConnectionLoss(error))) return releaseOutbox(pool, claimed)
+  // A worker of another version may have it: no try of its own, for as long as redeployments take.
+  if (error instanceof MillraceError && notHere.has(error.code) && Date.now() - claimed.createdAt.getTime() < notHereForMs) {
+    return releaseOutbox(pool, claimed, 15_000)
+  }
   const again = isRetryable(error) && attempt <= retry.retries
   const wanted = error instanceof MillraceError ? (error.retryAfterMs ?? 0) : 0
   const delayMs = again ? Math.max(Math.min(wanted, hour), retryDelay(retry, attempt, Math.random())) : undefined

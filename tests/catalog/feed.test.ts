@@ -3,6 +3,7 @@ import { insertEvents } from '../../src/catalog/events.ts'
 import { readEndedRuns, readMaterializations } from '../../src/catalog/feed.ts'
 import type { FeedPlace } from '../../src/catalog/feed.ts'
 import { createPool, transaction } from '../../src/catalog/database.ts'
+import { reportAsset } from '../../src/catalog/report-asset.ts'
 import { finishRun } from '../../src/catalog/steps.ts'
 import { insertLocation } from '../cli/catalog-rows.ts'
 import { testLogger } from '../support/engine.ts'
@@ -93,6 +94,17 @@ describe('the feed of what happened', () => {
     const after = await readEndedRuns(database.pool, { ...request, after: before.next })
     expect(after.found.map(({ id }) => id)).toEqual([late, early])
     expect((await readEndedRuns(database.pool, { ...request, after: after.next })).found).toEqual([])
+  })
+
+  test('hands out what something else made and reported', async () => {
+    const began = await here()
+    const found = { location: 'shop', asset: 'shop/orders', spec: undefined, set: undefined }
+    await reportAsset(database.pool, found, { kind: 'observation', metadata: {}, by: 'test' })
+    await reportAsset(database.pool, found, { kind: 'materialization', metadata: { rows: 3 }, by: 'test' })
+    const request = { after: began, limit: 10, except, assets: ['shop/orders'] }
+    const { found: facts } = await readMaterializations(database.pool, { ...request, location: 'shop' })
+    expect(facts).toMatchObject([{ asset: 'shop/orders', location: 'shop', runId: null, partitions: null, metadata: { rows: 3 } }])
+    expect((await readMaterializations(database.pool, { ...request, location: 'elsewhere' })).found).toEqual([])
   })
 
   test('tells runs by end, job and location, as they ended, without those that the asker launched', async () => {

@@ -1,4 +1,5 @@
 import { cronTimes } from '../../src/definitions/cron-times.ts'
+import { externalAsset } from '../../src/definitions/external-asset.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
 import { job } from '../../src/definitions/ops/job.ts'
 import { op } from '../../src/definitions/ops/op.ts'
@@ -66,6 +67,7 @@ const place = (options: Partial<ScheduleOptions>) =>
       rows('hourly', hourlyPartitions({ start: '2026-01-01' })),
       rows('fixed', staticPartitions(['eu', 'us'])),
       rows('files', dynamicPartitions('files')),
+      externalAsset({ key: 'theirs', partitions: hourlyPartitions({ start: '2026-01-01' }) }),
       rows('both', multiPartitions({ date: daily, region: staticPartitions(['eu', 'us']) })),
       rows('neither', multiPartitions({ file: dynamicPartitions('files'), region: staticPartitions(['eu', 'us']) })),
     ],
@@ -92,6 +94,7 @@ describe('schedules', () => {
     ['new partitions of ops', { job: 'ops', partitions: 'new' }, /of what has none/],
     ['new partitions where none ever come', { assets: 'fixed', partitions: 'new' }, /there never are any/],
     ['new partitions of two dimensions without time', { assets: 'neither', partitions: 'new' }, /no one dimension of time/],
+    ['what something else makes alone', { assets: 'theirs' }, /theirs is made by something else/],
     ['two kinds of partitions', { assets: ['daily', 'hourly'], partitions: 'new' }, /daily and hourly, which have different partitions/],
     ['a function and partitions', { assets: 'daily', partitions: 'new', run: () => null }, /Leave `partitions` out/],
   ])('with %s are refused', ([, options, message]) => {
@@ -100,6 +103,9 @@ describe('schedules', () => {
 
   test.for<Partial<ScheduleOptions>>([
     { assets: ['daily', 'whole'], partitions: 'new' },
+    // No run makes what something else makes, whatever its partitions.
+    { assets: ['daily', 'theirs'], partitions: 'new' },
+    { assets: ['whole', 'theirs'] },
     { assets: 'files', partitions: 'new' },
     { assets: 'both', partitions: 'new', catchUp: 7 },
     { assets: 'daily', run: () => ({ runs: [{ partitions: ['2026-01-01'] }] }) },

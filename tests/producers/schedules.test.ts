@@ -237,6 +237,7 @@ describeBackends('schedules', (backend) => {
     ['a reason', () => ({ reason: 'a holiday' }), 'skipped', /a holiday/],
     ['nonsense', () => ({ runs: 3 }), 'failed', /answered what is no answer/],
     ['a cursor', () => ({ cursor: 1 }), 'failed', /which only a sensor may/],
+    ['notifications', () => ({ notifications: [{ through: 'slack', title: 'hello' }] }), 'failed', /which only a sensor may|no answer/],
     ['too many runs', () => ({ runs: Array.from({ length: 100_000 }, () => ({})) }), 'failed', /asked for 100,000 runs at once/],
     ['text that the database does not take', () => ({ runs: [{ tags: { a: '\u0000' } }] }), 'failed', /./],
     ['one run that cannot be', () => ({ runs: [{}, { config: { depth: 1 } }] }), 'failed', /run request number 2 .*none of this evaluation/],

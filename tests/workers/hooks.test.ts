@@ -2,6 +2,7 @@ import { asset } from '../../src/definitions/function-asset.ts'
 import { hook } from '../../src/definitions/hook.ts'
 import type { Hook, HookContext } from '../../src/definitions/hook.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
+import { multiAsset } from '../../src/definitions/multi-asset.ts'
 import { job } from '../../src/definitions/ops/job.ts'
 import { graph } from '../../src/definitions/ops/graph.ts'
 import { mapOver } from '../../src/definitions/ops/map-over.ts'
@@ -99,6 +100,7 @@ describe('hooks', () => {
     const pay = op({
       name: 'pay',
       retry: { retries: 0 },
+      onFailure: ofStep,
       run: () => {
         pays += 1
         if (pays === 1) throw new Error('the bank is shut')
@@ -119,6 +121,33 @@ describe('hooks', () => {
     expect(pays).toBe(2)
     expect(steps.map(({ step }) => step?.name ?? '').toSorted()).toEqual(['each[a]', 'each[b]'])
     expect(runs.map(({ outcome, run: facts, step }) => [outcome, facts.job, facts.status, step])).toEqual([['success', 'payroll', 'succeeded', undefined]])
+  })
+
+  test('of outputs of one function are called once where it fails, and of each that was made', async () => {
+    const { hook: made, calls: successes } = remember('made')
+    const { hook: failed, calls: failures } = remember('broken_split')
+    let fails = true
+    const split = multiAsset({
+      name: 'halves/split',
+      io,
+      retry: { retries: 0 },
+      outputs: {
+        a: { key: 'halves/a', value: z.int(), onSuccess: made, onFailure: failed },
+        b: { key: 'halves/b', value: z.int(), onSuccess: made, onFailure: failed },
+      },
+      run: () => {
+        if (fails) throw new Error('nothing to split')
+        return { a: 1, b: 2 }
+      },
+    })
+    const { location } = await engine.define([split], often)
+    const broken = await engine.run('halves/*', { location: location.name })
+    await settled(broken.id)
+    expect(failures.map(({ step, error }) => [step?.name, error?.message])).toEqual([['halves/split', 'nothing to split']])
+    fails = false
+    const whole = await engine.succeed('halves/*', { location: location.name })
+    await settled(whole.id)
+    expect(successes.map(({ step }) => step?.name).toSorted()).toEqual(['halves/a', 'halves/b'])
   })
 
   test('that throw are tried again with the same key, then given up; the run stays what it was', async () => {

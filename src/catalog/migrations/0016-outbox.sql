@@ -55,7 +55,10 @@ BEGIN
       'step', jsonb_build_object('id', NEW.id, 'name', NEW.asset, 'kind', NEW.kind, 'attempt', NEW.attempt, 'partitions', NEW.partitions,
         'metadata', CASE WHEN NEW.kind = 'op' OR NEW.status = 'failed' THEN '{}' ELSE coalesce(NEW.result, '{}') END,
         'startedAt', millrace.iso_time(NEW.started_at), 'endedAt', millrace.iso_time(NEW.ended_at)))
-  FROM millrace.run r, jsonb_array_elements_text(NEW.hooks -> NEW.status) h(name) WHERE r.id = NEW.run_id;
+  FROM millrace.run r, jsonb_array_elements_text(NEW.hooks -> NEW.status) h(name)
+  WHERE r.id = NEW.run_id
+    -- one whose run will be tried again has not failed yet
+    AND (NEW.status = 'succeeded' OR r.retried >= r.retries OR r.error IS NOT NULL OR r.cancel_requested_at IS NOT NULL);
   RETURN NULL;
 END $$;
 CREATE TRIGGER step_hooks AFTER UPDATE OF status ON step FOR EACH ROW

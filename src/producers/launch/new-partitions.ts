@@ -1,6 +1,7 @@
 import type { Database } from '../../catalog/database.ts'
 import { readMoment } from '../../catalog/partition-moment.ts'
 import type { Mark, ScheduleMark } from '../../catalog/ticks.ts'
+import { isMade } from '../../definitions/manifest.ts'
 import type { Manifest } from '../../definitions/manifest.ts'
 import { isTime } from '../../definitions/partitions/partition-mapping.ts'
 import { dimensionSeparator, partitionSet } from '../../definitions/partitions/partition-set.ts'
@@ -54,7 +55,7 @@ export async function newPartitions(
 function partitionsOf(manifest: Manifest, { name, assets, job }: ScheduleSpec): PartitionsSpec {
   const work = manifest.jobs.find((one) => one.name === job)?.work
   const chosen = new Set(selectAssets(manifest.assets, work?.kind === 'assets' ? work.assets : assets))
-  const spec = manifest.assets.find((one) => chosen.has(one.key) && one.partitions !== undefined)?.partitions
+  const spec = manifest.assets.filter(isMade).find((one) => chosen.has(one.key) && one.partitions !== undefined)?.partitions
   if (spec !== undefined) return spec
   throw new MillraceError(`What the schedule ${name} starts has no partitions.`, { code: 'NO_PARTITIONS', hint: 'Leave its `partitions` out.' })
 }

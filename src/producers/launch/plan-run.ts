@@ -141,6 +141,8 @@ function multiOf(spec: MadeAssetSpec, specs: readonly MadeAssetSpec[]): PlannedS
   if (makes[0] !== spec.key) return []
   const chosen = new Set(specs.map(({ key }) => key))
   const upstream = spec.deps.filter((dep) => chosen.has(dep))
+  // Where the function fails its assets' steps are skipped, and it is this one that fails.
+  const failed = [...new Set(specs.filter(({ key }) => makes.includes(key)).flatMap(({ hooks }) => hooks?.failed ?? []))]
   return [
     {
       asset: name,
@@ -151,6 +153,7 @@ function multiOf(spec: MadeAssetSpec, specs: readonly MadeAssetSpec[]): PlannedS
       eachBatch: false,
       partitioned: spec.partitions !== undefined,
       pool: spec.pool,
+      hooks: failed.length === 0 ? undefined : { failed },
       makes,
     },
   ]

@@ -18,6 +18,7 @@ import type { Database } from '../../../catalog/database.ts'
 import { currentManifests } from '../../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../../catalog/manifests.ts'
 import type { DueStep } from '../../../catalog/due-step.ts'
+import { withTogether } from '../../../definitions/made-together.ts'
 import { isMade } from '../../../definitions/manifest.ts'
 import { upstreamOf } from '../../../definitions/partitions/map-partitions.ts'
 import { partitionSet } from '../../../definitions/partitions/partition-set.ts'
@@ -154,7 +155,10 @@ async function launchRun(
   const assets = backfill.plan.units[parts[0].unit]?.assets ?? []
   const chosen = new Set(assets)
   const keys = parts.flatMap(({ partition }) => partition ?? [])
-  const specs = manifest.assets.filter(isMade).filter(({ key }) => chosen.has(key))
+  const made = manifest.assets.filter(isMade)
+  // A function of several assets may make more by now than when the backfill began.
+  const together = withTogether(made, chosen).keys
+  const specs = made.filter(({ key }) => together.has(key))
   const planned = planOf(manifest, specs, {
     version,
     config: backfill.config,

@@ -55,7 +55,7 @@ describeBackends('a sensor that watches', (backend) => {
     const launched = () => engine.query<{ id: string }>(`SELECT id FROM millrace.run WHERE location = $1 AND launched_by = 'sensor look'`, [location.name])
     await waitFor(async () => (await launched()).length === 5, { what: 'five runs' })
     for (const { id } of await launched()) await engine.ended(id)
-    expect(handed.map(({ runId }) => runId).toSorted()).toEqual(runs.map(({ id }) => id).toSorted())
+    expect(handed.map(({ runId }) => runId ?? '').toSorted()).toEqual(runs.map(({ id }) => id).toSorted())
     expect(handed.map(({ asset: key }) => key)).toEqual(Array.from({ length: 5 }, () => 'fed/one'))
     const ticks = await engine.query<{ status: string; handed: number; cause: string }>(
       `SELECT status, handed, cause FROM millrace.sensor_tick WHERE location = $1 AND status = 'launched' ORDER BY id`,

@@ -48,7 +48,7 @@ Examples:
   millrace worker --location tailscale --queues load`,
     )
     .action(async ({ location, queues, wait }) => {
-      const { config, logger } = readEnvironment()
+      let { config, logger } = readEnvironment()
       const installation = await requireInstallation(config)
       const stopped = stopSignal()
       const told = wait === true ? toldToBegin() : undefined
@@ -57,6 +57,8 @@ Examples:
         // What definitions import, as a rule.
         await Promise.all([import('../../index.ts'), import('../../sources/index.ts'), import('../../io/index.ts')])
         if ((await Promise.race([told, stopped])) !== true) return
+        // What was added to `.env` while it waited.
+        ;({ config, logger } = readEnvironment())
       }
       const worker = await startWorkerHere({ config, installation, logger, locations: location.length === 0 ? undefined : location, queues })
       logger.info({ queues: queues ?? queueKinds }, 'worker ready')

@@ -42,8 +42,8 @@ describeBackends('a step', (backend) => {
     expect(run.step).toMatchObject({ attempt: 3, error: null })
     expect(new Set(keys).size).toBe(1)
     expect(run.events.filter((event) => event.kind === 'retry').map((event) => event.message)).toEqual([
-      expect.stringContaining('Attempt 1 failed: hiccup 1 Next attempt in 0.1 s.'),
-      expect.stringMatching(/^Attempt 2 failed: hiccup 2 Next attempt in 0\.[234] s\.$/),
+      expect.stringContaining('Attempt 1 failed: hiccup 1. Next attempt in 0.1 s.'),
+      expect.stringMatching(/^Attempt 2 failed: hiccup 2\. Next attempt in 0\.[234] s\.$/),
     ])
     const [first = 0, second = 0] = await waits(run.id)
     expect(first).toBeGreaterThanOrEqual(30)

@@ -82,9 +82,12 @@ describeBackends('whatever ends in whatever way', (backend) => {
       }
       spawnMillrace(['worker'], env)
       await waitFor(async () => (await engine.query(`SELECT 1 FROM millrace.location WHERE name = 'lot'`)).length === 1, { what: 'the definitions' })
+      // The lease of one that was killed goes on for a while.
+      const killed: number[] = []
       const pidOf = async () => {
         const [live] = await engine.query<{ pid: number }>(
-          `SELECT pid FROM millrace.process WHERE role = 'worker' AND lease_until > clock_timestamp() ORDER BY random() LIMIT 1`,
+          `SELECT pid FROM millrace.process WHERE role = 'worker' AND lease_until > clock_timestamp() AND pid <> ALL($1) ORDER BY random() LIMIT 1`,
+          [killed],
         )
         return live?.pid
       }
@@ -119,6 +122,7 @@ describeBackends('whatever ends in whatever way', (backend) => {
         await waitFor(async () => Number(await engine.value(`SELECT count(*) FROM millrace.run WHERE ended_at IS NOT NULL`)) > after, { what: 'some to end' })
         const pid = await waitFor(pidOf, { what: 'a live worker' })
         process.kill(pid, 'SIGKILL')
+        killed.push(pid)
         spawnMillrace(['worker'], env)
         for (const run of launched.filter(() => Math.random() < 0.05)) await engine.cancel(run)
         await Promise.all(Array.from({ length: 5 }, () => startWhatFits(deps)))

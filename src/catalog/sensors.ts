@@ -13,15 +13,25 @@ export interface SensorKey {
 
 const lastEvent = `(SELECT last_value FROM millrace.event_number)`
 
-/** Makes a sensor known and answers whether it is stopped. One that `watches` what happens is handed what happens from now on, or from its first start on. */
-export async function ensureSensor(database: Database, { location, sensor }: SensorKey, startsStopped: boolean, watches = false): Promise<boolean> {
-  const { rows } = await database.query<{ stopped: boolean }>(
-    `WITH made AS (INSERT INTO millrace.sensor (location, name, stopped, seen_event, seen_at)
-       VALUES ($1, $2, $3, CASE WHEN $4 THEN ${lastEvent} END, CASE WHEN $4 THEN clock_timestamp() END) ON CONFLICT DO NOTHING RETURNING stopped)
-     SELECT stopped FROM made UNION ALL SELECT stopped FROM millrace.sensor WHERE location = $1 AND name = $2 LIMIT 1`,
-    [location, sensor, startsStopped, watches && !startsStopped],
+export interface KnownSensor {
+  readonly sensor: string
+  readonly startsStopped: boolean
+  /** It is handed what happens from now on, or from its first start on. */
+  readonly watches: boolean
+}
+
+/** Makes a location's sensors known, and answers which of them are stopped. */
+export async function ensureSensors(database: Database, location: string, sensors: readonly KnownSensor[]): Promise<ReadonlySet<string>> {
+  const { rows } = await database.query<{ name: string }>(
+    `WITH wanted AS (SELECT w.* FROM unnest($2::text[], $3::boolean[], $4::boolean[]) AS w(name, stopped, watches)),
+       made AS (INSERT INTO millrace.sensor (location, name, stopped, seen_event, seen_at)
+         SELECT $1, name, stopped, CASE WHEN watches AND NOT stopped THEN ${lastEvent} END, CASE WHEN watches AND NOT stopped THEN clock_timestamp() END
+         FROM wanted WHERE name NOT IN (SELECT name FROM millrace.sensor WHERE location = $1) ON CONFLICT DO NOTHING RETURNING name, stopped)
+     SELECT name FROM made WHERE stopped
+     UNION ALL SELECT s.name FROM millrace.sensor s JOIN wanted w ON w.name = s.name WHERE s.location = $1 AND s.stopped`,
+    [location, sensors.map(({ sensor }) => sensor), sensors.map(({ startsStopped }) => startsStopped), sensors.map(({ watches }) => watches)],
   )
-  return rows[0]?.stopped ?? startsStopped
+  return new Set(rows.map(({ name }) => name))
 }
 
 export interface ClaimedSensor extends SensorKey {

@@ -98,21 +98,27 @@ export interface ScheduleState {
   readonly hasTicked: boolean
 }
 
-/** Makes a schedule known and answers its state. */
-export async function ensureSchedule(database: Database, location: string, name: string, startsStopped: boolean): Promise<ScheduleState> {
-  await database.query(`INSERT INTO millrace.schedule (location, name, stopped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, [location, name, startsStopped])
-  const { rows } = await database.query<{ stopped: boolean; first_seen: Date; settled_at: Date | null; has_ticked: boolean }>(
-    `SELECT stopped, first_seen, settled_at, EXISTS (SELECT FROM millrace.tick t WHERE t.location = s.location AND t.schedule = s.name) AS has_ticked
-     FROM millrace.schedule s WHERE location = $1 AND name = $2`,
-    [location, name],
+/** Makes a location's schedules known, and answers their states by name. */
+export async function ensureSchedules(
+  database: Database,
+  location: string,
+  schedules: readonly { readonly name: string; readonly startsStopped: boolean }[],
+): Promise<ReadonlyMap<string, ScheduleState>> {
+  if (schedules.length === 0) return new Map()
+  const names = schedules.map(({ name }) => name)
+  await database.query(
+    `INSERT INTO millrace.schedule (location, name, stopped) SELECT $1, w.name, w.stopped FROM unnest($2::text[], $3::boolean[]) AS w(name, stopped)
+     WHERE w.name NOT IN (SELECT name FROM millrace.schedule WHERE location = $1) ON CONFLICT DO NOTHING`,
+    [location, names, schedules.map(({ startsStopped }) => startsStopped)],
   )
-  const row = rows[0]
-  return {
-    stopped: row?.stopped ?? startsStopped,
-    firstSeen: row?.first_seen ?? new Date(),
-    settledAt: row?.settled_at ?? undefined,
-    hasTicked: row?.has_ticked ?? false,
-  }
+  const { rows } = await database.query<{ name: string; stopped: boolean; first_seen: Date; settled_at: Date | null; has_ticked: boolean }>(
+    `SELECT name, stopped, first_seen, settled_at, EXISTS (SELECT FROM millrace.tick t WHERE t.location = s.location AND t.schedule = s.name) AS has_ticked
+     FROM millrace.schedule s WHERE location = $1 AND name = ANY($2)`,
+    [location, names],
+  )
+  return new Map(
+    rows.map((row) => [row.name, { stopped: row.stopped, firstSeen: row.first_seen, settledAt: row.settled_at ?? undefined, hasTicked: row.has_ticked }]),
+  )
 }
 
 /** How far a schedule of new partitions has got. */

@@ -7,8 +7,8 @@ import { lead, resignLead } from '../catalog/leader.ts'
 import { endProcess, registerProcess, renewLease } from '../catalog/processes.ts'
 import type { Logger } from '../logger.ts'
 import { createQueues } from '../queues/queues.ts'
-import { syncSchedules } from './schedules.ts'
-import { syncSensors } from './sensors.ts'
+import type { SeenSchedulers } from './job-schedulers.ts'
+import { syncTicks } from './schedules.ts'
 import { createQuarantineRetention } from './forget-quarantine.ts'
 import { advanceBackfills } from './advance-backfills.ts'
 import { createHurry } from './automation/hurry.ts'
@@ -40,8 +40,6 @@ export interface RunningProducers {
 
 /** The leader looks this often; a standby asks for the lead as often. */
 const roundMs = 1000
-/** Schedules are compared with the manifests every so many rounds, and whenever the lead is taken. */
-const roundsPerSync = 2
 const leadLeaseMs = 5000
 
 const forEver: HistoryDays = { events: { debug: 0, log: 0, history: 0 }, runs: 0, scheduleTicks: 0, sensorTicks: 0, backfills: 0 }
@@ -52,14 +50,13 @@ export async function startProducers(options: ProducersOptions): Promise<Running
   const days = options.historyDays ?? forEver
   const [keepEvents, forgetRuns, keepHistory] = [createEventUpkeep(days.events), createRunRetention(days.runs), createHistoryRetention(days)]
   const watchFreshness = createFreshnessWatch()
+  const seen: SeenSchedulers = new Map()
   return start(
     options,
     async (deps, { rounds, epoch }) => {
       await settleVersions(deps.pool, deps.logger)
-      if (rounds % roundsPerSync === 0) {
-        await syncSchedules(deps, await databaseTime(deps.pool))
-        await syncSensors(deps)
-      }
+      if (rounds === 0) seen.clear()
+      await syncTicks(deps, await databaseTime(deps.pool), seen)
       await tickAutomations(deps, epoch)
       await tidyAutomations(deps, rounds)
       await sweep(deps)

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { currentManifests } from '../catalog/manifests.ts'
-import { ensureSchedule, openSlots, settleSchedule } from '../catalog/ticks.ts'
+import { ensureSchedules, openSlots, settleSchedule } from '../catalog/ticks.ts'
 import type { ScheduleState } from '../catalog/ticks.ts'
 import { lateMs, missedAfterMs, slotsCaughtUp, slotsOf } from '../definitions/schedule.ts'
 import type { ScheduleSpec } from '../definitions/schedule.ts'
@@ -8,7 +8,9 @@ import type { Logger } from '../logger.ts'
 import { jobId } from '../queues/jobs.ts'
 import type { Payload } from '../queues/jobs.ts'
 import type { Queues } from '../queues/queues.ts'
-import { isSensorScheduler } from './sensors.ts'
+import { bringInLine } from './job-schedulers.ts'
+import type { SeenSchedulers, WantedScheduler } from './job-schedulers.ts'
+import { askForgottenSensors, wantedOfSensors } from './sensors.ts'
 
 export interface SchedulesDeps {
   readonly pool: pg.Pool
@@ -25,39 +27,35 @@ export function nextTick(schedule: Pick<ScheduleSpec, 'cron' | 'timeZone'>, afte
 }
 
 /**
- * Brings the queue's job schedulers in line with the manifests in force, and hands out ticks that the clock alone would not:
- * the first start, and slots that were missed. Only the leader calls it; a scheduler is upserted only when it differs, because each
- * upsert may move its next time.
+ * Brings the queue's job schedulers in line with the manifests in force, and hands out what the clock alone would not: the first start of a schedule, slots that were
+ * missed, and sensors whose messages nobody took. Only the leader calls it.
+ * @param seen what the last call saw on the queues: handed to each call, so that what has not changed is not read each time
  */
-export async function syncSchedules({ pool, queues, logger }: SchedulesDeps, now: Date): Promise<void> {
+export async function syncTicks({ pool, queues, logger }: SchedulesDeps, now: Date, seen: SeenSchedulers): Promise<void> {
   for (const { manifest } of await currentManifests(pool)) {
     const { location } = manifest
-    const queue = queues.queue(location, 'ticks')
-    const existing = new Map((await queue.getJobSchedulers(0, -1)).filter(({ key }) => !isSensorScheduler(key)).map((one) => [one.key, one]))
-    for (const schedule of manifest.schedules) {
-      const state = await ensureSchedule(pool, location, schedule.name, schedule.startsStopped)
-      if (state.stopped) continue
-      for (const [key, pattern] of schedulersOf(schedule)) {
-        const known = existing.get(key)
-        existing.delete(key)
-        // One whose next time is past is stuck: where clocks are changed, the queue's reckoning may have given up.
-        const stuck = known?.next !== undefined && known.next < now.getTime() - lateMs
-        if (known?.pattern === pattern && known.tz === schedule.timeZone && !stuck) continue
-        const about = { location, schedule: schedule.name, next: nextTick(schedule, now).toISOString() }
-        await queue.upsertJobScheduler(key, { pattern, tz: schedule.timeZone }, { name: 'tick', data: { schedule: schedule.name } }).then(
-          () => logger.info(about, 'scheduled'),
-          (error: unknown) => logger.warn({ ...about, err: error }, 'the queue does not take the schedule; its slots are handed out as missed ones'),
-        )
-      }
-      await enqueueUnclocked({ pool, queues, location, schedule, state, now })
-    }
-    for (const gone of existing.keys()) await queue.removeJobScheduler(gone)
+    const states = await ensureSchedules(pool, location, manifest.schedules)
+    const started = manifest.schedules.flatMap((schedule) => {
+      const state = states.get(schedule.name)
+      return state === undefined || state.stopped ? [] : [{ schedule, state }]
+    })
+    const wanted = [...started.flatMap(({ schedule }) => wantedOfSchedule(schedule, now)), ...(await wantedOfSensors(pool, manifest))]
+    await bringInLine({ queues, logger }, location, wanted, now, seen)
+    for (const { schedule, state } of started) await enqueueUnclocked({ pool, queues, location, schedule, state, now })
   }
+  await askForgottenSensors(pool, queues)
 }
 
 /** The job schedulers of a schedule, one for each of its expressions. A name has no `#`. */
-function schedulersOf({ name, cron }: ScheduleSpec): (readonly [string, string])[] {
-  return cron.map((pattern, at) => [at === 0 ? name : `${name}#${String(at)}`, pattern])
+function wantedOfSchedule(schedule: ScheduleSpec, now: Date): WantedScheduler[] {
+  const { name, cron, timeZone } = schedule
+  const about = { schedule: name, next: nextTick(schedule, now).toISOString() }
+  return cron.map((pattern, at) => ({
+    key: at === 0 ? name : `${name}#${String(at)}`,
+    repeat: { pattern, tz: timeZone },
+    job: { name: 'tick', data: { schedule: name } },
+    about,
+  }))
 }
 
 interface Unclocked {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { lead } from '../../src/catalog/leader.ts'
 import { keepNotifications } from '../../src/catalog/outbox.ts'
-import { ensureSensor } from '../../src/catalog/sensors.ts'
-import { ensureSchedule } from '../../src/catalog/ticks.ts'
+import { ensureSensors } from '../../src/catalog/sensors.ts'
+import { ensureSchedules } from '../../src/catalog/ticks.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
 import { eager } from '../../src/definitions/automation/conditions.ts'
@@ -31,7 +31,7 @@ const post = (body?: unknown): RequestInit => ({
 describe('the API of schedules, sensors and automation', () => {
   test('keeps what a webhook brings, and asks for an evaluation once for all that came', async ({ database }) => {
     await publishManifest(database.pool, manifestOf(location), 'v1', undefined)
-    await ensureSensor(database.pool, { location: 'hooked', sensor: 'orders' }, false)
+    await ensureSensors(database.pool, 'hooked', [{ sensor: 'orders', startsStopped: false, watches: false }])
     const queues = startQueues(database)
     const board = await startBoard({ pool: database.pool, queues })
     const api = `${board.url}/api/v1`
@@ -56,7 +56,7 @@ describe('the API of schedules, sensors and automation', () => {
 
   test('stops and starts schedules, and what went by meanwhile was not missed', async ({ database }) => {
     await publishManifest(database.pool, manifestOf(location), 'v1', undefined)
-    await ensureSchedule(database.pool, 'hooked', 'nightly', false)
+    await ensureSchedules(database.pool, 'hooked', [{ name: 'nightly', startsStopped: false }])
     await database.pool.query(`UPDATE millrace.schedule SET first_seen = '2026-01-01' WHERE name = 'nightly'`)
     const queues = startQueues(database)
     const board = await startBoard({ pool: database.pool, queues })

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { lead } from '../../src/catalog/leader.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
 import { keepNotifications } from '../../src/catalog/outbox.ts'
-import { ensureSensor, keepMessage } from '../../src/catalog/sensors.ts'
-import { ensureSchedule } from '../../src/catalog/ticks.ts'
+import { ensureSensors, keepMessage } from '../../src/catalog/sensors.ts'
+import { ensureSchedules } from '../../src/catalog/ticks.ts'
 import { tickAutomations } from '../../src/producers/automation/tick.ts'
 import { createQueues } from '../../src/queues/queues.ts'
 import { loadLocations } from '../../src/workers/load-locations.ts'
@@ -57,9 +57,9 @@ describe('schedules, sensors and automation on the command line', () => {
     const { folder, pipelines } = await createProject({ watched: definitions })
     const { loaded } = await loadLocations(pipelines, undefined, 'v1')
     for (const { manifest, version } of loaded) await publishManifest(database.pool, manifest, version, undefined)
-    for (const name of ['nightly', 'new_days', 'decided']) await ensureSchedule(database.pool, 'watched', name, false)
+    for (const name of ['nightly', 'new_days', 'decided']) await ensureSchedules(database.pool, 'watched', [{ name, startsStopped: false }])
     await database.pool.query(`UPDATE millrace.schedule SET first_seen = '2026-03-29'`)
-    for (const name of ['files', 'broken', 'failures']) await ensureSensor(database.pool, { location: 'watched', sensor: name }, false)
+    for (const name of ['files', 'broken', 'failures']) await ensureSensors(database.pool, 'watched', [{ sensor: name, startsStopped: false, watches: false }])
     env = { DATABASE_URL: database.url, MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: folder }
     return () => database.pool.end()
   })

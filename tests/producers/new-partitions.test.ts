@@ -1,6 +1,6 @@
 import { publishManifest } from '../../src/catalog/manifests.ts'
 import { changePartitionKeys } from '../../src/catalog/partition-keys.ts'
-import { ensureSchedule, setScheduleStopped } from '../../src/catalog/ticks.ts'
+import { ensureSchedules, setScheduleStopped } from '../../src/catalog/ticks.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
 import { job } from '../../src/definitions/ops/job.ts'
@@ -49,7 +49,7 @@ describe('a schedule of new partitions', () => {
       ],
     })
     await publishManifest(engine.database.pool, manifestOf(location), 'v1', undefined)
-    await ensureSchedule(engine.database.pool, location.name, 'new_days', false)
+    await ensureSchedules(engine.database.pool, location.name, [{ name: 'new_days', startsStopped: false }])
     await engine.query('UPDATE millrace.schedule SET first_seen = $2 WHERE location = $1', [location.name, firstSeen])
     return location.name
   }

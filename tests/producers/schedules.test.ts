@@ -7,7 +7,8 @@ import type { ScheduleOptions } from '../../src/definitions/schedule.ts'
 import { table } from '../../src/definitions/table.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
 import { evaluateTick } from '../../src/producers/launch/tick.ts'
-import { nextTick, syncSchedules } from '../../src/producers/schedules.ts'
+import type { SeenSchedulers } from '../../src/producers/job-schedulers.ts'
+import { nextTick, syncTicks } from '../../src/producers/schedules.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
 import { queueName } from '../../src/queues/jobs.ts'
 import { createLocation, startEngine, testLogger } from '../support/engine.ts'
@@ -28,7 +29,8 @@ describeBackends('schedules', (backend) => {
   })
   const locationOf = (options: Partial<ScheduleOptions> = {}) =>
     createLocation([rows], { schedules: [schedule({ name: 'often', cron: never, assets: '*', ...options })] })
-  const sync = (now = new Date()) => syncSchedules({ pool: engine.database.pool, queues: engine.queues, logger: testLogger }, now)
+  const sync = (now = new Date(), seen: SeenSchedulers = new Map()) =>
+    syncTicks({ pool: engine.database.pool, queues: engine.queues, logger: testLogger }, now, seen)
   const schedulers = async (location: string) =>
     (await engine.queues.queue(location, 'ticks').getJobSchedulers(0, -1)).map(({ key, pattern, tz, next }) => ({ key, pattern, tz, next }))
   const ticks = (location: string) =>
@@ -62,6 +64,24 @@ describeBackends('schedules', (backend) => {
     await publishManifest(engine.database.pool, { ...other, schedules: [] }, 'v3', undefined)
     await sync()
     expect(await schedulers(location.name)).toEqual([])
+  })
+
+  test('that a queue lost are put back by the next look, and what another changed soon', async () => {
+    const location = locationOf()
+    await publishManifest(engine.database.pool, manifestOf(location), 'v1', undefined)
+    const seen: SeenSchedulers = new Map()
+    const now = Date.now()
+    await sync(new Date(now), seen)
+    const queue = engine.queues.queue(location.name, 'ticks')
+    await queue.removeJobScheduler('often')
+    await sync(new Date(now + 1000), seen)
+    expect(await schedulers(location.name)).toMatchObject([{ key: 'often', pattern: never }])
+
+    await queue.upsertJobScheduler('often', { pattern: '0 0 1 1 *' }, { name: 'tick', data: {} })
+    await sync(new Date(now + 2000), seen)
+    expect(await schedulers(location.name)).toMatchObject([{ pattern: '0 0 1 1 *' }])
+    await sync(new Date(now + 20_000), seen)
+    expect(await schedulers(location.name)).toMatchObject([{ pattern: never }])
   })
 
   test('that are stopped are taken off the queue, and put back when started', async () => {

@@ -15,14 +15,28 @@ export interface ProcessRow {
   readonly problem?: string | undefined
   /** It ends with the one run that it was started for: nobody else may count on it. */
   readonly temporary?: boolean
+  /** The same for all sessions of one process; what its queue workers are called. */
+  readonly instance?: string
 }
 
 /** Writes down a new session of a process. Times are the database's. */
 export async function registerProcess(database: Database, row: ProcessRow, leaseMs: number): Promise<void> {
   await database.query(
-    `INSERT INTO millrace.process (id, role, host, pid, queues, versions, spool, problem, temporary, lease_ms, lease_until)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::int, clock_timestamp() + $10::int * interval '1 ms')`,
-    [row.id, row.role, row.host, row.pid, row.queues, JSON.stringify(row.versions), row.spool ?? null, row.problem ?? null, row.temporary ?? false, leaseMs],
+    `INSERT INTO millrace.process (id, role, host, pid, queues, versions, spool, problem, temporary, instance, lease_ms, lease_until)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::int, clock_timestamp() + $11::int * interval '1 ms')`,
+    [
+      row.id,
+      row.role,
+      row.host,
+      row.pid,
+      row.queues,
+      JSON.stringify(row.versions),
+      row.spool ?? null,
+      row.problem ?? null,
+      row.temporary ?? false,
+      row.instance ?? null,
+      leaseMs,
+    ],
   )
 }
 
@@ -32,6 +46,12 @@ export async function renewLease(database: Database, id: string, leaseMs: number
     `UPDATE millrace.process SET lease_until = clock_timestamp() + $2 * interval '1 ms' WHERE id = $1 AND lease_until > clock_timestamp()`,
     [id, leaseMs],
   )
+  return rowCount === 1
+}
+
+/** Whether a process lives, by its instance. */
+export async function instanceLives(database: Database, instance: string): Promise<boolean> {
+  const { rowCount } = await database.query(`SELECT FROM millrace.process WHERE instance = $1 AND lease_until > clock_timestamp() LIMIT 1`, [instance])
   return rowCount === 1
 }
 

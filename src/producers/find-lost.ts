@@ -1,4 +1,5 @@
 import { insertEvents } from '../catalog/events.ts'
+import { instanceLives } from '../catalog/processes.ts'
 import { claimedInSql } from '../catalog/step-states.ts'
 import type { StepStatus } from '../catalog/step-states.ts'
 import { jobId, jobs } from '../queues/jobs.ts'
@@ -70,12 +71,14 @@ export async function findLostBatches(deps: SweepDeps): Promise<number> {
 }
 
 /**
- * Whether a delivery is over or was never there. One that failed before it could claim its row (the destination refuses the login, for
+ * Whether a delivery is over, was never there, or was taken by a worker that died before it claimed the row. One that failed before it could claim its row (the destination refuses the login, for
  * one) is taken off the queue, so that a night of it leaves no heap of jobs, and its run's log says why it does not go on.
  */
 async function isLost<N extends JobName>({ pool, queues, logger }: SweepDeps, row: DueRow, stepId: string, name: N, payload: Payload<N>): Promise<boolean> {
-  const state = await queues.delivery(row.location, name, payload)
-  if (state !== 'finished') return state === 'missing'
+  const { state, takenBy } = await queues.delivery(row.location, name, payload)
+  // Its queue gives a dead worker's job out again when its lock has run out, which takes longer than a lease.
+  if (state === 'pending') return takenBy !== undefined && !(await instanceLives(pool, takenBy))
+  if (state === 'missing') return true
   const queue = queues.queue(row.location, jobs[name].queue)
   const job = await queue.getJob(jobId(name, payload))
   const reason = job?.failedReason

@@ -22,7 +22,7 @@ export function createHistoryRetention(days: HistoryKept): (deps: SweepDeps) => 
     const fences = await fencesToRemove(pool)
     for (const fence of fences) {
       // Where nobody works the queue the one job is enough, however long it waits.
-      if ((await queues.delivery(fence.location, 'clean', { stepId: fence.stepId, enqueued: Math.max(1, fence.enqueued) })) === 'pending') continue
+      if ((await queues.delivery(fence.location, 'clean', { stepId: fence.stepId, enqueued: Math.max(1, fence.enqueued) })).state === 'pending') continue
       const enqueued = await askToRemove(pool, fence)
       if (enqueued !== undefined) await queues.enqueue(fence.location, 'clean', { stepId: fence.stepId, enqueued })
     }

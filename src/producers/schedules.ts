@@ -102,6 +102,6 @@ function handedOut(schedule: ScheduleSpec, latest: Date, now: Date): number {
 
 /** There is no row of this tick: a delivery of it that is over did nothing, and would keep its id taken. */
 async function enqueueTick(queues: Queues, location: string, payload: Payload<'tick'>): Promise<void> {
-  if ((await queues.delivery(location, 'tick', payload)) === 'finished') await queues.queue(location, 'ticks').remove(jobId('tick', payload))
+  if ((await queues.delivery(location, 'tick', payload)).state === 'finished') await queues.queue(location, 'ticks').remove(jobId('tick', payload))
   await queues.enqueue(location, 'tick', payload)
 }

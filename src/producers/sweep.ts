@@ -50,7 +50,7 @@ async function cleanEnded({ pool, queues }: SweepDeps): Promise<void> {
   )
   for (const row of rows) {
     // Where nobody works the queue the one job is enough, however long it waits.
-    if ((await queues.delivery(row.location, 'clean', { stepId: row.id, enqueued: row.enqueued })) === 'pending') continue
+    if ((await queues.delivery(row.location, 'clean', { stepId: row.id, enqueued: row.enqueued })).state === 'pending') continue
     const { rows: raised } = await pool.query<{ enqueued: number }>(
       `UPDATE millrace.step SET enqueued = enqueued + 1 WHERE id = $1 AND enqueued = $2 AND cleaned_at IS NULL RETURNING enqueued`,
       [row.id, row.enqueued],

@@ -8,8 +8,12 @@ import type { JobName, Payload, QueueKind } from './jobs.ts'
 import { openQueue } from './open-queue.ts'
 import type { OpenQueue } from './open-queue.ts'
 
-/** What became of a delivery. */
-export type DeliveryState = 'pending' | 'finished' | 'missing'
+/** What became of a delivery: it still waits or runs (`pending`), is over (`finished`), or is not known (`missing`). */
+export interface Delivery {
+  readonly state: 'pending' | 'finished' | 'missing'
+  /** The instance of the worker that has taken it off the queue and is not done with it. */
+  readonly takenBy?: string
+}
 
 export interface EnqueueOptions {
   readonly delayMs?: number
@@ -29,8 +33,8 @@ export interface Queues {
   enqueue<N extends JobName>(location: string, name: N, payload: Payload<N>, options?: EnqueueOptions): Promise<boolean>
   /** The same for many of one job, in one call. */
   enqueueAll<N extends JobName>(location: string, name: N, deliveries: readonly ({ readonly payload: Payload<N> } & EnqueueOptions)[]): Promise<boolean>
-  /** Whether a delivery still waits or runs (`pending`), is over (`finished`), or is not known (`missing`). @throws MillraceError `QUEUE_UNAVAILABLE` */
-  delivery<N extends JobName>(location: string, name: N, payload: Payload<N>): Promise<DeliveryState>
+  /** @throws MillraceError `QUEUE_UNAVAILABLE` */
+  delivery<N extends JobName>(location: string, name: N, payload: Payload<N>): Promise<Delivery>
   close(): Promise<void>
 }
 
@@ -83,10 +87,11 @@ export function createQueues(options: QueuesOptions): Queues {
     },
     async delivery(location, name, payload) {
       const job = await queue(location, jobs[name].queue).getJob(jobId(name, payload))
-      if (job === undefined) return 'missing'
+      if (job === undefined) return { state: 'missing' }
       const state = await answerInTime(queueName(location, jobs[name].queue), job.getState())
-      if (state === 'unknown') return 'missing'
-      return state === 'completed' || state === 'failed' ? 'finished' : 'pending'
+      if (state === 'unknown') return { state: 'missing' }
+      if (state === 'completed' || state === 'failed') return { state: 'finished' }
+      return { state: 'pending', ...(state === 'active' && job.processedBy !== undefined ? { takenBy: job.processedBy } : {}) }
     },
     async close() {
       await Promise.allSettled([...open.values()].map((one) => one.close()))

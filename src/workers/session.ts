@@ -28,6 +28,8 @@ export interface Work {
 /** This process as others see it: a row with a lease. What it claims is its own only while the lease lasts. */
 export interface Session {
   readonly id: string
+  /** Of the process, whatever its session: by it the queues know who has taken a job. */
+  readonly instance: string
   begin(what: { runId: string; stepId: string; claim: number; batchId?: string }): Work
   /** How much is in hand. */
   readonly busy: number
@@ -44,7 +46,7 @@ export interface SessionOptions {
   readonly pool: pg.Pool
   readonly logger: Logger
   readonly leaseMs: number
-  readonly row: Omit<ProcessRow, 'id' | 'host' | 'pid'>
+  readonly row: Omit<ProcessRow, 'id' | 'host' | 'pid' | 'instance'>
 }
 
 interface InHand extends Work {
@@ -59,13 +61,14 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const { pool, logger, leaseMs } = options
   const inHand = new Set<InHand>()
   let id = randomUUID()
+  const instance = id
   let renewedAt = performance.now()
   let closed = false
   let running: Promise<void> | undefined
   let looking: Promise<void> = Promise.resolve()
 
   const register = async (): Promise<void> => {
-    await registerProcess(pool, { ...options.row, id, host: hostname(), pid: process.pid }, leaseMs)
+    await registerProcess(pool, { ...options.row, id, instance, host: hostname(), pid: process.pid }, leaseMs)
     renewedAt = performance.now()
   }
   const abortAll = (reason: Error): void => {
@@ -103,6 +106,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     get id() {
       return id
     },
+    instance,
     get busy() {
       return inHand.size
     },

@@ -173,6 +173,7 @@ async function ready(workers: readonly Worker[], queues: Queues): Promise<void> 
 function startQueueWorker(context: WorkerContext, { location }: LoadedLocation, kind: QueueKind): Worker {
   const name = queueName(location.name, kind)
   const worker = context.queues.connection.createWorker(name, (job) => handleJob(context, location.name, job), {
+    name: context.session.instance,
     concurrency: concurrency[kind],
     // A person waits for the takeover: with the defaults it may take a minute.
     lockDuration: 10_000,

@@ -116,6 +116,31 @@ describeBackends('the sweep', (backend) => {
     ])
   })
 
+  test('asks again for a job that a worker took, as soon as that has died before it claimed the row', async () => {
+    const { location, worker } = await engine.define([rows('taken/rows')], { queues: ['ticks'] })
+    const { runId } = await engine.launch('taken/rows')
+    await worker.stop()
+    const instance = randomUUID()
+    await engine.query(
+      `INSERT INTO millrace.process (id, instance, role, host, pid, lease_until) VALUES ($1, $1, 'worker', 'gone', 1, now() + interval '1 hour')`,
+      [instance],
+    )
+    const taker = engine.queues.connection.createWorker(queueName(location.name, 'load'), () => Promise.resolve(), {
+      name: instance,
+      autorun: false,
+      lockDuration: 600_000,
+    })
+    await taker.waitUntilReady()
+    expect(await taker.getNextJob('token')).toMatchObject({ name: 'prepare' })
+    await age()
+    expect(await doSweep()).toEqual({ freed: 0, enqueuedAgain: 0 })
+    await engine.query(`UPDATE millrace.process SET lease_until = now() WHERE instance = $1`, [instance])
+    expect(await doSweep()).toEqual({ freed: 0, enqueuedAgain: 1 })
+    await engine.work(location)
+    expect((await engine.ended(runId)).status).toBe('succeeded')
+    await taker.close(true)
+  })
+
   test('leaves alone what a living process has in hand', async () => {
     const alive = randomUUID()
     await engine.query(`INSERT INTO millrace.process (id, role, host, pid, lease_until) VALUES ($1, 'worker', 'here', 1, now() + interval '1 hour')`, [alive])

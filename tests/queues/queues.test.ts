@@ -35,11 +35,11 @@ describeBackends('the queues', (backend) => {
 
   test('take the same delivery once, and the next one again', async () => {
     const counts = () => queues.queue('one', 'extract').getJobCounts('waiting')
-    expect(await queues.delivery('one', 'extract', { stepId, enqueued: 1 })).toBe('missing')
+    expect(await queues.delivery('one', 'extract', { stepId, enqueued: 1 })).toEqual({ state: 'missing' })
     expect(await queues.enqueue('one', 'extract', { stepId, enqueued: 1 })).toBe(true)
     expect(await queues.enqueue('one', 'extract', { stepId, enqueued: 1 })).toBe(true)
     expect(await counts()).toEqual({ waiting: 1 })
-    expect(await queues.delivery('one', 'extract', { stepId, enqueued: 1 })).toBe('pending')
+    expect(await queues.delivery('one', 'extract', { stepId, enqueued: 1 })).toEqual({ state: 'pending' })
     await queues.enqueue('one', 'extract', { stepId, enqueued: 2 })
     expect(await counts()).toEqual({ waiting: 2 })
     const [job] = await queues.queue('one', 'extract').getWaiting()
@@ -49,7 +49,7 @@ describeBackends('the queues', (backend) => {
   test('hand a delayed delivery out later', async () => {
     await queues.enqueue('two', 'resume', { stepId, enqueued: 1 }, { delayMs: 60_000 })
     expect(await queues.queue('two', 'load').getJobCounts('waiting', 'delayed')).toEqual({ waiting: 0, delayed: 1 })
-    expect(await queues.delivery('two', 'resume', { stepId, enqueued: 1 })).toBe('pending')
+    expect(await queues.delivery('two', 'resume', { stepId, enqueued: 1 })).toEqual({ state: 'pending' })
   })
 
   test.for<[string, JobName, object]>([
@@ -92,7 +92,7 @@ test('queues that were first used while the database was away work when it is ba
   expect(await failureOf(early.delivery('five', 'extract', { stepId, enqueued: 1 }))).toBeInstanceOf(Error)
   expect(await failureOf(held.getJobSchedulers(0, -1))).toBeInstanceOf(Error)
   await database.pool.query('ALTER SCHEMA away RENAME TO bullmq')
-  expect(await early.delivery('five', 'extract', { stepId, enqueued: 1 })).toBe('missing')
+  expect(await early.delivery('five', 'extract', { stepId, enqueued: 1 })).toEqual({ state: 'missing' })
   expect(await held.getJobSchedulers(0, -1)).toEqual([])
 })
 

@@ -37,7 +37,7 @@ describe.skipIf(!backends.includes('redis') || findRedisServer() === null)('queu
     const again = await startRedisServer(folder, server.port)
     onTestFinished(() => again.stop())
     await waitFor(() => queues.enqueue('one', 'extract', { stepId, enqueued: 3 }), { what: 'a delivery to be taken' })
-    expect(await queues.delivery('one', 'extract', { stepId, enqueued: 3 })).toBe('pending')
+    expect(await queues.delivery('one', 'extract', { stepId, enqueued: 3 })).toEqual({ state: 'pending' })
   })
 
   test('answer in time when it was never there', async () => {

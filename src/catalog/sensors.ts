@@ -1,4 +1,6 @@
 import type { Json, JsonObject } from '../definitions/json.ts'
+import { storableText } from '../errors.ts'
+import { redactText } from '../redact.ts'
 import type { Database } from './database.ts'
 import { storableJson } from './events.ts'
 import type { FeedPlace } from './feed.ts'
@@ -127,12 +129,13 @@ export interface SensorTick {
 
 /** Writes an evaluation down. One that skips for the same reason as the last is counted there, so that a quiet sensor costs no rows. */
 export async function recordSensorTick(client: Database, { location, sensor, beganAt }: ClaimedSensor, tick: SensorTick): Promise<void> {
+  const reason = tick.reason === undefined ? null : storableText(redactText(tick.reason))
   if (tick.status === 'skipped' && tick.log.length === 0) {
     const { rowCount } = await client.query(
       `UPDATE millrace.sensor_tick SET repeated = repeated + 1, handed = handed + $4, ended_at = clock_timestamp()
        WHERE id = (SELECT id FROM millrace.sensor_tick WHERE location = $1 AND sensor = $2 ORDER BY id DESC LIMIT 1)
          AND status = 'skipped' AND log = '[]' AND reason IS NOT DISTINCT FROM $3`,
-      [location, sensor, tick.reason ?? null, tick.handed ?? 0],
+      [location, sensor, reason, tick.handed ?? 0],
     )
     if (rowCount === 1) return
   }
@@ -145,7 +148,7 @@ export async function recordSensorTick(client: Database, { location, sensor, beg
       tick.cause,
       beganAt,
       tick.status,
-      tick.reason ?? null,
+      reason,
       tick.runs ?? [],
       tick.known ?? 0,
       tick.error === undefined ? null : storableJson(tick.error),

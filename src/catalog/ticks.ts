@@ -3,6 +3,7 @@ import type { Database } from './database.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { storableJson } from './events.ts'
 import { storableText } from '../errors.ts'
+import { redactText } from '../redact.ts'
 
 export const tickStatuses = ['launched', 'skipped', 'failed'] as const
 
@@ -47,7 +48,7 @@ export async function endTick(client: Database, id: string, { runs, known, reaso
     runs[0] ?? null,
     runs,
     known,
-    reason === undefined ? null : storableText(reason),
+    reason === undefined ? null : storableText(redactText(reason)),
     storableJson(log),
   ])
 }

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { isStopped } from '../definitions/check-outcome.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { CheckSpec } from '../definitions/check-spec.ts'
-import { redact } from '../redact.ts'
+import { redact, redactText } from '../redact.ts'
 import type { Database } from './database.ts'
 import { insertEvents, storableJson } from './events.ts'
 
@@ -26,7 +26,7 @@ async function recordOf(client: pg.ClientBase, step: CheckedStep, outcomes: read
   const byName = new Map(outcomes.map((one) => [one.name, one]))
   const rows = [...byName.values()]
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-    .map((one) => ({ ...one, severity: one.severity ?? 'error', message: one.message.slice(0, 10_000), metadata: redact(one.metadata ?? {}) }))
+    .map((one) => ({ ...one, severity: one.severity ?? 'error', message: redactText(one.message).slice(0, 10_000), metadata: redact(one.metadata ?? {}) }))
   await client.query(
     `WITH result AS (SELECT * FROM jsonb_to_recordset($4::jsonb) AS r (name text, passed boolean, blocking boolean, severity text, message text, metadata jsonb)),
        last AS (INSERT INTO millrace.check_result (location, asset, name, run_id, passed, blocking, severity, message, metadata)

@@ -4,6 +4,7 @@ import type { CheckSpec } from './check-spec.ts'
 import { refuseSameNames } from './checks-of.ts'
 import { DefinitionError } from './definition-error.ts'
 import type { JsonObject } from './json.ts'
+import type { MetadataFields } from './metadata/fields.ts'
 
 /** What a check is handed. */
 export interface CheckContext<Value = unknown> {
@@ -25,8 +26,8 @@ export interface CheckAnswer {
   readonly passed: boolean
   /** What was found. */
   readonly message?: string
-  /** What is to be shown of it: what was expected, counts, examples. At most 32 KiB of JSON are kept. */
-  readonly metadata?: JsonObject
+  /** What is to be shown of it: what was expected, counts, examples, as plain JSON or values of `metadata.…`. At most 32 KiB of JSON are kept. */
+  readonly metadata?: MetadataFields
 }
 
 export interface FunctionCheckOptions<Value> extends CheckOptions {

@@ -1,5 +1,6 @@
 import type { Partition } from '../definitions/partitions/partition.ts'
 import type { Json, JsonObject } from '../definitions/json.ts'
+import type { MetadataFields } from '../definitions/metadata/fields.ts'
 import type { ReportedCheck, ReportedMaterialization } from './reports.ts'
 
 type WriteLine = (message: string, fields?: JsonObject) => void
@@ -59,8 +60,8 @@ export interface ProcessReport {
   readonly materializations: Readonly<Record<string, ReportedMaterialization>>
   readonly checks: readonly ReportedCheck[]
   readonly customMessages: readonly Json[]
-  /** The metadata of the materialization of the asset whose function this is; of the only one, where there is but one. */
-  readonly metadata: JsonObject
+  /** The metadata of the materialization of the asset whose function this is; of the only one, where there is but one. May be handed on as it is. */
+  readonly metadata: MetadataFields
   /** Whether the script opened the pipe at all. */
   readonly opened: boolean
   readonly exitCode: 0

@@ -1,26 +1,25 @@
 import type { Json, JsonObject } from '../definitions/json.ts'
+import type { MetadataFields } from '../definitions/metadata/fields.ts'
 import { DataError } from '../errors.ts'
 import type { Redactor } from './environment.ts'
 import { isNewer, parseMessage, protocolVersion } from './messages.ts'
 import type { PipesException, PipesMessage } from './messages.ts'
-import { plainMetadata } from './metadata.ts'
-import type { MetadataType, PlainMetadata } from './metadata.ts'
+import { plainMetadata, typedMetadata } from './metadata.ts'
 import type { Level, ScriptLog } from './script-log.ts'
 
 export interface ReportedMaterialization {
-  readonly metadata: JsonObject
-  /** The types of those that the script gave one: `url`, `md`, `timestamp`. */
-  readonly metadataTypes: Readonly<Record<string, MetadataType>>
+  /** Plain JSON, and values of `metadata.…` where the script named a type. */
+  readonly metadata: MetadataFields
   readonly dataVersion: string | undefined
 }
 
+/** May be handed on as it is: `output(value, { checks })`. */
 export interface ReportedCheck {
   readonly assetKey: string
   readonly name: string
   readonly passed: boolean
   readonly severity: 'warn' | 'error'
-  readonly metadata: JsonObject
-  readonly metadataTypes: Readonly<Record<string, MetadataType>>
+  readonly metadata: MetadataFields
 }
 
 /** The most that a script's reports may take, in bytes: they stay in memory until it ends. */
@@ -51,9 +50,9 @@ export function createReports(log: ScriptLog, redactor: Redactor): Reports {
   let exception: PipesException | undefined
   let reportedBytes = 0
 
-  const metadataOf = (typed: Parameters<typeof plainMetadata>[0]): PlainMetadata => {
-    const { metadata, metadataTypes } = plainMetadata(typed)
-    return { metadata: redactor.json(metadata), metadataTypes }
+  const metadataOf = (given: Parameters<typeof plainMetadata>[0]): { readonly plain: JsonObject; readonly metadata: MetadataFields } => {
+    const plain = redactor.json(plainMetadata(given))
+    return { plain, metadata: typedMetadata(given, plain) }
   }
   const receive = ({ method, params }: PipesMessage): void => {
     switch (method) {
@@ -72,29 +71,28 @@ export function createReports(log: ScriptLog, redactor: Redactor): Reports {
         customMessages.push(params.payload ?? null)
         return
       case 'report_asset_check': {
+        const { plain, metadata } = metadataOf(params.metadata)
         const check = {
           assetKey: params.asset_key,
           name: params.check_name,
           passed: params.passed,
           severity: params.severity === 'WARN' ? ('warn' as const) : ('error' as const),
-          ...metadataOf(params.metadata),
+          metadata,
         }
         checks.push(check)
         return log.note(check.passed ? 'info' : check.severity, `The script says that the check ${check.name} ${check.passed ? 'passed' : 'failed'}`, {
           assetKey: check.assetKey,
-          ...check.metadata,
+          ...plain,
         })
       }
       case 'report_asset_materialization': {
         const before = materializations.get(params.asset_key)
-        const more = metadataOf(params.metadata)
-        const now = {
-          metadata: { ...before?.metadata, ...more.metadata },
-          metadataTypes: { ...before?.metadataTypes, ...more.metadataTypes },
+        const { plain, metadata } = metadataOf(params.metadata)
+        materializations.set(params.asset_key, {
+          metadata: { ...before?.metadata, ...metadata },
           dataVersion: params.data_version ?? before?.dataVersion,
-        }
-        materializations.set(params.asset_key, now)
-        return log.note('info', `The script says that it materialized ${params.asset_key}`, now.metadata)
+        })
+        return log.note('info', `The script says that it materialized ${params.asset_key}`, plain)
       }
     }
   }

@@ -2,6 +2,8 @@ import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { FunctionAsset, Output } from '../definitions/function-asset.ts'
 import type { CheckAnswer, CheckContext, CheckReport, FunctionCheck } from '../definitions/function-check.ts'
 import type { JsonObject } from '../definitions/json.ts'
+import { unmistakable } from '../definitions/metadata/fields.ts'
+import { isMade } from '../definitions/metadata/made.ts'
 import { MillraceError } from '../errors.ts'
 import { createStepSignal } from './step-signal.ts'
 
@@ -123,9 +125,15 @@ function keptMetadata(metadata: unknown): JsonObject | undefined {
     if (text.length > mostMetadata)
       return { omitted: `The metadata has ${String(text.length)} characters of JSON, more than the ${String(mostMetadata)} that are kept.` }
     const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return kindsKept(metadata as Readonly<Record<string, unknown>>, value as JsonObject)
     return { omitted: 'The metadata is no object.' }
   } catch (error) {
     return { omitted: `The metadata cannot be stored as JSON: ${String(error)}` }
   }
+}
+
+/** Values of `metadata.…` as they are; no other is taken for one. */
+function kindsKept(given: Readonly<Record<string, unknown>>, plain: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, isMade(given[name]) ? value : unmistakable(value)]))
 }

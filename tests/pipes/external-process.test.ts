@@ -34,13 +34,12 @@ describe('what a script reports', () => {
         send('report_custom_message', { payload: null })
         send('closed', {})`),
     )
-    expect(done).toMatchObject({ metadata: { rows: 3, page: 'https://example.com' }, customMessages: [{ a: [1, null] }, null], opened: true, exitCode: 0 })
-    expect(done.materializations).toEqual({
-      'reports/model': { metadata: { rows: 3, page: 'https://example.com' }, metadataTypes: { page: 'url' }, dataVersion: 'd1' },
-    })
+    const metadata = { rows: 3, page: { type: 'url', value: 'https://example.com' } }
+    expect(done).toMatchObject({ metadata, customMessages: [{ a: [1, null] }, null], opened: true, exitCode: 0 })
+    expect(done.materializations).toEqual({ 'reports/model': { metadata, dataVersion: 'd1' } })
     expect(done.checks).toEqual([
-      { assetKey: 'reports/model', name: 'fresh', passed: false, severity: 'warn', metadata: {}, metadataTypes: {} },
-      { assetKey: 'reports/model', name: 'full', passed: true, severity: 'error', metadata: { rows: 3 }, metadataTypes: { rows: 'int' } },
+      { assetKey: 'reports/model', name: 'fresh', passed: false, severity: 'warn', metadata: {} },
+      { assetKey: 'reports/model', name: 'full', passed: true, severity: 'error', metadata: { rows: { type: 'int', value: 3 } } },
     ])
     expect(lines).toEqual([
       { level: 'info', message: 'The script says that it materialized reports/model', fields: { rows: 3, page: 'https://example.com' } },

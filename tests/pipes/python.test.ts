@@ -42,7 +42,7 @@ pipes.log.warning("few rows")
 print("on stdout")
 pipes.report_custom_message({"loss": 0.25, "rows": 3})
 pipes.report_asset_materialization(metadata={"rows": 3, "report": {"type": "url", "raw_value": "https://example.com/r"}}, data_version="v1")
-pipes.report_asset_check("loss_is_low", True, metadata={"loss": 0.25})
+pipes.report_asset_check("loss_is_low", True, metadata={"loss": 0.25, "page": {"type": "url", "raw_value": "https://example.com/c"}})
 pipes.report_asset_check("enough_rows", False, severity="WARN")
 print("no line end", end="")`,
     )
@@ -51,9 +51,7 @@ print("no line end", end="")`,
       io: jsonFiles({ folder }),
       run: async (context) => {
         const done = await externalProcess(context, { command: python, args: [path], extras: { day: '2026-01-01' } })
-        return output(done.customMessages.at(-1), {
-          metadata: { ...done.metadata, failedChecks: done.checks.flatMap(({ name, passed }) => (passed ? [] : [name])) },
-        })
+        return output(done.customMessages.at(-1), { metadata: done.metadata, checks: done.checks })
       },
     })
     await engine.define([model])
@@ -61,9 +59,19 @@ print("no line end", end="")`,
     expect(JSON.parse(await readFile(join(folder, 'reports/model/value.json'), 'utf8'))).toEqual({ loss: 0.25, rows: 3 })
     expect(await engine.value(`SELECT metadata FROM millrace.asset WHERE key = 'reports/model'`)).toMatchObject({
       rows: 3,
-      report: 'https://example.com/r',
-      failedChecks: ['enough_rows'],
+      report: { type: 'url', value: 'https://example.com/r' },
     })
+    const results = `SELECT name, passed, blocking, severity, metadata FROM millrace.check_result WHERE asset = 'reports/model' ORDER BY name`
+    expect(await engine.query(results)).toEqual([
+      { name: 'enough_rows', passed: false, blocking: false, severity: 'warn', metadata: {} },
+      {
+        name: 'loss_is_low',
+        passed: true,
+        blocking: false,
+        severity: 'error',
+        metadata: { loss: 0.25, page: { type: 'url', value: 'https://example.com/c' } },
+      },
+    ])
     // Lines are stored side by side; their order is not the subject.
     await waitFor(async () => (await engine.view(run.id)).events.filter(({ kind }) => kind === 'log').length >= 7, { what: 'the log to be stored' })
     const logged = (await engine.view(run.id)).events.filter(({ kind }) => kind === 'log').map(({ message }) => message)

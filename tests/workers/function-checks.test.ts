@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { asset, output } from '../../src/definitions/function-asset.ts'
 import { check } from '../../src/definitions/function-check.ts'
 import type { CheckAnswer } from '../../src/definitions/function-check.ts'
+import { metadata } from '../../src/definitions/metadata/index.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
 import { startEngine } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
@@ -165,6 +166,26 @@ describeBackends('checks of function assets', (backend) => {
     expect((await engine.run(key)).step.error?.message).toBe(`The check declared of ${key} failed: the function did not report it.`)
     checks = [{ name: 'declared', passed: false, severity: 'warn', blocking: false, message: 'bad.' }]
     expect((await engine.run(key)).step.error?.message).toBe(`The check declared of ${key} failed: bad.`)
+  })
+
+  test('have metadata of every kind, and none that merely looks like one; no secret is stored', async () => {
+    const lookalike = { type: 'url', value: 'https://example.com' }
+    const said = { page: metadata.url('https://me:hush@example.com'), lookalike, token: 'hush', n: 3 }
+    const checks = [check({ name: 'kinds', run: () => ({ passed: true, message: 'asked postgres://me:hush@db/shop.', metadata: said }) })]
+    const key = 'kinds/value'
+    await engine.define([asset({ key, io: io(), checks, run: () => 1 })])
+    await engine.succeed(key)
+    const [result] = await results(key)
+    expect(result).toMatchObject({
+      message: 'asked postgres://me:[redacted]@db/shop.',
+      metadata: {
+        page: { type: 'url', value: 'https://me:[redacted]@example.com' },
+        lookalike: { type: 'json', value: lookalike },
+        token: '[redacted]',
+        n: 3,
+      },
+    })
+    expect(JSON.stringify(await engine.query('SELECT message, metadata FROM millrace.check_history WHERE asset = $1', [key]))).not.toContain('hush')
   })
 
   test('leave a step that is canceled canceled', async () => {

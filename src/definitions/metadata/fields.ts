@@ -27,8 +27,12 @@ function storedValue(asset: string, name: string, value: unknown): Json {
   if (isMade(value)) return value as unknown as Json
   const plain = z.json().safeParse(value)
   if (!plain.success) throw invalid(asset, `${name} is not JSON`)
-  const mustBeMarked = MetadataValue.safeParse(plain.data).success || JSON.stringify(plain.data).length > mostText
-  return mustBeMarked ? (json(plain.data) as unknown as Json) : plain.data
+  return JSON.stringify(plain.data).length > mostText ? (json(plain.data) as unknown as Json) : unmistakable(plain.data)
+}
+
+/** Plain JSON, marked as such where it looks like one of our values. */
+export function unmistakable(plain: Json): Json {
+  return MetadataValue.safeParse(plain).success ? (json(plain) as unknown as Json) : plain
 }
 
 function invalid(asset: string, what: string): DataError {

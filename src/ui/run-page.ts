@@ -173,7 +173,7 @@ function checkItem(check: RunDetail['checks'][number]): Html {
         ? null
         : html` <details id="check-${check.asset}-${check.name}">
             <summary>Found</summary>
-            <pre>${JSON.stringify(check.metadata, null, 2)}</pre>
+            ${metadataList(check.metadata)}
           </details>`
     }
   </li>`

@@ -28,7 +28,7 @@ test('the leader asks to be called when the next asset falls due, and not sooner
 
 test('an asset falls due and is made fresh again, each told by an event', async () => {
   const engine = await startEngine({ backend: 'postgres', producers: 'all' })
-  const orders = asset({ key: 'shop/orders', io: jsonFiles({ folder: await temporaryFolder() }), freshness: { within: '5 seconds' }, run: () => 1 })
+  const orders = asset({ key: 'shop/orders', io: jsonFiles({ folder: await temporaryFolder() }), freshness: { within: '2 seconds' }, run: () => 1 })
   await engine.define([orders])
   const events = () => engine.query<{ state: string; message: string; at: Date }>(read, ['shop/orders'])
   await waitFor(async () => (await events()).length === 1, { what: 'it to be overdue', timeoutMs: 60_000 })
@@ -44,9 +44,11 @@ test('an asset falls due and is made fresh again, each told by an event', async 
   await waitFor(async () => (await events()).length >= 3, { what: 'it to be overdue again', timeoutMs: 60_000 })
   const [first, second, third] = await events()
   expect([first, second, third]).toMatchObject([
-    { state: 'overdue', message: 'shop/orders is overdue (within 5 seconds). It was never materialized.' },
+    { state: 'overdue', message: 'shop/orders is overdue (within 2 seconds). It was never materialized.' },
     { state: 'fresh' },
     { state: 'overdue', message: expect.stringContaining('It was last materialized at') as string },
   ])
-  expect(Number(third?.at) - Number(made.at(-1))).toBeGreaterThanOrEqual(5000)
+  // Where the machine is slow it may have fallen due between two of them.
+  const last = made.findLast((at) => at < (third?.at ?? at))
+  expect(Number(third?.at) - Number(last)).toBeGreaterThanOrEqual(2000)
 })

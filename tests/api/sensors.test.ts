@@ -52,6 +52,21 @@ describe('the API of schedules, sensors and automation', () => {
     expect(await getJson(`${at}/stop`, post())).toMatchObject({ status: 200, body: { stopped: true } })
     expect(await getJson(`${at}/evaluate`, post())).toMatchObject({ status: 202 })
     expect(await getJson(`${at}/ticks`)).toMatchObject({ status: 200, body: { ticks: [] } })
+    const error = { name: 'Error', code: 'USER_CODE', message: 'the shop is shut' }
+    const { rows } = await database.pool.query<{ id: string }>(
+      `INSERT INTO millrace.sensor_tick (location, sensor, cause, began_at, status, reason, error, log)
+       VALUES ('hooked', 'orders', 'clock', now(), 'failed', NULL, $1, '[{"message":"looked"}]'), ('hooked', 'orders', 'clock', now(), 'skipped', 'no new file', NULL, '[]') RETURNING id::text`,
+      [error],
+    )
+    expect(await getJson(`${at}/ticks`)).toMatchObject({
+      body: {
+        ticks: [
+          { status: 'skipped', reason: 'no new file' },
+          { status: 'failed', error: { message: 'the shop is shut' }, log: [{ message: 'looked' }] },
+        ],
+      },
+    })
+    expect(await getJson(`${at}/ticks?before=${rows[1]?.id ?? ''}`)).toMatchObject({ body: { ticks: [{ status: 'failed' }] } })
   })
 
   test('stops and starts schedules, and what went by meanwhile was not missed', async ({ database }) => {
@@ -71,6 +86,21 @@ describe('the API of schedules, sensors and automation', () => {
     expect(await getJson(`${at}/hooked/nightly/tick`, post())).toMatchObject({ status: 202, body: { scheduledAt: expect.any(String) as string } })
     const waiting = (await queues.queue('hooked', 'ticks').getWaiting()).map(({ data }) => data as unknown)
     expect(waiting).toContainEqual({ schedule: 'nightly', cause: 'hand', scheduledAt: expect.any(String) as string })
+    const error = { name: 'Error', code: 'USER_CODE', message: 'the shop is shut' }
+    await database.pool.query(
+      `INSERT INTO millrace.tick (location, schedule, scheduled_at, cause, status, failures, reason, error, log)
+       VALUES ('hooked', 'nightly', '2026-03-01T02:00Z', 'clock', 'failed', 2, NULL, $1, '[{"message":"looked"}]'), ('hooked', 'nightly', '2026-03-02T02:00Z', 'missed', 'skipped', 0, 'a holiday', NULL, '[]')`,
+      [error],
+    )
+    expect(await getJson(`${at}/hooked/nightly/ticks`)).toMatchObject({
+      body: {
+        ticks: [
+          { scheduledAt: '2026-03-02T02:00:00.000Z', cause: 'missed', status: 'skipped', reason: 'a holiday', error: null },
+          { status: 'failed', failures: 2, error: { message: 'the shop is shut' }, log: [{ message: 'looked' }] },
+        ],
+      },
+    })
+    expect(await getJson(`${at}/hooked/nightly/ticks?before=2026-03-02T02:00:00Z`)).toMatchObject({ body: { ticks: [{ status: 'failed' }] } })
     expect(await getJson(`${at}/hooked/weekly/tick`, post())).toMatchObject({ status: 404 })
     expect(await getJson(`${at}/hooked/weekly/stop`, post())).toMatchObject({ status: 404, body: { code: 'UNKNOWN_SCHEDULE' } })
   })

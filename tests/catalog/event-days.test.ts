@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { vi } from 'vitest'
 import { keepEventDays } from '../../src/catalog/event-days.ts'
-import { insertEvents } from '../../src/catalog/events.ts'
+import { insertEvents, insertLines } from '../../src/catalog/events.ts'
 import { readEventPage, readSchemaEvents } from '../../src/catalog/read/events.ts'
 import { startProducers } from '../../src/producers/producers.ts'
 import { insertLocation, insertRun } from '../cli/catalog-rows.ts'
@@ -69,6 +70,36 @@ describe('the event log by day', () => {
     await sayAt(inDays(92))
     await keepEventDays(pool, { days: forEver, now: inDays(900) })
     expect(await left()).toEqual(['debug', 'history', 'log'])
+  })
+
+  test('takes less than 400 bytes for an event, indexes and all', async () => {
+    const { pool } = database
+    await insertLocation(pool)
+    const size = async () =>
+      Number(
+        (await pool.query<{ bytes: string }>(`SELECT sum(pg_total_relation_size(relid)) AS bytes FROM pg_partition_tree('millrace.event')`)).rows[0]?.bytes,
+      )
+    // As code logs them: sixty characters, two fields; a thousand of a run, a hundred at once.
+    const lineOf = (n: number) => ({
+      level: 'info' as const,
+      message: `Fetched page ${String(n)} of the orders of yesterday: 200 records in all`,
+      data: JSON.stringify({ page: n, records: 200 }),
+      loggedAt: performance.now(),
+    })
+    const before = await size()
+    for (let run = 0; run < 10; run += 1) {
+      const origin = { runId: randomUUID(), stepId: randomUUID(), asset: 'shop/orders', attempt: 1 }
+      await pool.query(`INSERT INTO millrace.run (id, location, version, assets, launched_by) VALUES ($1, 'shop', 'v1', '{shop/orders}', 'test')`, [
+        origin.runId,
+      ])
+      for (let from = 0; from < 1000; from += 100)
+        await insertLines(
+          pool,
+          origin,
+          Array.from({ length: 100 }, (_, n) => lineOf(from + n)),
+        )
+    }
+    expect(((await size()) - before) / 10_000).toBeLessThan(400)
   })
 
   test('one clock that is set wrong removes nothing', async () => {

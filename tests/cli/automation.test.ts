@@ -79,6 +79,23 @@ describe('schedules, sensors and automation on the command line', () => {
     expect((await millrace('sensors', 'list')).stdout).toMatch(/files +watched +30 s +stopped +never/)
   })
 
+  test('show their ticks, with what was logged and what went wrong', async () => {
+    expect((await millrace('schedules', 'show', 'decided')).stdout).toBe('It has not ticked yet.\n')
+    const error = { name: 'Error', code: 'USER_CODE', message: 'the shop is shut' }
+    await database.pool.query(
+      `INSERT INTO millrace.tick (location, schedule, scheduled_at, cause, status, failures, error, log) VALUES ('watched', 'decided', '2026-03-29T03:00Z', 'clock', 'failed', 2, $1, '[{"message":"asked"}]')`,
+      [error],
+    )
+    await database.pool.query(
+      `INSERT INTO millrace.sensor_tick (location, sensor, cause, began_at, status, error, log) VALUES ('watched', 'broken', 'clock', '2026-03-29T03:00Z', 'failed', $1, '[{"message":"looked"}]')`,
+      [error],
+    )
+    const [schedule, sensor] = await Promise.all([millrace('schedules', 'show', 'decided'), millrace('sensors', 'show', 'broken')])
+    expect(schedule.stdout).toMatch(/2026-03-29 03:00:00 UTC +clock +failed +the shop is shut \(2 times\); asked$/m)
+    expect(sensor.stdout).toBe('2026-03-29 03:00:00 UTC  clock  failed  the shop is shut\n    looked\n')
+    await database.pool.query('DELETE FROM millrace.tick; DELETE FROM millrace.sensor_tick')
+  })
+
   test('show how fresh an asset is', async () => {
     expect((await millrace('assets', 'list')).stdout).toMatch(/last materialized +freshness +rows[^]*watched\/rows +function +watched +never +unknown/)
     expect((await millrace('assets', 'show', 'watched/rows')).stdout).toMatch(

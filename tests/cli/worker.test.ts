@@ -11,6 +11,7 @@ test('a definitions file that cannot be loaded is told of with file and line, an
     good,
     throwing: `import 'millrace'\nconst text: string = 'x'\nif (text !== '') throw new Error('the token is missing')\nexport default text\n`,
     doubled: definitionsOf('doubled', 'yield []').replace('assets: [rows]', 'assets: [rows, rows]'),
+    twin: definitionsOf('good', 'yield []'),
     wrong: `export default { kind: 'something else' }\n`,
     unparsable: `export default {{\n`,
     enumerated: `enum Size { S }\nexport default Size\n`,
@@ -22,7 +23,7 @@ test('a definitions file that cannot be loaded is told of with file and line, an
     'SELECT name, error FROM millrace.location ORDER BY name',
   )
   const errors = new Map(rows.map((row) => [row.name, row.error]))
-  expect([...errors.keys()]).toEqual(['doubled', 'enumerated', 'good', 'throwing', 'unparsable', 'wrong'])
+  expect([...errors.keys()]).toEqual(['doubled', 'enumerated', 'good', 'throwing', 'twin', 'unparsable', 'wrong'])
   expect(errors.get('good')).toBeNull()
   const file = (name: string) => join(pipelines, name, 'definitions.ts')
   expect(errors.get('throwing')).toMatchObject({
@@ -35,6 +36,7 @@ test('a definitions file that cannot be loaded is told of with file and line, an
     message: expect.stringContaining('The asset key doubled/rows is defined twice in the location doubled.'),
   })
   expect(errors.get('doubled')?.message).toMatch(/doubled\/definitions\.ts:\d+:\d+/)
+  expect(errors.get('twin')).toMatchObject({ code: 'DEFINITION_INVALID', message: 'Two definitions files define the location good.' })
   expect(errors.get('wrong')).toMatchObject({
     code: 'DEFINITION_INVALID',
     message: `The default export of ${file('wrong')} is not a location.`,

@@ -10,7 +10,9 @@ import { graph } from '../../src/definitions/ops/graph.ts'
 import { graphAsset } from '../../src/definitions/ops/graph-asset.ts'
 import { job } from '../../src/definitions/ops/job.ts'
 import { op } from '../../src/definitions/ops/op.ts'
+import { schedule } from '../../src/definitions/schedule.ts'
 import { selectAssets } from '../../src/definitions/selection/select-assets.ts'
+import { sensor } from '../../src/definitions/sensor.ts'
 import { sqlAsset } from '../../src/definitions/sql-asset.ts'
 import { table } from '../../src/definitions/table.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
@@ -26,6 +28,8 @@ const several = (name: string, ...keys: string[]) =>
     outputs: Object.fromEntries(keys.map((key, at) => [`o${String(at)}`, { key, value: z.int() }])),
     run: () => ({}),
   })
+const nightly = schedule({ name: 'nightly', cron: '0 2 * * *', assets: 'a/x' })
+const look = sensor({ name: 'look', assets: 'a/x', run: () => undefined })
 const pooled = op({ name: 'fetch', pool: 'api', output: z.int(), run: () => 1 })
 
 describe('a location that cannot be', () => {
@@ -71,6 +75,13 @@ describe('a location that cannot be', () => {
       'what is shown of an asset is not JSON',
       () => [externalAsset({ key: 'a/x', metadata: { at: new Date(0) as never } })],
       /The metadata of a\/x cannot be stored: at is not JSON/,
+    ],
+    ['two schedules have one name', () => [made('a/x')], /The schedule nightly is defined twice in the location place/, { schedules: [nightly, nightly] }],
+    ['two sensors have one name', () => [made('a/x')], /The sensor look is defined twice in the location place/, { sensors: [look, look] }],
+    [
+      'two resources have one name',
+      () => [1, 2].map((n) => asset({ key: `a/n${String(n)}`, io, resources: { shop: { start: () => n } }, run: () => 1 })),
+      /Two different resources of place are called shop \(the second one by a\/n2\)/,
     ],
     [
       'an op takes slots of a pool that is not declared',

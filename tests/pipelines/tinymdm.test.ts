@@ -303,6 +303,25 @@ describe('tinymdm', () => {
   })
 })
 
+test('the simulator refuses whoever asks more than five times within a second, and nobody else', async () => {
+  const other = { ...acme, accountId: 'other-1' }
+  const { baseUrl, requests, stop } = await startSimulator({ accounts: [acme, other] })
+  atFileEnd(stop)
+  const ask = (accountId: string) =>
+    fetch(`${baseUrl}enterprise/info`, {
+      headers: { 'x-account-id': accountId, 'x-tinymdm-manager-apikey-public': acme.publicKey, 'x-tinymdm-manager-apikey-secret': acme.secretKey },
+    })
+  const answers = await Promise.all(Array.from({ length: 60 }, () => ask(acme.accountId)))
+  const refused = answers.filter(({ status }) => status === 429)
+  expect(refused[0]?.headers.get('retry-after')).toBe('1')
+  expect(answers.map(({ status }) => status).filter((status) => status !== 200 && status !== 429)).toEqual([])
+  const taken = requests.filter(({ status }) => status === 200).map(({ at }) => at)
+  // Of any six that it took, the last came a second after the first.
+  expect(taken.slice(5).every((at, index) => at - (taken[index] ?? 0) >= 1000)).toBe(true)
+  expect(taken.length).toBeGreaterThanOrEqual(5)
+  expect((await ask(other.accountId)).status).toBe(200)
+})
+
 test('the jobs and the schedule are those that are looked for', async () => {
   expect(tinymdm.schedules).toMatchObject([{ spec: { name: 'mdm_schedule', cron: ['*/30 * * * *'], startsStopped: false, assets: ['group:mdm_assets'] } }])
   expect(tinymdm.jobs.map(({ name }) => name)).toEqual(['push_device_config', 'sync_and_push'])

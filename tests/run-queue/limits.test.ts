@@ -132,12 +132,15 @@ describeBackends('limits on runs', (backend) => {
     expect((await engine.ended(runId)).status).toBe('succeeded')
   })
 
-  test('a pause keeps queued runs and ready steps from starting, and ends nothing that runs', async () => {
+  test('a pause of a location keeps its queued runs and ready steps from starting, and ends nothing that runs', async () => {
     const { one: first, gate } = gated('paused/first')
     const order: string[] = []
     const second = asset({ key: 'paused/second', deps: [first], io: jsonFiles({ folder }), run: () => order.push('second') })
     const place = createLocation([first, second])
     await engine.work(place)
+    const { one: elsewhere, gate: open } = gated('paused/elsewhere')
+    open.openForGood()
+    await engine.work(createLocation([elsewhere]))
     const { runId } = await engine.launch(['paused/first', 'paused/second'])
     await waitFor(() => gate.ran.length === 1, { what: 'the first step to run' })
     expect(await pauseRuns(engine.database.pool, place.name, 'ada', 'a migration')).toBe(true)
@@ -147,6 +150,9 @@ describeBackends('limits on runs', (backend) => {
     await waitFor(async () => (await engine.view(runId)).steps[0]?.status === 'succeeded', { what: 'the first step to end' })
     await startWhatFits(deps())
     expect((await engine.view(runId)).steps.map((step) => step.status)).toEqual(['succeeded', 'waiting'])
+    expect(await statusOf(later)).toBe('queued')
+    // Of another location nothing is held back.
+    await engine.succeed('paused/elsewhere')
     expect(await statusOf(later)).toBe('queued')
     expect(await resumeRuns(engine.database.pool, place.name)).toBe(true)
     expect((await engine.ended(runId)).status).toBe('succeeded')

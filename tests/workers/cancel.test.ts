@@ -1,11 +1,13 @@
 import { once } from 'node:events'
 import pg from 'pg'
 import * as z from 'zod'
+import { asset } from '../../src/definitions/function-asset.ts'
 import { sqlAsset } from '../../src/definitions/sql-asset.ts'
 import { table } from '../../src/definitions/table.ts'
+import { jsonFiles } from '../../src/io/json-files.ts'
 import { startEngine } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
-import { atFileEnd, beforeAll, describeBackends, expect, test, waitFor } from '../support/test.ts'
+import { atFileEnd, beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
 
 const Row = z.object({ id: z.int() })
 
@@ -66,6 +68,21 @@ describeBackends('cancel', (backend) => {
     await engine.cancel(runId)
     expect((await engine.ended(runId, 3000)).status).toBe('canceled')
     await engine.succeed('cancel/other')
+  })
+
+  test('of a run that no worker has taken yet ends it at once, and nobody begins it', async () => {
+    let began = 0
+    const run = () => (began += 1)
+    const io = jsonFiles({ folder: await temporaryFolder() })
+    const { location } = await engine.define([asset({ key: 'cancel/early', io, run }), asset({ key: 'cancel/next', io, run })], { queues: ['extract'] })
+    const { runId } = await engine.launch('cancel/early')
+    expect(await engine.view(runId)).toMatchObject({ status: 'started', step: { status: 'running' } })
+    await engine.cancel(runId)
+    expect(await engine.view(runId)).toMatchObject({ status: 'canceled', step: { status: 'canceled' } })
+    await engine.work(location, { queues: ['ops'] })
+    // Its job lies before the one of this in the queue.
+    await engine.succeed('cancel/next')
+    expect(began).toBe(1)
   })
 
   test('of a run that waits for its next attempt, or for an upstream asset, ends it at once', async () => {

@@ -33,6 +33,25 @@ describeBackends('workers of two versions', (backend) => {
     expect(await engine.query(`SELECT DISTINCT version FROM millrace.run WHERE 'grow/fresh' = ANY(assets)`)).toEqual([{ version: 'v2' }])
   })
 
+  test('leave a run to workers of its own version while one lives', async () => {
+    const gate = createGate()
+    const pair = (answer: number) => {
+      const first = asset({ key: 'own/first', io, retry: { retries: 0 }, run: ({ runId, signal }) => gate.pass(runId, signal) })
+      return defineLocation({ name: 'own', assets: [first, asset({ key: 'own/second', deps: [first], io, run: () => answer })] })
+    }
+    await engine.work(pair(1), { version: 'v1' })
+    const runs = [await engine.launch(['own/first', 'own/second']), await engine.launch(['own/first', 'own/second'])]
+    await waitFor(() => Promise.resolve(gate.ran.length === 2), { what: 'the first steps to run' })
+    await engine.work(pair(2), { version: 'v2' })
+    const fresh = await engine.launch('own/second')
+    expect((await engine.ended(fresh.runId)).status).toBe('succeeded')
+    expect(JSON.parse(await readFile(join(folder, 'own/second/value.json'), 'utf8'))).toBe(2)
+    // The steps behind them begin only now, and any worker may be handed them.
+    gate.openForGood()
+    for (const { runId } of runs) expect((await engine.ended(runId)).events.filter(({ kind }) => kind === 'version')).toEqual([])
+    expect(JSON.parse(await readFile(join(folder, 'own/second/value.json'), 'utf8'))).toBe(1)
+  })
+
   test('take over what the last of the other version leaves, with an event, and whoever lost it stores nothing', async () => {
     const gate = createGate()
     const pair = (answer: number) =>

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { eventLevels, readEventPage } from '../catalog/read/events.ts'
 import { listRuns, readRun } from '../catalog/read/runs.ts'
 import { RunOptions } from '../definitions/run-limits.ts'
+import { launchAgain } from '../producers/launch/launch-again.ts'
 import { retry } from '../producers/launch/retry.ts'
 import { pageOf, positionOf } from './position.ts'
 import { route } from './route.ts'
@@ -168,4 +169,25 @@ const retryRunRoute = route({
   return { status: 202, body: presentRun(run) }
 })
 
-export const runRoutes = [listRunsRoute, getRun, listRunEvents, createRun, cancelRunRoute, retryRunRoute]
+const relaunchRunRoute = route({
+  method: 'post',
+  path: '/runs/{id}/relaunch',
+  operation: 'relaunchRun',
+  summary: 'Launch a run like one that has ended',
+  description:
+    'With the same job or assets, partitions, configuration and tags, and all of its steps, by the definitions in force. Its tag `dagster/parent_run_id` is the id of the other, which stays as it is.',
+  params: RunId,
+  headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
+  response: Run,
+  statuses: { 201: 'Launched', 200: 'Launched before, with the same Idempotency-Key' },
+  problems: [403, 404, 409, 422],
+}).handle(async ({ params, headers, parts }) => {
+  if ((await readRun(parts.pool, params.id)) === undefined) throw unknownRun(params.id)
+  const key = headers['idempotency-key']
+  const { runId, created } = await launchAgain(parts, params.id, { launchedBy: 'api', ...(key === undefined ? {} : { idempotencyKey: `api relaunch ${key}` }) })
+  const run = await readRun(parts.pool, runId)
+  if (run === undefined) throw unknownRun(runId)
+  return { status: created ? 201 : 200, body: presentRun(run) }
+})
+
+export const runRoutes = [listRunsRoute, getRun, listRunEvents, createRun, cancelRunRoute, retryRunRoute, relaunchRunRoute]

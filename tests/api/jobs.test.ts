@@ -55,7 +55,28 @@ describe('jobs', () => {
     expect(await getJson(`${api}/jobs/sums/sum_job/runs`, request)).toMatchObject({ status: 200, body: { id: (launched.body as { id: string }).id } })
     expect(await getJson(`${api}/jobs/sums/other/runs`, post({}))).toMatchObject({ status: 404, body: { code: 'UNKNOWN_JOB' } })
     expect(await getJson(`${api}/jobs/sums/sum_job/runs`, post({ config: { by: 'x' } }))).toMatchObject({ status: 422, body: { code: 'CONFIG_INVALID' } })
-    expect(await getJson(`${api}/runs/${(launched.body as { id: string }).id}/retry`, post({}))).toMatchObject({
+    const { id } = launched.body as { id: string }
+    expect(await getJson(`${api}/runs/${id}/relaunch`, post({}))).toMatchObject({ status: 409, body: { code: 'RUN_NOT_ENDED' } })
+    await database.pool.query(`UPDATE millrace.run SET status = 'failed', ended_at = now() WHERE id = $1`, [id])
+    const relaunched = await getJson(`${api}/runs/${id}/relaunch`, post({}))
+    expect(relaunched).toMatchObject({
+      status: 201,
+      body: {
+        job: 'sum_job',
+        status: 'started',
+        tags: { team: 'x', who: 'me', 'dagster/parent_run_id': id },
+        config: { by: 3, ops: { add_2: { config: { by: 5 } } } },
+      },
+    })
+    expect(await getJson(`${api}/runs/${id}/relaunch`, post({}))).toMatchObject({ status: 200, body: { id: (relaunched.body as { id: string }).id } })
+    await database.pool.query(`UPDATE millrace.run SET status = 'succeeded' WHERE id = $1`, [id])
+    expect(
+      await getJson(`${api}/jobs/sums/sum_job/runs`, { ...post({ tags: { 'dagster/priority': 'high' } }), headers: { 'content-type': 'application/json' } }),
+    ).toMatchObject({
+      status: 422,
+      body: { code: 'TAG_INVALID' },
+    })
+    expect(await getJson(`${api}/runs/${id}/retry`, post({}))).toMatchObject({
       status: 409,
       body: { code: 'RUN_NOT_FAILED' },
     })

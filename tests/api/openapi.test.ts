@@ -50,6 +50,7 @@ describe('the OpenAPI document', () => {
       '/api/v1/runs/{id}/cancel',
       '/api/v1/runs/{id}/events',
       '/api/v1/runs/{id}/explain',
+      '/api/v1/runs/{id}/relaunch',
       '/api/v1/runs/{id}/retry',
       '/api/v1/schedules',
       '/api/v1/schedules/{location}/{name}/start',

@@ -46,6 +46,12 @@ describe('millrace launch', () => {
       { asset: 'add', status: 'succeeded', attempt: 1 },
       { asset: 'add_2', status: 'running', attempt: 2 },
     ])
+    const again = millrace('runs', 'retry', rows[0]?.id ?? '', '--all')
+    expect(await again.exited).toMatchObject({ code: 0 })
+    const [, id = ''] = /^Run (\S{36}) is launched, with all steps of /.exec(again.stdout()) ?? []
+    expect((await database.pool.query('SELECT job, tags FROM millrace.run WHERE id = $1', [id])).rows).toEqual([
+      { job: 'sum_job', tags: { team: 'x', 'dagster/parent_run_id': rows[0]?.id } },
+    ])
     const unknown = millrace('launch', 'other_job')
     expect(await unknown.exited).toMatchObject({ code: 1 })
     expect(unknown.stderr()).toContain('There is no job other_job')

@@ -1,10 +1,16 @@
 import * as z from 'zod'
 import { recordLocationError } from '../../src/catalog/manifests.ts'
+import { pauseRuns } from '../../src/catalog/pauses.ts'
+import { asset } from '../../src/definitions/function-asset.ts'
+import { job } from '../../src/definitions/ops/job.ts'
+import { dailyPartitions } from '../../src/definitions/partitions/partitions.ts'
 import { table } from '../../src/definitions/table.ts'
+import { jsonFiles } from '../../src/io/json-files.ts'
+import { launchAgain } from '../../src/producers/launch/launch-again.ts'
 import { failureOf } from '../sources/failure.ts'
-import { startEngine } from '../support/engine.ts'
+import { startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
-import { beforeAll, describeBackends, expect, test, waitFor } from '../support/test.ts'
+import { beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
 
 const Row = z.object({ id: z.int(), run: z.string() })
 
@@ -31,6 +37,43 @@ describeBackends('a launch', (backend) => {
     await engine.ended(runId)
     expect(await engine.launch('keyed/rows', { idempotencyKey: 'once' })).toEqual({ runId, created: false })
     expect(await engine.value('SELECT count(*)::int FROM keyed.rows')).toBe(50)
+  })
+
+  test('like one that has ended has all of it, and refuses one that goes on', async () => {
+    const days = dailyPartitions({ start: '2026-01-01', end: '2026-01-05' })
+    const io = jsonFiles({ folder: await temporaryFolder() })
+    const config = z.object({ shop: z.string().default('north') })
+    const made: unknown[] = []
+    const first = asset({ key: 'like/first', io, partitions: days, config, run: ({ partition, config: given }) => made.push([partition.key, given.shop]) })
+    const second = asset({ key: 'like/second', io, partitions: days, deps: [first], retry: { retries: 0 }, run: () => made.push('second') })
+    const { location } = await engine.define([first, second], undefined, { jobs: [job({ name: 'days', assets: 'like/*', tags: { team: 'shop' } })] })
+    const deps = { pool: engine.database.pool, queues: engine.queues, logger: testLogger }
+    const facts = (id: string) =>
+      engine.query('SELECT job, assets, config, partitions, priority, timeout_ms, retries, tags FROM millrace.run WHERE id = $1', [id])
+    for (const request of [{ assets: ['like/first', 'like/second'] }, { assets: [], job: 'days' }]) {
+      const asked = {
+        ...request,
+        location: location.name,
+        partitions: ['2026-01-02..2026-01-03'],
+        config: { shop: 'south' },
+        priority: 3,
+        timeoutMs: 60_000,
+        tags: { why: 'x' },
+      }
+      const one = await engine.succeed(asked.assets, asked)
+      const before = made.splice(0)
+      const { runId } = await launchAgain(deps, one.id, { launchedBy: 'test' })
+      expect((await engine.ended(runId)).status).toBe('succeeded')
+      // Nothing of it was kept: all of it is made again.
+      expect(made.splice(0)).toEqual(before)
+      const [was] = await facts(one.id)
+      expect(await facts(runId)).toEqual([{ ...was, tags: { ...(was?.['tags'] as object), 'dagster/parent_run_id': one.id } }])
+    }
+    await pauseRuns(engine.database.pool, location.name, 'test', undefined)
+    const { runId: queued } = await engine.launch('like/first', { location: location.name, partitions: ['2026-01-01'] })
+    expect(await failureOf(launchAgain(deps, queued, { launchedBy: 'test' }))).toMatchObject({ code: 'RUN_NOT_ENDED' })
+    await engine.cancel(queued)
+    expect(await failureOf(launchAgain(deps, '00000000-0000-4000-8000-000000000000', { launchedBy: 'test' }))).toMatchObject({ code: 'RUN_UNKNOWN' })
   })
 
   test('of an asset that is not there says so, and names those that are', async () => {

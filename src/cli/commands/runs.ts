@@ -11,6 +11,7 @@ import type { RunRead } from '../../catalog/read/runs.ts'
 import { readQueue, readSurroundings } from '../../catalog/read/waits.ts'
 import { readSteps } from '../../catalog/read/steps.ts'
 import { MillraceError } from '../../errors.ts'
+import { launchAgain } from '../../producers/launch/launch-again.ts'
 import { retry } from '../../producers/launch/retry.ts'
 import { createQueues } from '../../queues/queues.ts'
 import { redact } from '../../redact.ts'
@@ -192,19 +193,23 @@ function retryCommand() {
   return new Command('retry')
     .description('Try a failed run again from where it failed: what has succeeded is kept.')
     .argument('<id>', 'the run')
-    .action(async (id) => {
+    .option('--all', 'launch a run like it instead, with all of its steps; it may have succeeded, or been canceled')
+    .action(async (id, { all }) => {
       const { config, logger } = readEnvironment()
       await withCatalog(config, 'runs', async (client, databaseUrl) => {
         const runId = await findRun(client, id)
         const pool = createPool({ url: databaseUrl, max: 1, name: 'millrace runs', logger })
         const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
+        let again = runId
         try {
-          await retry({ pool, queues, logger }, runId)
+          if (all === true) again = (await launchAgain({ pool, queues, logger }, runId, { launchedBy: 'cli' })).runId
+          else await retry({ pool, queues, logger }, runId)
         } finally {
           await queues.close()
           await pool.end()
         }
-        process.stdout.write(`Run ${runId} is tried again. \`millrace runs logs ${runId.slice(0, 8)} -f\` follows it.\n`)
+        const what = all === true ? `Run ${again} is launched, with all steps of ${runId.slice(0, 8)}.` : `Run ${runId} is tried again.`
+        process.stdout.write(`${what} \`millrace runs logs ${again.slice(0, 8)} -f\` follows it.\n`)
       })
     })
 }

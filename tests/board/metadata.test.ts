@@ -105,6 +105,7 @@ test('what a function says of its value is on the page of the run, in the API an
   const report = asset({
     key,
     io: jsonFiles({ folder }),
+    checks: [{ name: 'seen', run: () => ({ passed: true, metadata: { where: metadata.url('https://example.com/seen') } }) }],
     run: async () => {
       await writeFile(join(folder, 'preview.md'), '# Sales')
       return output(1, {
@@ -137,6 +138,7 @@ test('what a function says of its value is on the page of the run, in the API an
     expect(page).toContain('&lt;b&gt;bold&lt;/b&gt;')
     expect(page).not.toMatch(/href="https:\/\/example\.com\/not-a-link|<b>bold|hush/)
   }
+  expect(await (await fetch(`${board.url}/runs/${id}`)).text()).toContain('<a href="https://example.com/seen"')
   const { body } = await getJson(`${board.url}/api/v1/runs/${id}`)
   expect(body).toMatchObject({ steps: [{ metadata: { page: { type: 'url', value: 'https://example.com/report' }, bytes: 1 } }] })
 

@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import * as z from 'zod'
 import { asset, output } from '../../src/definitions/function-asset.ts'
 import { check } from '../../src/definitions/function-check.ts'
 import type { CheckAnswer } from '../../src/definitions/function-check.ts'
 import { metadata } from '../../src/definitions/metadata/index.ts'
+import { graph } from '../../src/definitions/ops/graph.ts'
+import { graphAsset } from '../../src/definitions/ops/graph-asset.ts'
+import { op } from '../../src/definitions/ops/op.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
 import { startEngine } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
@@ -166,6 +170,20 @@ describeBackends('checks of function assets', (backend) => {
     expect((await engine.run(key)).step.error?.message).toBe(`The check declared of ${key} failed: the function did not report it.`)
     checks = [{ name: 'declared', passed: false, severity: 'warn', blocking: false, message: 'bad.' }]
     expect((await engine.run(key)).step.error?.message).toBe(`The check declared of ${key} failed: bad.`)
+  })
+
+  test('of a graph-backed asset are asked of what its graph answers', async () => {
+    let n = 1
+    const count = op({ name: 'count', output: z.number(), run: () => n })
+    const counted = graph({ name: 'counted', compose: () => count() })
+    const key = 'graph/count'
+    await engine.define([graphAsset({ key, graph: counted, io: io(), checks: [{ name: 'small', run: ({ value }) => ({ passed: value < 5 }) }] })])
+    await engine.succeed(key)
+    n = 7
+    const run = await engine.run(key)
+    expect(run.steps.find(({ asset: name }) => name === key)).toMatchObject({ status: 'failed', error: { code: 'CHECK_FAILED' } })
+    expect(await stored(key)).toBe(1)
+    expect(await results(key)).toMatchObject([{ name: 'small', passed: false, blocking: true }])
   })
 
   test('have metadata of every kind, and none that merely looks like one; no secret is stored', async () => {

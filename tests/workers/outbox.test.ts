@@ -5,6 +5,7 @@ import { claimOutbox, keepNotifications, markDone, retryOutbox } from '../../src
 import { fromEnv } from '../../src/definitions/destination.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
 import { notify } from '../../src/definitions/hook.ts'
+import { defineLocation } from '../../src/definitions/location.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
 import { webhook } from '../../src/notifiers/webhook.ts'
 import { startEngine, testLogger } from '../support/engine.ts'
@@ -116,6 +117,12 @@ describe('the outbox', () => {
     expect(await engine.query(`SELECT status, content FROM millrace.outbox WHERE location = 'nowhere'`)).toEqual([
       { status: 'waiting', content: { title: 'Bearer [redacted]' } },
     ])
+    const { url, posts } = await startTaker()
+    const alerts = webhook({ url: fromEnv('ALERTS_URL') })
+    const asked = asset({ key: 'nowhere/one', io, run: () => 1, onSuccess: notify({ alerts }) })
+    await engine.work(defineLocation({ name: 'nowhere', assets: [asked] }), { outboxLookMs: 50, env: { ALERTS_URL: url } })
+    await only('nowhere', 'done')
+    expect(posts.map(({ body }) => body.title)).toEqual(['Bearer [redacted]'])
   })
 
   test('hands a row to one session, and to another only when its lease is over', async () => {

@@ -4,6 +4,7 @@ import type { Condition } from '../automation/condition.ts'
 import { DefinitionError } from '../definition-error.ts'
 import { asset } from '../function-asset.ts'
 import type { FunctionAsset, Inputs } from '../function-asset.ts'
+import type { FunctionCheckOptions } from '../function-check.ts'
 import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { ResourceDefinition } from '../resource.ts'
@@ -34,6 +35,8 @@ interface GraphAssetCommon<Value> extends AssetFactsOptions, HookUse, FreshnessO
   readonly value?: z.ZodType<Value>
   /** Where the value is stored. */
   readonly io: ResourceDefinition<IoManager>
+  /** Asked about the value before it is stored. */
+  readonly checks?: readonly FunctionCheckOptions<NoInfer<Value>>[]
   readonly retry?: RetryOptions
 }
 

@@ -61,7 +61,7 @@ describe('the state of partitions', () => {
       expect(states.counts).toEqual({ missing: 50_000, materialized: 50_000, failed: 0, running: 0 })
     }
     // It takes 50 ms where nothing else runs: see bench/partitions.ts. A query for each, or a look through all of them for each, takes far longer.
-    expect(Math.min(...took)).toBeLessThan(1000)
+    expect(Math.min(...took)).toBeLessThan(3000)
   })
 
   test('of two dimensions has each with each', async () => {

@@ -4,7 +4,8 @@ import { dynamicPartitions } from '../../src/definitions/partitions/partitions.t
 import { sensor } from '../../src/definitions/sensor.ts'
 import type { SensorContext, SensorOptions } from '../../src/definitions/sensor.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
-import { startEngine } from '../support/engine.ts'
+import { syncSensors } from '../../src/producers/sensors.ts'
+import { startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
 import { beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
 
@@ -24,9 +25,11 @@ describeBackends('a sensor', (backend) => {
   let folder: string
   beforeAll(async () => {
     folder = await temporaryFolder()
-    engine = await startEngine({ backend, producers: 'all' })
+    engine = await startEngine({ backend, producers: 'none' })
     return engine.stop
   })
+  /** What the leader does every other second. */
+  const sync = () => syncSensors({ pool: engine.database.pool, queues: engine.queues, logger: testLogger })
   const never = 86_400_000
   let places = 0
 
@@ -36,6 +39,7 @@ describeBackends('a sensor', (backend) => {
     const key = `watch${String(places)}/one`
     const one = value({ key, io: jsonFiles({ folder }), run: () => 1 })
     const { location, worker } = await engine.define([one], undefined, { sensors: [sensor({ name: 'look', everyMs: never, assets: key, ...options })] })
+    await sync()
     return { name: location.name, key, location, worker }
   }
   const ticks = (location: string) =>
@@ -115,9 +119,11 @@ describeBackends('a sensor', (backend) => {
     const { name } = await define({ everyMs: 500, run: () => void (times += 1) })
     await waitFor(() => Promise.resolve(times >= 3), { what: 'three evaluations' })
     await setSensorStopped(engine.database.pool, { location: name, sensor: 'look' }, true)
-    await waitFor(async () => (await engine.queues.queue(name, 'ticks').getJobSchedulers(0, -1)).length === 0, { what: 'its clock to be taken away' })
+    await sync()
+    expect(await engine.queues.queue(name, 'ticks').getJobSchedulers(0, -1)).toEqual([])
     const stoppedAt = times
     await setSensorStopped(engine.database.pool, { location: name, sensor: 'look' }, false)
+    await sync()
     await waitFor(() => Promise.resolve(times > stoppedAt), { what: 'an evaluation after it was started again' })
   })
 
@@ -131,7 +137,11 @@ describeBackends('a sensor', (backend) => {
     })
     await over(name, 0)
     for (const id of [1, 2]) await keepMessage(engine.database.pool, { location: name, sensor: 'look' }, { id })
-    // Nobody asks for an evaluation: the leader finds that messages wait.
+    // Nobody asks for an evaluation: the leader finds that messages have waited for a while.
+    await sync()
+    expect(await engine.value('SELECT asked_at FROM millrace.sensor WHERE location = $1', [name])).toBeNull()
+    await engine.query(`UPDATE millrace.sensor_message SET received_at = received_at - interval '1 minute' WHERE location = $1`, [name])
+    await sync()
     await waitFor(async () => (await ticks(name)).some(({ status }) => status === 'failed'), { what: 'a failed evaluation' })
     expect(await engine.value('SELECT count(*)::int FROM millrace.sensor_message WHERE location = $1', [name])).toBe(2)
     expect((await ticks(name)).find(({ status }) => status === 'failed')?.error).toMatchObject({ message: 'the shop does not answer' })

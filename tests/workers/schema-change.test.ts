@@ -65,7 +65,8 @@ describeBackends('a table whose definition changed', (backend) => {
     expect(run.step.error).toMatchObject({ code: 'SCHEMA_CHANGE_REFUSED', message: expect.stringContaining('The new column name (text) allows no NULL') })
   })
 
-  test('is not altered under a reader for longer than a moment: the step tries again', async () => {
+  // What is slow about it is the table's lock, which is the same for both.
+  test.runIf(backend === 'postgres')('is not altered under a reader for longer than a moment: the step tries again', async () => {
     const Wider = z.object({ id: z.int(), more: z.string().nullable() })
     await load('changed/busy', z.object({ id: z.int() }), { id: 1 })
     const reader = await engine.database.pool.connect()

@@ -21,6 +21,9 @@ describeBackends('what a run needs is lost in the middle of it', (backend) => {
   test('spool files with raw bytes are deleted', { timeout }, () => scenarios.spoolLost(cluster, 'raw', 'deleted'))
   test('spool files with encoded bytes are damaged', { timeout }, () => scenarios.spoolLost(cluster, 'copy', 'damaged'))
   test('the leader and a worker are killed', { timeout }, () => scenarios.leaderKilled(cluster))
+  test('the leader is killed in the middle of a backfill', { timeout }, async () => {
+    await scenarios.backfillStruck(cluster, 'leader', 'kill')
+  })
   test('the leader is frozen, and thawed when another leads', { timeout }, () => scenarios.leaderFrozen(cluster))
   test('a transform worker of another version takes over, with the same columns', { timeout }, () => scenarios.transformRedeployed(cluster, 'same'))
   test('a transform worker of another version takes over, with other columns', { timeout }, () => scenarios.transformRedeployed(cluster, 'other'))

@@ -4,7 +4,7 @@ import { dynamicPartitions } from '../../src/definitions/partitions/partitions.t
 import { sensor } from '../../src/definitions/sensor.ts'
 import type { SensorContext, SensorOptions } from '../../src/definitions/sensor.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
-import { syncSensors } from '../../src/producers/sensors.ts'
+import { syncTicks } from '../../src/producers/schedules.ts'
 import { startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
 import { beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
@@ -28,8 +28,8 @@ describeBackends('a sensor', (backend) => {
     engine = await startEngine({ backend, producers: 'none' })
     return engine.stop
   })
-  /** What the leader does every other second. */
-  const sync = () => syncSensors({ pool: engine.database.pool, queues: engine.queues, logger: testLogger })
+  /** What the leader does every second. */
+  const sync = () => syncTicks({ pool: engine.database.pool, queues: engine.queues, logger: testLogger }, new Date(), new Map())
   const never = 86_400_000
   let places = 0
 

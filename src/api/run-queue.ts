@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { pauseRuns, readPauses, resumeRuns } from '../catalog/pauses.ts'
 import { readPools, resetPoolSize, setPoolSize } from '../catalog/pools.ts'
 import { readLimitUses, resetLimit, setLimit } from '../catalog/run-limits.ts'
+import { knownInstead } from '../definitions/known-instead.ts'
 import { startWaiting } from '../producers/launch/start-waiting.ts'
 import { explainRun, Explanation } from './explain.ts'
 import { HttpError } from './problem.ts'
@@ -104,8 +105,12 @@ const setPoolRoute = route({
   response: PoolList,
   problems: [403, 404, 415],
 }).handle(async ({ body: { by: who, slots, ...one }, parts }) => {
-  const known = (await readPools(parts.pool)).some((pool) => pool.location === one.location && pool.name === one.name)
-  if (!known) throw new HttpError(404, 'UNKNOWN_POOL', `The location ${one.location} has no pool ${one.name}.`, { hint: 'GET /api/v1/pools lists them.' })
+  const known = (await readPools(parts.pool)).filter((pool) => pool.location === one.location).map(({ name }) => name)
+  if (!known.includes(one.name)) {
+    throw new HttpError(404, 'UNKNOWN_POOL', `The location ${one.location} has no pool ${one.name}.`, {
+      hint: knownInstead(one.name, known, { what: 'pools', list: 'GET /api/v1/pools' }),
+    })
+  }
   if (slots === undefined) await resetPoolSize(parts.pool, one)
   else await setPoolSize(parts.pool, { ...one, slots }, who)
   await startWaiting(parts)

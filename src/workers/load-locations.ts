@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DefinitionError } from '../definitions/definition-error.ts'
+import { knownInstead } from '../definitions/known-instead.ts'
 import { isStored, placeOf } from '../definitions/location.ts'
 import type { Location } from '../definitions/location.ts'
 import { manifestOf } from '../definitions/manifest.ts'
@@ -82,7 +83,11 @@ export async function loadLocations(folder: string, only: readonly string[] | un
   if (missing.length > 0) {
     throw new ConfigError(`There is no location ${missing.join(', ')} in ${folder}.`, {
       code: 'LOCATION_UNKNOWN',
-      hint: `The locations are: ${loaded.map((one) => one.location.name).join(', ') || 'none'}.`,
+      hint: knownInstead(
+        missing[0] ?? '',
+        loaded.map((one) => one.location.name),
+        { what: 'locations', list: `ls ${folder}` },
+      ),
     })
   }
   return { loaded: wanted, broken: only === undefined ? broken : broken.filter((one) => only.includes(one.name)) }

@@ -109,9 +109,9 @@ describe('millrace assets', () => {
     expect(await assets(database, 'report', 'crm/none')).toMatchObject({ code: 2, stdout: '' })
   })
 
-  test('show of an unknown asset names the ones that are near', async ({ database }) => {
+  test('show of an unknown asset names those that there are', async ({ database }) => {
     const { code, stderr } = await assets(database, 'show', 'orders')
     expect(code).toBe(2)
-    expect(stderr).toContain('Did you mean shop/orders?')
+    expect(stderr).toContain('The assets are: shop/orders, shop/totals, crm/accounts.')
   })
 })

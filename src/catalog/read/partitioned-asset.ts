@@ -1,3 +1,4 @@
+import { knownInstead } from '../../definitions/known-instead.ts'
 import { partitionSet } from '../../definitions/partitions/partition-set.ts'
 import type { PartitionSet } from '../../definitions/partitions/partition-set.ts'
 import type { PartitionsSpec } from '../../definitions/partitions/partitions-spec.ts'
@@ -25,7 +26,11 @@ export async function findAsset(db: Queryable, locations: LocationReader, asset:
   if (found === undefined) {
     throw new MillraceError(`There is no asset ${asset}${location === undefined ? '' : ` in ${location}`}.`, {
       code: 'UNKNOWN_ASSET',
-      hint: '`millrace assets list` shows them all.',
+      hint: knownInstead(
+        asset,
+        all.flatMap(({ manifest }) => (manifest?.assets ?? []).map(({ key }) => key)),
+        { what: 'assets', list: 'millrace assets list' },
+      ),
     })
   }
   if (others.length > 0) {

@@ -1,3 +1,4 @@
+import { knownInstead } from '../../definitions/known-instead.ts'
 import { MillraceError } from '../../errors.ts'
 
 interface Named {
@@ -15,7 +16,11 @@ export function findOne<T extends Named>(all: readonly T[], what: 'schedule' | '
   if (found === undefined) {
     throw new MillraceError(`There is no ${what} ${name}${location === undefined ? '' : ` in the location ${location}`}.`, {
       code: what === 'schedule' ? 'UNKNOWN_SCHEDULE' : 'UNKNOWN_SENSOR',
-      hint: all.length === 0 ? `No location has a ${what}.` : `There are: ${all.map((one) => one.name).join(', ')}.`,
+      hint: knownInstead(
+        name,
+        all.map((one) => one.name),
+        { what: `${what}s`, list: `millrace ${what}s list` },
+      ),
     })
   }
   if (others.length > 0) {

@@ -9,6 +9,7 @@ import { createLocationReader } from '../../catalog/read/locations.ts'
 import type { Database } from '../../catalog/database.ts'
 import { readFreshness } from '../../catalog/freshness.ts'
 import { chooseInLocations } from '../../definitions/selection/select-in-locations.ts'
+import { knownInstead } from '../../definitions/known-instead.ts'
 import { MillraceError } from '../../errors.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
@@ -103,10 +104,10 @@ function showCommand() {
       const all = await withCatalog(readEnvironment().config, 'assets', readAssets)
       const [found, ...others] = all.filter((one) => one.spec.key === key && (location === undefined || one.location === location))
       if (found === undefined) {
-        const near = all.filter((one) => one.spec.key.includes(key)).map((one) => one.spec.key)
+        const keys = all.filter((one) => location === undefined || one.location === location).map((one) => one.spec.key)
         throw new MillraceError(`There is no asset ${key}.`, {
           code: 'UNKNOWN_ASSET',
-          hint: near.length === 0 ? '`millrace assets list` shows them all.' : `Did you mean ${near.slice(0, 5).join(', ')}?`,
+          hint: knownInstead(key, keys, { what: 'assets', list: 'millrace assets list' }),
         })
       }
       if (others.length > 0) {

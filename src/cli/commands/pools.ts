@@ -2,6 +2,7 @@ import { Command } from '@commander-js/extra-typings'
 import { readPools, resetPoolSize, setPoolSize } from '../../catalog/pools.ts'
 import type { PoolRead } from '../../catalog/pools.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
+import { knownInstead } from '../../definitions/known-instead.ts'
 import { MillraceError } from '../../errors.ts'
 import { wholeNumber } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
@@ -73,10 +74,13 @@ async function findPool(client: Queryable, name: string, location: string | unde
   const pools = await readPools(client)
   const [found, ...others] = pools.filter((one) => one.name === name && (location === undefined || one.location === location))
   if (found === undefined) {
-    const known = [...new Set(pools.map((one) => one.name))]
+    const known = pools.filter((one) => location === undefined || one.location === location).map((one) => one.name)
     throw new MillraceError(`There is no pool ${name}${location === undefined ? '' : ` of ${location}`}.`, {
       code: 'POOL_UNKNOWN',
-      hint: known.length === 0 ? 'No location declares one: defineLocation({ pools: { … } }).' : `The pools are: ${known.join(', ')}.`,
+      hint:
+        known.length === 0
+          ? 'No location declares one: defineLocation({ pools: { … } }).'
+          : knownInstead(name, known, { what: 'pools', list: 'millrace pools list' }),
     })
   }
   if (others.length > 0) {

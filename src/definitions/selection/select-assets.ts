@@ -1,3 +1,4 @@
+import { nearestOf, orList } from '../known-instead.ts'
 import { matchesGlob } from './glob.ts'
 import { parseSelection } from './parse-selection.ts'
 import type { Selection, Term } from './parse-selection.ts'
@@ -117,10 +118,17 @@ const mostNamed = 10
 /** What there is instead. */
 function insteadOf(term: Term, assets: readonly Selectable[]): string {
   const there = new Set(assets.flatMap((one) => namesOf(one, term)))
+  const near = there.size > mostNamed ? nearestOf(wantedOf(term), [...there]) : []
+  if (near.length > 0) return ` (did you mean ${orList(near)}?)`
   const named = [...there].slice(0, mostNamed).join(', ')
   return there.size === 0
     ? ''
     : ` (there ${there.size === 1 ? 'is' : 'are'} ${named}${there.size > mostNamed ? ` and ${String(there.size - mostNamed)} more` : ''})`
+}
+
+function wantedOf(term: Term): string {
+  if (term.kind === 'key') return term.pattern
+  return term.kind === 'tag' ? `${term.name}${term.value === undefined ? '' : `=${term.value}`}` : term.value
 }
 
 function namesOf({ key, kind, kinds = [], owners = [], group, tags = {} }: Selectable, term: Term): readonly string[] {

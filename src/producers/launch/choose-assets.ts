@@ -1,6 +1,7 @@
 import type { Database } from '../../catalog/database.ts'
 import { brokenLocations, currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
+import { knownInstead } from '../../definitions/known-instead.ts'
 import { isMade } from '../../definitions/manifest.ts'
 import type { MadeAssetSpec, Manifest } from '../../definitions/manifest.ts'
 import { withTogether } from '../../definitions/made-together.ts'
@@ -71,10 +72,11 @@ export async function notLoaded(database: Database, location: string | undefined
       hint: 'Mend its definitions and start its workers again.',
     })
   }
-  return new MillraceError(location === undefined ? 'No code location is loaded yet.' : `The location ${location} is not loaded.`, {
-    code: 'LOCATION_NOT_LOADED',
-    hint: 'Start a worker for it: a worker publishes its definitions when it starts.',
-  })
+  const start = 'Start a worker for it: a worker publishes its definitions when it starts.'
+  if (location === undefined) return new MillraceError('No code location is loaded yet.', { code: 'LOCATION_NOT_LOADED', hint: start })
+  const known = (await currentManifests(database)).map(({ manifest }) => manifest.location)
+  const instead = known.length === 0 ? '' : ` ${knownInstead(location, known, { what: 'locations', list: 'millrace locations list' })}`
+  return new MillraceError(`The location ${location} is not loaded.`, { code: 'LOCATION_NOT_LOADED', hint: `${start}${instead}` })
 }
 
 /** What is wrong with a selection that no location has. */
@@ -89,5 +91,6 @@ function noneOf(
   const message = alike ? first.brief : `No location has all of ${asked.join(', ')}.`
   const keys = manifests.flatMap((one) => one.manifest.assets.map((asset) => asset.key))
   const missing = broken.map((one) => ` The location ${one.name} does not load: ${one.message}`).join('')
-  return new MillraceError(message, { code: 'UNKNOWN_ASSET', hint: `The assets are: ${keys.join(', ')}.${missing}` })
+  const given = /^[^\s()+]+/.exec(first?.selection.slice(first.position) ?? '')?.[0] ?? asked.join(' ')
+  return new MillraceError(message, { code: 'UNKNOWN_ASSET', hint: `${knownInstead(given, keys, { what: 'assets', list: 'millrace assets list' })}${missing}` })
 }

@@ -3,6 +3,7 @@ import { currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
 import { beginOf } from '../../catalog/step-states.ts'
 import type { JsonObject } from '../../definitions/json.ts'
+import { knownInstead } from '../../definitions/known-instead.ts'
 import type { JobSpec, OpStepSpec } from '../../definitions/ops/job-spec.ts'
 import type { RunOptions } from '../../definitions/run-limits.ts'
 import { MillraceError } from '../../errors.ts'
@@ -74,7 +75,7 @@ async function findJob(database: Database, { job, location }: JobRequest): Promi
     const known = manifests.flatMap((one) => one.manifest.jobs.map(({ name }) => name))
     throw new MillraceError(`There is no job ${job}${location === undefined ? '' : ` in the location ${location}`}.`, {
       code: 'UNKNOWN_JOB',
-      hint: known.length === 0 ? 'No jobs are defined.' : `The jobs are: ${known.join(', ')}.`,
+      hint: knownInstead(job, known, { what: 'jobs', list: 'millrace jobs list' }),
     })
   }
   if (others.length > 0) {

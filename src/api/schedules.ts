@@ -43,10 +43,10 @@ const Schedule = z
   .meta({ id: 'Schedule' })
 export type Schedule = z.output<typeof Schedule>
 
-/** Every schedule of every location that is loaded. */
+/** Every schedule of every location that is loaded: the next one first, those that are stopped last. */
 export async function listSchedules({ pool, locations }: Pick<Parts, 'pool' | 'locations'>, now: Date): Promise<Schedule[]> {
   const [all, states] = await Promise.all([locations.all(pool), readSchedules(pool)])
-  return all.flatMap(({ name: location, manifest }) =>
+  const schedules = all.flatMap(({ name: location, manifest }) =>
     (manifest?.schedules ?? []).map((spec): Schedule => {
       const state = states.find((one) => one.location === location && one.name === spec.name)
       const stopped = state?.stopped ?? spec.startsStopped
@@ -69,13 +69,15 @@ export async function listSchedules({ pool, locations }: Pick<Parts, 'pool' | 'l
       }
     }),
   )
+  const order = ({ nextAt, location, name }: Schedule): string => JSON.stringify([nextAt ?? '~', location, name])
+  return schedules.toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
 }
 
 const listSchedulesRoute = route({
   method: 'get',
   path: '/schedules',
   operation: 'listSchedules',
-  summary: 'Every schedule, with its newest tick and its next time',
+  summary: 'Every schedule, with its newest tick and its next time: the next one first, those that are stopped last',
   query: z.object({ location: z.string().optional() }),
   response: z.object({ schedules: z.array(Schedule) }).meta({ id: 'ScheduleList' }),
 }).handle(async ({ query, parts }) => ({

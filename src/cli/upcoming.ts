@@ -10,12 +10,14 @@ export async function printUpcoming(databaseUrl: string, write: (line: string) =
   try {
     const { rows } = await client.query<{ location: string; name: string }>(`SELECT location, name FROM millrace.schedule WHERE stopped`)
     const stopped = new Set(rows.map((row) => `${row.location}/${row.name}`))
-    for (const { manifest } of await currentManifests(client)) {
-      for (const schedule of manifest.schedules) {
+    const upcoming = (await currentManifests(client)).flatMap(({ manifest }) =>
+      manifest.schedules.map((schedule) => {
         const when = stopped.has(`${manifest.location}/${schedule.name}`) ? 'stopped' : `next ${nextTick(schedule, new Date()).toISOString()}`
-        write(`Scheduled  ${manifest.location}: ${schedule.name} (${schedule.cron.join(', ')} ${schedule.timeZone}), ${when}`)
-      }
-    }
+        return { when, line: `Scheduled  ${manifest.location}: ${schedule.name} (${schedule.cron.join(', ')} ${schedule.timeZone}), ${when}` }
+      }),
+    )
+    // As everywhere: the next one first, those that are stopped last.
+    for (const { line } of upcoming.toSorted((a, b) => (a.when < b.when ? -1 : a.when > b.when ? 1 : 0))) write(line)
   } finally {
     await client.end()
   }

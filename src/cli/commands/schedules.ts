@@ -76,23 +76,27 @@ const startsOf = ({ assets, job, partitions }: Schedule): string => `${job ?? as
 
 function showCommand() {
   return new Command('show')
-    .description('The newest ticks of a schedule.')
+    .description('When a schedule ticks, and its newest ticks.')
     .argument('<name>', 'the schedule')
     .option('--location <name>', 'where several code locations have it')
     .option('--limit <ticks>', 'how many', wholeNumber, 20)
     .option('--json', 'print an array of objects')
     .action(async (name, { location, limit, json }) => {
-      const ticks = await withPool((pool, all) => {
-        const found = findOne(all, 'schedule', name, location)
-        return readScheduleTicks(pool, found.location, found.name, limit)
+      const { found, ticks } = await withPool(async (pool, all) => {
+        const one = findOne(all, 'schedule', name, location)
+        return { found: one, ticks: await readScheduleTicks(pool, one.location, one.name, limit) }
       })
       const text = formatTable(
         [{ name: 'scheduled' }, { name: 'cause' }, { name: 'status' }, { name: 'runs' }, { name: 'says' }],
         ticks.map((one) => [moment(one.scheduledAt), one.cause, one.status, runsOf(one), saysOf(one)]),
       )
-      await createStandardOutput().write(json === true ? `${JSON.stringify(redact(ticks), null, 2)}\n` : ticks.length === 0 ? 'It has not ticked yet.\n' : text)
+      const told = `${whenOf(found)}\n${ticks.length === 0 ? 'It has not ticked yet.\n' : text}`
+      await createStandardOutput().write(json === true ? `${JSON.stringify(redact(ticks), null, 2)}\n` : told)
     })
 }
+
+const whenOf = ({ name, location, cron, timeZone, nextAt }: Schedule): string =>
+  `${name} of ${location}: ${cron.join(', ')} ${timeZone}, ${nextAt === null ? 'stopped' : `next ${moment(nextAt)}`}`
 
 const mostNamed = 3
 

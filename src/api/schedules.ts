@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { readSchedules, readScheduleTicks } from '../catalog/read/schedules.ts'
 import { setScheduleStopped, tickStatuses } from '../catalog/ticks.ts'
+import { knownInstead } from '../definitions/known-instead.ts'
 import { MillraceError } from '../errors.ts'
 import { nextTick } from '../producers/schedules.ts'
 import { Failure } from './failure.ts'
@@ -109,7 +110,9 @@ const switchRoute = (operation: 'startSchedule' | 'stopSchedule', stopped: boole
     response: changed,
     problems: [403, 404],
   }).handle(async ({ params, parts }) => {
-    if (!(await setScheduleStopped(parts.pool, params.location, params.name, stopped))) throw unknownSchedule(params)
+    await requireSchedule(parts, params)
+    // One whose definitions are new is known once the producers have looked at them.
+    if (!(await setScheduleStopped(parts.pool, params.location, params.name, stopped))) throw unknownSchedule(params, [])
     return { body: { ...params, stopped } }
   })
 
@@ -125,8 +128,7 @@ const tick = route({
   statuses: { 202: 'It is asked for; its tick tells how it went' },
   problems: [403, 404],
 }).handle(async ({ params, parts }) => {
-  const found = (await listSchedules(parts, new Date())).find((one) => one.location === params.location && one.name === params.name)
-  if (found === undefined) throw unknownSchedule(params)
+  await requireSchedule(parts, params)
   const scheduledAt = new Date().toISOString()
   if (!(await parts.queues.enqueue(params.location, 'tick', { schedule: params.name, scheduledAt, cause: 'hand' }))) {
     throw new MillraceError(`The queue does not take the tick of ${params.name}.`, { code: 'QUEUE_UNAVAILABLE', hint: 'Try again when the queues are back.' })
@@ -134,8 +136,21 @@ const tick = route({
   return { status: 202, body: { scheduledAt } }
 })
 
-function unknownSchedule({ location, name }: { readonly location: string; readonly name: string }): HttpError {
-  return new HttpError(404, 'UNKNOWN_SCHEDULE', `There is no schedule ${name} in the location ${location}.`, { hint: 'GET /api/v1/schedules lists them.' })
+interface Named {
+  readonly location: string
+  readonly name: string
+}
+
+/** A row stays when the definitions no longer have its schedule. @throws HttpError `UNKNOWN_SCHEDULE` */
+async function requireSchedule({ pool, locations }: Pick<Parts, 'pool' | 'locations'>, one: Named): Promise<void> {
+  const own = (await locations.all(pool)).find(({ name }) => name === one.location)?.manifest?.schedules.map(({ name }) => name) ?? []
+  if (!own.includes(one.name)) throw unknownSchedule(one, own)
+}
+
+function unknownSchedule({ location, name }: Named, known: readonly string[]): HttpError {
+  return new HttpError(404, 'UNKNOWN_SCHEDULE', `There is no schedule ${name} in the location ${location}.`, {
+    hint: knownInstead(name, known, { what: 'schedules', list: 'GET /api/v1/schedules' }),
+  })
 }
 
 export const scheduleRoutes = [listSchedulesRoute, listTicks, switchRoute('startSchedule', false), switchRoute('stopSchedule', true), tick]

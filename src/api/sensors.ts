@@ -3,6 +3,7 @@ import { readSensors, readSensorTicks } from '../catalog/read/sensors.ts'
 import type { SensorTickRead } from '../catalog/read/sensors.ts'
 import { askForEvaluation, keepMessage, sensorTickStatuses, setSensorStopped } from '../catalog/sensors.ts'
 import { transaction } from '../catalog/database.ts'
+import { knownInstead } from '../definitions/known-instead.ts'
 import { Watched } from '../definitions/sensor.ts'
 import { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
@@ -112,7 +113,9 @@ const switchRoute = (operation: 'startSensor' | 'stopSensor', stopped: boolean) 
     response: changed,
     problems: [403, 404],
   }).handle(async ({ params, parts }) => {
-    if (!(await setSensorStopped(parts.pool, { location: params.location, sensor: params.name }, stopped))) throw unknownSensor(params)
+    await requireSensor(parts, params)
+    // One whose definitions are new is known once the producers have looked at them.
+    if (!(await setSensorStopped(parts.pool, { location: params.location, sensor: params.name }, stopped))) throw unknownSensor(params, [])
     return { body: { ...params, stopped } }
   })
 
@@ -128,8 +131,9 @@ const evaluate = route({
   statuses: { 202: 'It is asked for; its tick tells how it went' },
   problems: [403, 404],
 }).handle(async ({ params, parts }) => {
+  await requireSensor(parts, params)
   const asked = await askForEvaluation(parts.pool, { location: params.location, sensor: params.name })
-  if (asked === undefined) throw unknownSensor(params)
+  if (asked === undefined) throw unknownSensor(params, [])
   await parts.queues.enqueue(params.location, 'sense', { sensor: params.name, cause: 'hand', asked, failures: 0 })
   return { status: 202, body: { accepted: true as const } }
 })
@@ -148,9 +152,10 @@ const message = route({
   problems: [403, 404, 415],
 }).handle(async ({ params, body, parts }) => {
   const key = { location: params.location, sensor: params.name }
+  await requireSensor(parts, params)
   const asked = await transaction(parts.pool, async (client) => {
     const number = await askForEvaluation(client, key)
-    if (number === undefined) throw unknownSensor(params)
+    if (number === undefined) throw unknownSensor(params, [])
     await keepMessage(client, key, body)
     return number
   })
@@ -158,8 +163,21 @@ const message = route({
   return { status: 202, body: { accepted: true as const } }
 })
 
-function unknownSensor({ location, name }: { readonly location: string; readonly name: string }): HttpError {
-  return new HttpError(404, 'UNKNOWN_SENSOR', `There is no sensor ${name} in the location ${location}.`, { hint: 'GET /api/v1/sensors lists them.' })
+interface Named {
+  readonly location: string
+  readonly name: string
+}
+
+/** A row stays when the definitions no longer have its sensor; what a webhook brings then would never be taken. @throws HttpError `UNKNOWN_SENSOR` */
+async function requireSensor({ pool, locations }: Pick<Parts, 'pool' | 'locations'>, one: Named): Promise<void> {
+  const own = (await locations.all(pool)).find(({ name }) => name === one.location)?.manifest?.sensors.map(({ name }) => name) ?? []
+  if (!own.includes(one.name)) throw unknownSensor(one, own)
+}
+
+function unknownSensor({ location, name }: Named, known: readonly string[]): HttpError {
+  return new HttpError(404, 'UNKNOWN_SENSOR', `There is no sensor ${name} in the location ${location}.`, {
+    hint: knownInstead(name, known, { what: 'sensors', list: 'GET /api/v1/sensors' }),
+  })
 }
 
 export const sensorRoutes = [listSensorsRoute, listTicks, switchRoute('startSensor', false), switchRoute('stopSensor', true), evaluate, message]

@@ -173,13 +173,15 @@ export async function keepMessage(client: Database, { location, sensor }: Sensor
   await client.query(`INSERT INTO millrace.sensor_message (location, sensor, body) VALUES ($1, $2, $3)`, [location, sensor, storableJson(body)])
 }
 
-/** Sensors with messages that nobody took for a while: the delivery was lost, or the worker died. */
-export async function forgottenSensors(database: Database): Promise<SensorKey[]> {
-  const { rows } = await database.query<SensorKey>(
-    `SELECT s.location, s.name AS sensor FROM millrace.sensor s WHERE NOT s.stopped
+/** Of these sensors, those with messages that nobody took for a while (the delivery was lost, or the worker died), each with the number of the delivery that was asked for last. */
+export async function forgottenSensors(database: Database, inForce: readonly SensorKey[]): Promise<(SensorKey & { readonly asked: number })[]> {
+  const { rows } = await database.query<SensorKey & { asked: number }>(
+    `SELECT s.location, s.name AS sensor, s.asked FROM millrace.sensor s JOIN unnest($1::text[], $2::text[]) AS known(location, name) USING (location, name)
+     WHERE NOT s.stopped
        AND EXISTS (SELECT FROM millrace.sensor_message m WHERE m.location = s.location AND m.sensor = s.name AND m.received_at < clock_timestamp() - interval '2 s')
        AND (s.asked_at IS NULL OR s.asked_at < clock_timestamp() - interval '2 s')
        AND NOT EXISTS (SELECT FROM millrace.process h WHERE h.id = s.claimed_by AND h.lease_until > clock_timestamp()) LIMIT 100`,
+    [inForce.map(({ location }) => location), inForce.map(({ sensor }) => sensor)],
   )
   return rows
 }

@@ -32,7 +32,8 @@ export function nextTick(schedule: Pick<ScheduleSpec, 'cron' | 'timeZone'>, afte
  * @param seen what the last call saw on the queues: handed to each call, so that what has not changed is not read each time
  */
 export async function syncTicks({ pool, queues, logger }: SchedulesDeps, now: Date, seen: SeenSchedulers): Promise<void> {
-  for (const { manifest } of await currentManifests(pool)) {
+  const manifests = (await currentManifests(pool)).map(({ manifest }) => manifest)
+  for (const manifest of manifests) {
     const { location } = manifest
     const states = await ensureSchedules(pool, location, manifest.schedules)
     const started = manifest.schedules.flatMap((schedule) => {
@@ -43,7 +44,7 @@ export async function syncTicks({ pool, queues, logger }: SchedulesDeps, now: Da
     await bringInLine({ queues, logger }, location, wanted, now, seen)
     for (const { schedule, state } of started) await enqueueUnclocked({ pool, queues, location, schedule, state, now })
   }
-  await askForgottenSensors(pool, queues)
+  await askForgottenSensors(pool, queues, manifests)
 }
 
 /** The job schedulers of a schedule, one for each of its expressions. A name has no `#`. */

@@ -22,9 +22,13 @@ export async function wantedOfSensors(pool: pg.Pool, { location, sensors }: Mani
 }
 
 /** Asks again for sensors whose messages nobody took. */
-export async function askForgottenSensors(pool: pg.Pool, queues: Queues): Promise<void> {
-  for (const forgotten of await forgottenSensors(pool)) {
-    const asked = await askForEvaluation(pool, forgotten)
-    if (asked !== undefined) await queues.enqueue(forgotten.location, 'sense', { sensor: forgotten.sensor, cause: 'webhook', asked, failures: 0 })
+export async function askForgottenSensors(pool: pg.Pool, queues: Queues, manifests: readonly Manifest[]): Promise<void> {
+  const inForce = manifests.flatMap(({ location, sensors }) => sensors.map(({ name }) => ({ location, sensor: name })))
+  for (const { location, sensor, asked: before } of await forgottenSensors(pool, inForce)) {
+    const deliveryOf = (asked: number) => ({ sensor, cause: 'webhook', asked, failures: 0 }) as const
+    // Where nobody works the queue the one job is enough, however long it waits.
+    if (before > 0 && (await queues.delivery(location, 'sense', deliveryOf(before))).state === 'pending') continue
+    const asked = await askForEvaluation(pool, { location, sensor })
+    if (asked !== undefined) await queues.enqueue(location, 'sense', deliveryOf(asked))
   }
 }

@@ -105,6 +105,19 @@ describe('the API of schedules, sensors and automation', () => {
     expect(await getJson(`${at}/hooked/weekly/stop`, post())).toMatchObject({ status: 404, body: { code: 'UNKNOWN_SCHEDULE' } })
   })
 
+  test('knows nothing of a schedule or a sensor that the definitions no longer have, though their rows stay', async ({ database }) => {
+    await publishManifest(database.pool, { ...manifestOf(location), schedules: [], sensors: [] }, 'without', undefined)
+    await ensureSchedules(database.pool, 'hooked', [{ name: 'nightly', startsStopped: false }])
+    await ensureSensors(database.pool, 'hooked', [{ sensor: 'orders', startsStopped: false, watches: false }])
+    const messages = async () => (await database.pool.query('SELECT count(*)::int AS n FROM millrace.sensor_message')).rows
+    const before = await messages()
+    const board = await startBoard({ pool: database.pool, queues: startQueues(database) })
+    for (const path of ['schedules/hooked/nightly/stop', 'schedules/hooked/nightly/tick', 'sensors/hooked/orders/stop', 'sensors/hooked/orders/evaluate'])
+      expect(await getJson(`${board.url}/api/v1/${path}`, post())).toMatchObject({ status: 404, body: { hint: expect.stringMatching(/^There are no s/) } })
+    expect(await getJson(`${board.url}/api/v1/sensors/hooked/orders/messages`, post({}))).toMatchObject({ status: 404, body: { code: 'UNKNOWN_SENSOR' } })
+    expect(await messages()).toEqual(before)
+  })
+
   test('says what conditions were found to be, stops and starts them', async ({ database }) => {
     const two = asset({ key: 'api/two', io: jsonFiles({ folder: 'values' }), deps: [one], run: () => 2, automation: eager() })
     await publishManifest(database.pool, manifestOf(defineLocation({ name: 'automated', assets: [one, two] })), 'v1', undefined)

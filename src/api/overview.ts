@@ -4,13 +4,12 @@ import { readLiveProcesses } from '../catalog/read/processes.ts'
 import type { ProcessRead } from '../catalog/read/processes.ts'
 import { readLastRequests } from '../catalog/read/automation.ts'
 import type { EvaluationRead } from '../catalog/read/automation.ts'
+import { readLocationStandings } from '../catalog/read/locations.ts'
 import { readPauses } from '../catalog/pauses.ts'
 import type { Pause } from '../catalog/pauses.ts'
 import { countQueuedRuns } from '../catalog/run-queue.ts'
 import { listRuns } from '../catalog/read/runs.ts'
-import { readSchedules } from '../catalog/read/schedules.ts'
 import { partitionSet } from '../definitions/partitions/partition-set.ts'
-import { nextTick } from '../producers/schedules.ts'
 import type { Asset } from './assets.ts'
 import { listAssets } from './assets.ts'
 import { listAutomation } from './automation.ts'
@@ -20,12 +19,18 @@ import type { PartitionCounts } from './partitions.ts'
 import type { Parts } from './parts.ts'
 import { presentRun } from './run-view.ts'
 import type { Run } from './run-view.ts'
+import { listSchedules } from './schedules.ts'
 
 export interface LocationView {
   readonly name: string
   readonly loaded: boolean
   readonly notice: string | null
   readonly error: Failure | null
+  readonly workers: number
+  /** When a worker of it was last alive; ISO. */
+  readonly lastSeenAt: string
+  /** No worker of it was alive for a day. */
+  readonly longUnseen: boolean
 }
 
 export interface ScheduleView {
@@ -65,38 +70,24 @@ export interface Overview {
 
 export async function overview(parts: Parts, now: Date = new Date()): Promise<Overview> {
   const { pool } = parts
-  const [locations, assets, runs, processes, known, pauses, queued, automation, requests] = await Promise.all([
+  const [standings, locations, assets, runs, processes, schedules, pauses, queued, automation, requests] = await Promise.all([
+    readLocationStandings(pool),
     parts.locations.all(pool),
     listAssets(parts),
     listRuns(pool, { limit: 25 }),
     readLiveProcesses(pool),
-    readSchedules(pool),
+    listSchedules(parts, now),
     readPauses(pool),
     countQueuedRuns(pool),
     listAutomation(parts),
     readLastRequests(pool, 5),
   ])
-  const schedules = locations.flatMap(({ name, manifest }) =>
-    (manifest?.schedules ?? []).map((spec): ScheduleView => {
-      const row = known.find((one) => one.location === name && one.name === spec.name)
-      const stopped = row?.stopped ?? spec.startsStopped
-      const { lastTickAt, lastTickStatus } = row ?? { lastTickAt: null, lastTickStatus: null }
-      return {
-        location: name,
-        name: spec.name,
-        cron: spec.cron,
-        timeZone: spec.timeZone,
-        stopped,
-        nextAt: stopped ? null : nextTick(spec, now).toISOString(),
-        last:
-          row === undefined || lastTickAt === null || lastTickStatus === null
-            ? null
-            : { at: lastTickAt, status: lastTickStatus, runId: row.lastTickRunId, error: row.lastTickError },
-      }
-    }),
-  )
   return {
-    locations: locations.map(({ name, manifest, notice, error }) => ({ name, loaded: manifest !== null, notice, error })),
+    locations: locations.map(({ name, manifest, notice, error }) => {
+      const standing = standings.find((one) => one.name === name)
+      const { workers = {}, lastSeenAt = now.toISOString(), longUnseen = false } = standing ?? {}
+      return { name, loaded: manifest !== null, notice, error, workers: Object.values(workers).reduce((sum, one) => sum + one, 0), lastSeenAt, longUnseen }
+    }),
     assets,
     partitions: await partitionsOf(parts, assets),
     runs: runs.map(presentRun),
@@ -105,7 +96,10 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
     queued,
     automation,
     requests,
-    schedules: schedules.toSorted((a, b) => (a.nextAt ?? '~').localeCompare(b.nextAt ?? '~')),
+    schedules: schedules.map(({ lastTick, ...one }) => ({
+      ...one,
+      last: lastTick === null ? null : { at: lastTick.scheduledAt, status: lastTick.status, runId: lastTick.runId, error: lastTick.error },
+    })),
   }
 }
 

@@ -1,3 +1,4 @@
+import { forgetAdvice } from '../catalog/read/locations.ts'
 import type { ClaimRead, Surroundings } from '../catalog/read/waits.ts'
 import type { StepRead } from '../catalog/read/steps.ts'
 import { endedStatuses } from '../catalog/step-states.ts'
@@ -32,7 +33,7 @@ export interface Circumstances extends Surroundings {
 
 /** Why a step waits, or null while it is being worked on or over. */
 export function waitOf(step: StepRead, circumstances: Circumstances): Wait | null {
-  const { steps, processes, outages, pauses, claims } = circumstances
+  const { steps, locations, processes, outages, pauses, claims } = circumstances
   if (over.has(step.status)) return null
   if (step.spoolWait !== null) return { reason: 'spool', message: step.spoolWait }
   if (step.status === 'waiting') {
@@ -64,10 +65,12 @@ export function waitOf(step: StepRead, circumstances: Circumstances): Wait | nul
   if (unmanned.length > 0) {
     const queues = unmanned.map((kind) => `${step.location}.${kind}`)
     const problem = workers.find((worker) => worker.problem !== null && unmanned.some((kind) => worker.queues.includes(kind)))?.problem
+    const forget = forgetAdvice(locations.find(({ name }) => name === step.location))
+    const advice = forget === '' ? '' : `.${forget}`
     const message =
       typeof problem === 'string'
         ? `The worker for the queue ${queues.join(', ')} takes no jobs: ${problem}`
-        : `No live worker for the queue ${queues.join(', ')}. Start one: millrace worker --location ${step.location}`
+        : `No live worker for the queue ${queues.join(', ')}. Start one: millrace worker --location ${step.location}${advice}`
     return { reason: 'no-worker', message, queues }
   }
   const outage =

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Database } from './database.ts'
 import { storableJson } from './events.ts'
+import { isForgottenSql } from './forgotten.ts'
 
 /** What the conditions of a tree remember, by their places in it: of `newlyTrue` that it was true, of `since` when both sides were so last (milliseconds since 1970). */
 const NodeStates = z.record(z.string(), z.union([z.literal(true), z.tuple([z.number().nullable(), z.number().nullable()])]))
@@ -199,17 +200,20 @@ export async function setAutomationStopped(database: Database, location: string,
 
 /** Has a location evaluated in the leader's next round. False where it has no automation, or it is stopped. */
 export async function askForAutomation(database: Database, location: string): Promise<boolean> {
-  const { rowCount } = await database.query(`UPDATE millrace.automation SET again = true WHERE location = $1 AND NOT stopped`, [location])
+  const { rowCount } = await database.query(
+    `UPDATE millrace.automation a SET again = true WHERE location = $1 AND NOT stopped AND NOT ${isForgottenSql('a.location')}`,
+    [location],
+  )
   return rowCount === 1
 }
 
 /** Days that the evaluations of an asset stay that has no condition any more. */
 const daysOfGone = 30
 
-/** Lets go of what a stopped location need not keep, and of what is known of locations and assets without conditions. */
+/** Lets go of what a stopped location need not keep, and of what is known of locations and assets without conditions; one that was forgotten may come back. */
 export async function tidyAutomation(database: Database): Promise<void> {
   await database.query(
-    `DELETE FROM millrace.automation a WHERE NOT EXISTS
+    `DELETE FROM millrace.automation a WHERE NOT ${isForgottenSql('a.location')} AND NOT EXISTS
        (SELECT FROM millrace.location l JOIN millrace.manifest m ON m.location = l.name AND m.version = l.version WHERE l.name = a.location AND m.automated)`,
   )
   await database.query(

@@ -1,6 +1,7 @@
 import { redact } from '../redact.ts'
 import { storableJson } from './events.ts'
 import type { Database } from './database.ts'
+import { isForgottenSql } from './forgotten.ts'
 
 export const outboxStatuses = ['waiting', 'working', 'done', 'failed'] as const
 export type OutboxStatus = (typeof outboxStatuses)[number]
@@ -115,12 +116,12 @@ export async function releaseOutbox(database: Database, { id, claim }: Claim, de
   )
 }
 
-/** A person wants what was given up tried again, from the first try: one, or all of a location or of everywhere. Answers which. */
+/** A person wants what was given up tried again, from the first try: one, or all of a location or of everywhere, less of what was forgotten. Answers which. */
 export async function retryOutbox(database: Database, which: { readonly id: string } | { readonly location: string | undefined }): Promise<string[]> {
   const [id, location] = 'id' in which ? [which.id, undefined] : [undefined, which.location]
   const { rows } = await database.query<{ id: string }>(
     `UPDATE millrace.outbox SET status = 'waiting', attempt = 0, due_at = clock_timestamp(), ended_at = NULL
-     WHERE status = 'failed' AND ($1::uuid IS NULL OR id = $1) AND ($2::text IS NULL OR location = $2) RETURNING id`,
+     WHERE status = 'failed' AND ($1::uuid IS NULL OR id = $1) AND ($2::text IS NULL OR location = $2) AND NOT ${isForgottenSql('outbox.location')} RETURNING id`,
     [id ?? null, location ?? null],
   )
   return rows.map((row) => row.id)

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import { isForgottenSql } from './forgotten.ts'
 
 /** An operator's word that nothing new starts. */
 export interface Pause {
@@ -9,9 +10,11 @@ export interface Pause {
   readonly since: Date
 }
 
-/** All pauses there are, that of everything first. */
+/** All pauses there are, that of everything first. That of a location that was forgotten is over with it, unless it comes back. */
 export async function readPauses(database: Database): Promise<Pause[]> {
-  const { rows } = await database.query<Pause>(`SELECT location, paused_by AS by, reason, paused_at AS since FROM millrace.pause ORDER BY location`)
+  const { rows } = await database.query<Pause>(
+    `SELECT location, paused_by AS by, reason, paused_at AS since FROM millrace.pause WHERE NOT ${isForgottenSql('pause.location')} ORDER BY location`,
+  )
   return rows
 }
 

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import { isForgottenSql } from './forgotten.ts'
 import { resumeWith } from './resume.ts'
 import type { Resumed } from './resume.ts'
 import { beginSql, holdsSlotsSql } from './step-states.ts'
@@ -40,7 +41,7 @@ export async function readPools(database: Database): Promise<PoolRead[]> {
        SELECT l.name AS location, p.key AS name, p.value::int AS slots
        FROM millrace.location l JOIN millrace.manifest m ON m.location = l.name AND m.version = l.version, jsonb_each_text(coalesce(m.pools, '{}')) p),
      named AS (
-       SELECT location, name FROM declared UNION SELECT location, name FROM millrace.pool_size
+       SELECT location, name FROM declared UNION SELECT z.location, z.name FROM millrace.pool_size z WHERE NOT ${isForgottenSql('z.location')}
        UNION SELECT s.location, s.pool FROM millrace.step s WHERE ${holdsSlotsSql('s')}
        UNION SELECT s.location, s.pool FROM millrace.step s WHERE s.status = 'waiting' AND s.ready_at IS NOT NULL AND s.pool IS NOT NULL)
      SELECT n.location, n.name, ${sizeOf('n.location', 'n.name')} AS slots, d.slots AS declared, o.set_by AS "setBy", ${usedOf('n.location', 'n.name')} AS used,

@@ -1,4 +1,7 @@
+import type pg from 'pg'
+import { transaction } from './database.ts'
 import type { Database } from './database.ts'
+import { bringBack } from './forgotten.ts'
 
 export type ProcessRole = 'worker' | 'producers' | 'board'
 
@@ -19,8 +22,22 @@ export interface ProcessRow {
   readonly instance?: string
 }
 
-/** Writes down a new session of a process. Times are the database's. */
-export async function registerProcess(database: Database, row: ProcessRow, leaseMs: number): Promise<void> {
+/**
+ * Writes down a new session of a process. Times are the database's. What it holds of locations that were forgotten is back with it: also a worker that was
+ * frozen for longer than its lease, and never published anything again.
+ */
+export async function registerProcess(pool: pg.Pool, row: ProcessRow, leaseMs: number): Promise<void> {
+  const held = Object.keys(row.versions)
+  if (held.length === 0) return insertProcess(pool, row, leaseMs)
+  await transaction(pool, async (client) => {
+    await insertProcess(client, row, leaseMs)
+    // Whoever forgets one of them locks it, and then looks who is alive: either he sees this session, or this sees that it was forgotten.
+    await client.query(`SELECT FROM millrace.location WHERE name = ANY($1) ORDER BY name FOR NO KEY UPDATE`, [held])
+    await bringBack(client, row.versions)
+  })
+}
+
+async function insertProcess(database: Database, row: ProcessRow, leaseMs: number): Promise<void> {
   await database.query(
     `INSERT INTO millrace.process (id, role, host, pid, queues, versions, spool, problem, temporary, instance, lease_ms, lease_until)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::int, clock_timestamp() + $11::int * interval '1 ms')`,
@@ -70,9 +87,13 @@ export async function hasLiveWorker(database: Database, location: string, versio
   return rows[0]?.found ?? false
 }
 
-/** Drops sessions that ended over an hour ago. */
+/** Drops sessions that ended over an hour ago; of each location stays when a worker of it was seen last. */
 export async function forgetOldProcesses(database: Database): Promise<void> {
-  await database.query(`DELETE FROM millrace.process WHERE lease_until < clock_timestamp() - interval '1 hour'`)
+  await database.query(
+    `WITH gone AS (DELETE FROM millrace.process WHERE lease_until < clock_timestamp() - interval '1 hour' RETURNING versions, lease_until),
+       seen AS (SELECT v.key AS name, max(g.lease_until) AS at FROM gone g, jsonb_object_keys(g.versions) v(key) GROUP BY v.key)
+     UPDATE millrace.location l SET seen_at = greatest(l.seen_at, s.at) FROM seen s WHERE s.name = l.name`,
+  )
 }
 
 /**

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { transaction } from './database.ts'
 import type { Database } from './database.ts'
+import { MillraceError } from '../errors.ts'
 import { insertEvents } from './events.ts'
 import { unskip } from './resume.ts'
 import { dropGenerationsBefore, nextGeneration } from './generation.ts'
@@ -29,9 +30,11 @@ export async function queueAgain(client: Database, runId: string): Promise<boole
 /**
  * A person wants a failed run tried again: it goes by the queue, as a launch would; what failed begins anew and what was skipped for it waits again, what succeeded
  * stays. False when the run has not failed.
+ * @throws MillraceError `LOCATION_NOT_LOADED` where its location was forgotten
  */
 export async function retryRun(pool: pg.Pool, runId: string): Promise<boolean> {
   return transaction(pool, async (client) => {
+    await refuseForgotten(client, runId)
     const { rowCount } = await client.query(
       `UPDATE millrace.run SET status = 'queued', ended_at = NULL, error = NULL, retry_at = NULL WHERE id = $1 AND status = 'failed'`,
       [runId],
@@ -41,6 +44,16 @@ export async function retryRun(pool: pg.Pool, runId: string): Promise<boolean> {
     await insertEvents(client, [{ runId, kind: 'run retry', message: 'The run is tried again from what failed, because a person asked for it.' }])
     return true
   })
+}
+
+/** Locks the run's location, so that whoever forgets it waits for the run to be in the queue, and cancels it. */
+async function refuseForgotten(client: Database, runId: string): Promise<void> {
+  const { rows } = await client.query<{ name: string; forgotten: boolean }>(
+    `SELECT name, forgotten_at IS NOT NULL AS forgotten FROM millrace.location WHERE name = (SELECT location FROM millrace.run WHERE id = $1) FOR KEY SHARE`,
+    [runId],
+  )
+  if (rows[0]?.forgotten !== true) return
+  throw new MillraceError(`The location ${rows[0].name} was forgotten.`, { code: 'LOCATION_NOT_LOADED', hint: 'A worker that starts with it brings it back.' })
 }
 
 async function reviveSteps(client: Database, runId: string): Promise<void> {

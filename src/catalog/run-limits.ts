@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import { isForgottenSql } from './forgotten.ts'
 import { openRunsInSql } from './step-states.ts'
 
 /** How many runs of a kind go on at once. */
@@ -28,7 +29,7 @@ export async function readLimits(database: Database): Promise<RunLimit[]> {
        UNION ALL
        SELECT name, t.tag, coalesce(t.value, ''), t.runs FROM current, jsonb_to_recordset(coalesce(limits -> 'tags', '[]')) AS t(tag text, value text, runs int))
      SELECT location, tag, value, CASE WHEN o.set_by IS NULL THEN d.runs ELSE o.runs END AS runs, d.runs AS declared, o.set_by AS "setBy", o.set_at AS "setAt"
-     FROM declared d FULL JOIN millrace.run_limit o USING (location, tag, value) ORDER BY location, tag, value`,
+     FROM declared d FULL JOIN (SELECT * FROM millrace.run_limit r WHERE NOT ${isForgottenSql('r.location')}) o USING (location, tag, value) ORDER BY location, tag, value`,
   )
   return rows
 }

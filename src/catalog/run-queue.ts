@@ -29,13 +29,18 @@ export async function anythingWaits(database: Database): Promise<{ readonly runs
   return rows[0] ?? { runs: false, steps: false }
 }
 
+/** Has no run leave the queue until the transaction ends. */
+export async function lockRunQueue(client: Database): Promise<void> {
+  await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('millrace run queue', 0))`)
+}
+
 /**
  * Takes runs out of the queue as far as limits and pauses let them, by priority and age; one that a limit holds back is passed by those that it
  * does not concern. In a transaction, which holds a lock until its end: whoever else decides sees what was decided here, so no limit is ever exceeded.
  * @returns the steps that are due, and whether there may be more
  */
 export async function startQueued(client: Database): Promise<{ readonly due: readonly DueStep[]; readonly held: boolean; readonly more: boolean }> {
-  await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('millrace run queue', 0))`)
+  await lockRunQueue(client)
   const limits = await readLimits(client)
   const room = createRoom(limits, limits.some((one) => one.runs !== null) ? await countOpenRuns(client) : [])
   const started: string[] = []

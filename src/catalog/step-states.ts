@@ -84,6 +84,7 @@ export const endedByHolderInSql = inSql(endedByHolder)
 
 /** Nothing happens to a step in these of its own accord. */
 export const endedStatuses = ['succeeded', 'failed', 'canceled', 'skipped', 'superseded'] as const satisfies readonly StepStatus[]
+export const endedInSql = inSql(endedStatuses)
 
 /** Steps that hold the slots of their pool: those under way. While one waits for its next attempt, its slots are others'. In SQL, as the index has it. */
 export const holdsSlotsSql = (row: string): string => `${row}.pool IS NOT NULL AND ${row}.status NOT IN ${inSql(['waiting', 'retrying', ...endedStatuses])}`

@@ -99,7 +99,10 @@ export interface ScheduleState {
   readonly hasTicked: boolean
 }
 
-/** Makes a location's schedules known, and answers their states by name. */
+/**
+ * Makes a location's schedules known, and answers their states by name. What went by while no definitions in force had one was not missed: it counts as first seen when
+ * it is back.
+ */
 export async function ensureSchedules(
   database: Database,
   location: string,
@@ -108,8 +111,9 @@ export async function ensureSchedules(
   if (schedules.length === 0) return new Map()
   const names = schedules.map(({ name }) => name)
   await database.query(
-    `INSERT INTO millrace.schedule (location, name, stopped) SELECT $1, w.name, w.stopped FROM unnest($2::text[], $3::boolean[]) AS w(name, stopped)
-     WHERE w.name NOT IN (SELECT name FROM millrace.schedule WHERE location = $1) ON CONFLICT DO NOTHING`,
+    `INSERT INTO millrace.schedule AS s (location, name, stopped) SELECT $1, w.name, w.stopped FROM unnest($2::text[], $3::boolean[]) AS w(name, stopped)
+     WHERE w.name NOT IN (SELECT name FROM millrace.schedule WHERE location = $1 AND gone_at IS NULL)
+     ON CONFLICT (location, name) DO UPDATE SET first_seen = clock_timestamp(), gone_at = NULL WHERE s.gone_at IS NOT NULL`,
     [location, names, schedules.map(({ startsStopped }) => startsStopped)],
   )
   const { rows } = await database.query<{ name: string; stopped: boolean; first_seen: Date; settled_at: Date | null; has_ticked: boolean }>(
@@ -119,6 +123,15 @@ export async function ensureSchedules(
   )
   return new Map(
     rows.map((row) => [row.name, { stopped: row.stopped, firstSeen: row.first_seen, settledAt: row.settled_at ?? undefined, hasTicked: row.has_ticked }]),
+  )
+}
+
+/** Writes down which schedules the definitions in force no longer have. */
+export async function markGoneSchedules(database: Database, inForce: readonly ScheduleKey[]): Promise<void> {
+  await database.query(
+    `UPDATE millrace.schedule s SET gone_at = clock_timestamp() WHERE gone_at IS NULL
+       AND NOT EXISTS (SELECT FROM unnest($1::text[], $2::text[]) AS known(location, name) WHERE known.location = s.location AND known.name = s.name)`,
+    [inForce.map(({ location }) => location), inForce.map(({ schedule }) => schedule)],
   )
 }
 

@@ -16,6 +16,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandUnknownOpts>
   runs: async () => (await import('./commands/runs.ts')).runsCommand(),
   assets: async () => (await import('./commands/assets.ts')).assetsCommand(),
   jobs: async () => (await import('./commands/jobs.ts')).jobsCommand(),
+  locations: async () => (await import('./commands/locations.ts')).locationsCommand(),
   schedules: async () => (await import('./commands/schedules.ts')).schedulesCommand(),
   sensors: async () => (await import('./commands/sensors.ts')).sensorsCommand(),
   automation: async () => (await import('./commands/automation.ts')).automationCommand(),

@@ -18,6 +18,7 @@ import type { HistoryDays } from './keep-events.ts'
 import { createHistoryRetention } from './keep-history.ts'
 import { settleVersions } from './settle-versions.ts'
 import { sweep } from './sweep.ts'
+import { unscheduleForgotten } from './unschedule-forgotten.ts'
 import { createFreshnessWatch } from './watch-freshness.ts'
 import type { SweepDeps } from './free-claims.ts'
 
@@ -57,6 +58,7 @@ export async function startProducers(options: ProducersOptions): Promise<Running
       await settleVersions(deps.pool, deps.logger)
       if (rounds === 0) seen.clear()
       await syncTicks(deps, await databaseTime(deps.pool), seen)
+      await unscheduleForgotten(deps)
       await tickAutomations(deps, epoch)
       await tidyAutomations(deps, rounds)
       await sweep(deps)

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { currentManifests } from '../catalog/manifests.ts'
-import { ensureSchedules, openSlots, settleSchedule } from '../catalog/ticks.ts'
+import { ensureSchedules, markGoneSchedules, openSlots, settleSchedule } from '../catalog/ticks.ts'
 import type { ScheduleState } from '../catalog/ticks.ts'
 import { lateMs, missedAfterMs, slotsCaughtUp, slotsOf } from '../definitions/schedule.ts'
 import type { ScheduleSpec } from '../definitions/schedule.ts'
@@ -33,6 +33,10 @@ export function nextTick(schedule: Pick<ScheduleSpec, 'cron' | 'timeZone'>, afte
  */
 export async function syncTicks({ pool, queues, logger }: SchedulesDeps, now: Date, seen: SeenSchedulers): Promise<void> {
   const manifests = (await currentManifests(pool)).map(({ manifest }) => manifest)
+  await markGoneSchedules(
+    pool,
+    manifests.flatMap(({ location, schedules }) => schedules.map(({ name }) => ({ location, schedule: name }))),
+  )
   for (const manifest of manifests) {
     const { location } = manifest
     const states = await ensureSchedules(pool, location, manifest.schedules)

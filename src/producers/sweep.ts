@@ -1,4 +1,5 @@
 import { beginPublishing } from '../catalog/steps.ts'
+import { isForgottenSql } from '../catalog/forgotten.ts'
 import { forgetOldProcesses } from '../catalog/processes.ts'
 import { findLostBatches, findLostSteps } from './find-lost.ts'
 import { freeBatches, freeSteps } from './free-claims.ts'
@@ -45,7 +46,7 @@ async function cleanEnded({ pool, queues }: SweepDeps): Promise<void> {
   const { rows } = await pool.query<{ id: string; location: string; enqueued: number }>(
     `UPDATE millrace.step SET enqueued_at = clock_timestamp()
      WHERE id IN (SELECT id FROM millrace.step WHERE cleaned_at IS NULL AND ended_at < clock_timestamp() - interval '30 s'
-       AND (enqueued_at IS NULL OR enqueued_at < clock_timestamp() - interval '60 s') LIMIT 50)
+       AND NOT ${isForgottenSql('step.location')} AND (enqueued_at IS NULL OR enqueued_at < clock_timestamp() - interval '60 s') LIMIT 50)
      RETURNING id, location, enqueued`,
   )
   for (const row of rows) {

@@ -4,6 +4,7 @@ import type { Run } from '../api/run-view.ts'
 import { pausedWait } from '../api/run-waits.ts'
 import { automationSection } from './automation-section.ts'
 import { failureView } from './failure.ts'
+import { forgetPath } from './forget-page.ts'
 import { count, describeCounts, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
@@ -39,10 +40,10 @@ export function overviewPage(view: Overview, now: number): string {
   })
 }
 
-function notices({ locations, processes, pauses, queued }: Overview): Html {
+function notices({ locations, pauses, queued }: Overview): Html {
   const told = locations.filter((one) => one.notice !== null)
   const broken = locations.filter((one): one is LocationView & { error: NonNullable<LocationView['error']> } => one.error !== null)
-  const idle = locations.filter((one) => one.loaded && !processes.some((process) => process.role === 'worker' && one.name in process.versions))
+  const idle = locations.filter((one) => one.loaded && one.workers === 0)
   return html`${pauses.map((one) => html`<p class="notice">${pausedWait(one).message}</p>`)}
   ${queued === 0 ? null : html`<p class="notice">${count(queued)} ${queued === 1 ? 'run waits' : 'runs wait'} in the queue (<code>millrace runs list --status queued</code>).</p>`}
   ${told.map((one) => html`<p class="notice"><strong>${one.name}</strong>: ${one.notice}</p>`)}
@@ -50,10 +51,22 @@ function notices({ locations, processes, pauses, queued }: Overview): Html {
     (one) =>
       html`<div class="notice bad">
         <p>The definitions of <strong>${one.name}</strong> did not load${one.loaded ? '; the last good version stays in force' : ''}.</p>
-        ${failureView(one.error)}
+        ${failureView(one.error)}${one.loaded ? null : forgetOffer(one)}
       </div>`,
   )}
-  ${idle.map((one) => html`<p class="notice">No worker is alive for <strong>${one.name}</strong>: what is launched waits until one starts (<code>millrace worker --location ${one.name}</code>).</p>`)}`
+  ${idle.map(
+    (one) =>
+      html`<p class="notice">
+        No worker is alive for <strong>${one.name}</strong>: what is launched waits until one starts (<code>millrace worker --location ${one.name}</code
+        >).${forgetOffer(one)}
+      </p>`,
+  )}`
+}
+
+/** A way out for one that may be gone for good. */
+function forgetOffer({ name, longUnseen, lastSeenAt }: LocationView): Html | null {
+  if (!longUnseen) return null
+  return html` None was seen since ${moment(lastSeenAt)}: <a href="${forgetPath(name)}" data-key="forget ${name}">forget ${name}</a> if it is gone for good.`
 }
 
 function assetTables({ assets, locations, partitions }: Overview, now: number): Html {

@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { chooseAssets, listAssets } from '../api/assets.ts'
 import { backfillDetail, stopBackfill, takeUpBackfill, unknownBackfill } from '../api/backfills.ts'
 import { configErrors, configFields, parseConfigForm } from '../api/config-form.ts'
+import { forget, forgetView } from '../api/locations.ts'
 import { overview } from '../api/overview.ts'
 import { partitionsDetail } from '../api/partitions.ts'
 import type { Parts } from '../api/parts.ts'
@@ -14,6 +15,7 @@ import { cancelRun, newestEvents, startRun, unknownRun } from '../api/run-action
 import { runDetail } from '../api/run-view.ts'
 import { backfillPage } from './backfill-page.ts'
 import { problemPage } from './layout.ts'
+import { forgetPage } from './forget-page.ts'
 import { materializePage } from './materialize-page.ts'
 import type { MaterializeView } from './materialize-page.ts'
 import { overviewPage } from './overview-page.ts'
@@ -22,7 +24,7 @@ import { quarantinePageView } from './quarantine-page.ts'
 import { runPage } from './run-page.ts'
 
 /** The paths that take a form of ours. */
-export const formPaths = /^\/(materialize|runs\/[0-9a-fA-F-]{36}\/cancel|backfills\/[0-9a-fA-F-]{36}\/(cancel|retry))$/
+export const formPaths = /^\/(materialize|locations\/[^/]+\/forget|runs\/[0-9a-fA-F-]{36}\/cancel|backfills\/[0-9a-fA-F-]{36}\/(cancel|retry))$/
 
 /** As many events as a person scrolls through; the API has them all. */
 const logLimit = 500
@@ -65,6 +67,13 @@ export function pageRouter(parts: () => Parts): Router {
     const id = backfillId(request)
     await takeUpBackfill(parts(), id)
     response.redirect(303, `/backfills/${id}`)
+  })
+  router.get('/locations/:name/forget', async (request, response) => {
+    sendPage(response, forgetPage(await forgetView(parts(), request.params.name)))
+  })
+  router.post('/locations/:name/forget', async (request, response) => {
+    await forget(parts(), request.params.name, 'page')
+    response.redirect(303, '/')
   })
   router.get('/partitions', async (request, response) => {
     const which = Partitioned.safeParse(request.query)

@@ -34,6 +34,7 @@ describe('the OpenAPI document', () => {
       '/api/v1/jobs/{location}/{name}/runs',
       '/api/v1/limits',
       '/api/v1/locations',
+      '/api/v1/locations/{name}/forget',
       '/api/v1/notifications',
       '/api/v1/notifications/{id}/retry',
       '/api/v1/partition-keys',

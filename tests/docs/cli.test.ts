@@ -15,6 +15,7 @@ import { initCommand } from '../../src/cli/commands/init.ts'
 import { limitsCommand } from '../../src/cli/commands/limits.ts'
 import { jobsCommand } from '../../src/cli/commands/jobs.ts'
 import { launchCommand } from '../../src/cli/commands/launch.ts'
+import { locationsCommand } from '../../src/cli/commands/locations.ts'
 import { materializeCommand } from '../../src/cli/commands/materialize.ts'
 import { migrateCommand } from '../../src/cli/commands/migrate.ts'
 import { notificationsCommand } from '../../src/cli/commands/notifications.ts'
@@ -48,6 +49,7 @@ const commands: readonly CommandUnknownOpts[] = [
   limitsCommand(),
   jobsCommand(),
   launchCommand(),
+  locationsCommand(),
   materializeCommand(),
   migrateCommand(),
   notificationsCommand(),

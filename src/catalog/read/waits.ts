@@ -7,6 +7,8 @@ import { readPauses } from '../pauses.ts'
 import type { Pause } from '../pauses.ts'
 import { queueOrder } from '../run-queue.ts'
 import { holdsSlotsSql, openRunsInSql } from '../step-states.ts'
+import { readLocationStandings } from './locations.ts'
+import type { LocationStanding } from './locations.ts'
 import { readOutages } from './outages.ts'
 import type { OutageRead } from './outages.ts'
 import { readLiveProcesses } from './processes.ts'
@@ -53,6 +55,7 @@ export interface QueuePlace {
 
 /** What may stand in the way of runs and steps of a location, besides what their own rows say. */
 export interface Surroundings {
+  readonly locations: readonly LocationStanding[]
   readonly processes: readonly ProcessRead[]
   readonly outages: readonly OutageRead[]
   readonly pauses: readonly Pause[]
@@ -63,7 +66,8 @@ export interface Surroundings {
 
 /** Reads what may stand in the way of a run's steps. */
 export async function readSurroundings(db: Queryable, runId: string): Promise<Surroundings> {
-  const [processes, outages, pauses, pools, holders, claims] = [
+  const [locations, processes, outages, pauses, pools, holders, claims] = [
+    await readLocationStandings(db),
     await readLiveProcesses(db),
     await readOutages(db),
     await readPauses(db),
@@ -71,7 +75,7 @@ export async function readSurroundings(db: Queryable, runId: string): Promise<Su
     await readHolders(db, runId),
     await readClaims(db, runId),
   ]
-  return { processes, outages, pauses, pools, holders, claims }
+  return { locations, processes, outages, pauses, pools, holders, claims }
 }
 
 function readHolders(db: Queryable, runId: string): Promise<HolderRead[]> {

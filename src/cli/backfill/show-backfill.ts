@@ -28,7 +28,7 @@ export function describeBackfill(backfill: BackfillDetail, now: number): string 
               .join(', '),
           ],
         ]),
-    ...(backfill.problem === null ? [] : [['Waits', backfill.problem]]),
+    ...(backfill.problem === null ? [] : [[backfill.endedAt === null ? 'Waits' : 'Because', backfill.problem]]),
   ]
   const units = formatTable(
     [{ name: 'assets' }, { name: 'partitions' }, { name: 'how far' }],

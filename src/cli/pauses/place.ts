@@ -1,6 +1,6 @@
+import { unknownLocation } from '../../catalog/forget-location.ts'
 import { readLocationNames } from '../../catalog/read/locations.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
-import { MillraceError } from '../../errors.ts'
 
 /** What a pause is of, in words. */
 export const placeName = (location: string): string => (location === '' ? 'everything' : `the location ${location}`)
@@ -9,5 +9,5 @@ export const placeName = (location: string): string => (location === '' ? 'every
 export async function checkLocation(client: Queryable, location: string): Promise<void> {
   const known = await readLocationNames(client)
   if (location === '' || known.includes(location)) return
-  throw new MillraceError(`There is no location ${location}.`, { code: 'LOCATION_UNKNOWN', hint: `The locations are: ${known.join(', ')}.` })
+  throw unknownLocation(location, known)
 }

@@ -45,6 +45,8 @@ export async function tickAutomations(deps: LaunchDeps, epoch: string): Promise<
       await tickAutomation(deps, current, epoch)
     } catch (error) {
       if (error instanceof FencedError) throw error
+      // It was forgotten while it was evaluated.
+      if (error instanceof MillraceError && error.code === 'LOCATION_NOT_LOADED') continue
       deps.logger.error({ err: error, location }, 'the automation conditions of a location could not be evaluated; tried again in half a minute')
       await failAutomation(deps.pool, location, current.version, redact(storedError(error)))
     }

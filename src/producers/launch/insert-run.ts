@@ -4,7 +4,7 @@ import type { Database } from '../../catalog/database.ts'
 import { insertEvents, storableJson } from '../../catalog/events.ts'
 import type { StepStatus } from '../../catalog/step-states.ts'
 import type { DueStep } from '../../catalog/due-step.ts'
-import { FencedError } from '../../errors.ts'
+import { FencedError, MillraceError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import type { PlannedRun } from './plan-run.ts'
 
@@ -34,17 +34,22 @@ export type InsertedRun = { readonly runId: string; readonly due: readonly DueSt
 const statusSql = `CASE WHEN $8 OR EXISTS (SELECT FROM millrace.run_limit WHERE location IN ('', $1) AND runs IS NOT NULL)
   OR EXISTS (SELECT FROM millrace.pause WHERE location IN ('', $1)) THEN 'queued' ELSE 'started' END`
 
+// Locked so that whoever forgets the location waits for this run, and cancels it; one that is forgotten gets none.
+const placeSql = `SELECT FROM millrace.location WHERE name = $1 AND forgotten_at IS NULL FOR KEY SHARE`
+
 /**
  * Writes a run with its steps, in the transaction of `client`: `queued` where something may hold it back, else `started`.
- * @throws FencedError under an older epoch; NotWantedError
+ * @throws FencedError under an older epoch; MillraceError `LOCATION_NOT_LOADED` where its location was forgotten meanwhile; NotWantedError
  */
 export async function insertRun(client: pg.PoolClient, planned: PlannedRun, origin: RunOrigin, companion?: LaunchCompanion): Promise<InsertedRun> {
   if (origin.epoch !== undefined && !(await holdsLead(client, 'producers', origin.epoch))) throw new FencedError('the producers’ lead')
   const { location, version, assets, config, job, limited } = planned
   const { priority, timeoutMs, retries, retryDelayMs } = planned.options
   const { rows } = await client.query<{ id: string; status: 'queued' | 'started' }>(
-    `INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, idempotency_key, status, priority, timeout_ms, retries, retry_delay_ms, deadline_at, partitions, backfill_id, job, hooks)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, ${statusSql}, $9, $10::bigint, $11, $12, clock_timestamp() + $10::bigint * interval '1 ms', $13, $14, $15, $16) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, status`,
+    `WITH place AS (${placeSql})
+     INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, idempotency_key, status, priority, timeout_ms, retries, retry_delay_ms, deadline_at, partitions, backfill_id, job, hooks)
+     SELECT $1, $2, $3, $4, $5, $6, $7, ${statusSql}, $9, $10::bigint, $11, $12, clock_timestamp() + $10::bigint * interval '1 ms', $13, $14, $15, $16 FROM place
+     ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, status`,
     [
       location,
       version,
@@ -66,7 +71,7 @@ export async function insertRun(client: pg.PoolClient, planned: PlannedRun, orig
   )
   const run = rows[0]
   const runId = run?.id
-  if (run === undefined || runId === undefined) return { known: await runWithKey(client, origin.idempotencyKey ?? '') }
+  if (run === undefined || runId === undefined) return { known: await runWithKey(client, origin.idempotencyKey, location) }
   if (companion !== undefined && !(await companion(client, runId))) throw new NotWantedError()
   const queued = run.status === 'queued'
   const { due, held } = await insertSteps(client, runId, planned, queued)
@@ -79,9 +84,13 @@ export async function insertRun(client: pg.PoolClient, planned: PlannedRun, orig
   return { runId, due, waits: queued || held }
 }
 
-async function runWithKey(client: Database, key: string): Promise<string> {
-  const { rows } = await client.query<{ id: string }>(`SELECT id FROM millrace.run WHERE idempotency_key = $1`, [key])
-  return rows[0]?.id ?? ''
+async function runWithKey(client: Database, key: string | undefined, location: string): Promise<string> {
+  const { rows } = key === undefined ? { rows: [] } : await client.query<{ id: string }>(`SELECT id FROM millrace.run WHERE idempotency_key = $1`, [key])
+  if (rows[0] !== undefined) return rows[0].id
+  throw new MillraceError(`The location ${location} was forgotten a moment ago.`, {
+    code: 'LOCATION_NOT_LOADED',
+    hint: 'A worker that starts with it brings it back.',
+  })
 }
 
 async function insertSteps(client: pg.PoolClient, runId: string, planned: PlannedRun, queued: boolean): Promise<{ due: DueStep[]; held: boolean }> {

@@ -1,5 +1,7 @@
+import { hostname } from 'node:os'
 import { createBoard } from '../board.ts'
 import type { Board } from '../board.ts'
+import { tellBoardAddress } from '../catalog/board-address.ts'
 import { createPool } from '../catalog/database.ts'
 import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
@@ -24,7 +26,11 @@ export async function startBoard(config: Config, logger: Logger): Promise<Runnin
       const pool = createPool({ url: databaseUrl, max: 6, name: 'millrace board', logger })
       const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
       board.ready({ pool, queues, databaseUrl })
+      const told = tellBoardAddress(pool, { url: board.url, machine: hostname() }).catch((error: unknown) =>
+        logger.debug({ err: error }, 'not written down where the board is; doctor looks where the settings say'),
+      )
       close = async () => {
+        await told
         await queues.close()
         await pool.end()
       }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { tellBoardAddress } from '../../src/catalog/board-address.ts'
 import { clockDifference } from '../../src/cli/doctor/databases.ts'
 import { nodeVersion, spaceFinding } from '../../src/cli/doctor/machine.ts'
 import {
@@ -115,7 +116,9 @@ describe('millrace doctor', () => {
     const { code, findings } = await doctor(env)
     expect(findings.filter((one) => one.level !== 'ok')).toEqual([])
     expect(code).toBe(0)
-    const person = spawnMillrace(['doctor'], env)
+    // A board that was started on another port than the settings say has told where it is.
+    await tellBoardAddress(database.pool, { url: `http://127.0.0.1:${String(board.port)}`, machine: hostname() })
+    const person = spawnMillrace(['doctor'], { ...env, PORT: '1' })
     expect(await person.exited).toMatchObject({ code: 0 })
     expect(person.stdout()).toContain('Nothing is broken.')
     expect(person.stdout()).toMatch(/✓ workers +shop: 1, for every kind of work/)
@@ -130,17 +133,26 @@ describe('millrace doctor', () => {
     await insertProcess(database, { role: 'worker', queues: everyKind, versions: { shop: 'v1' }, spool: 's2', problem: 'It sees another spool.' })
     await database.pool.query(`INSERT INTO millrace.setting (name, value) VALUES ('spool', '"s1"')`)
     await database.pool.query(`UPDATE millrace.location SET error = '{"name":"Error","code":"X","message":"definitions.ts:3 is wrong","hint":"Mend line 3."}'`)
-    await database.pool.query(`INSERT INTO millrace.schedule (location, name, stopped) VALUES ('shop', 'daily', false)`)
+    const daily = { name: 'daily', cron: ['0 0 * * *'], timeZone: 'UTC', assets: ['*'] }
+    await database.pool.query(`UPDATE millrace.manifest SET document = jsonb_set(document, '{schedules}', $1)`, [JSON.stringify([daily])])
+    // `hourly` is no longer defined: what became of its last tick is nobody's concern.
+    await database.pool.query(`INSERT INTO millrace.schedule (location, name, stopped) VALUES ('shop', 'daily', false), ('shop', 'hourly', false)`)
+    // Nobody has worked this one for days.
+    await database.pool.query(`INSERT INTO millrace.manifest (location, version, document) SELECT 'old', version, document FROM millrace.manifest`)
+    await database.pool.query(`INSERT INTO millrace.location (name, version, updated_at) VALUES ('old', 'v1', now() - interval '2 days')`)
     await database.pool.query(
-      `INSERT INTO millrace.tick (location, schedule, scheduled_at, cause, status, error) VALUES ('shop', 'daily', now(), 'clock', 'failed', '{"name":"Error","code":"X","message":"no such asset"}')`,
+      `INSERT INTO millrace.tick (location, schedule, scheduled_at, cause, status, error) VALUES ('shop', 'daily', now(), 'clock', 'failed', '{"name":"Error","code":"X","message":"no such asset"}'),
+         ('shop', 'hourly', now(), 'clock', 'failed', '{"name":"Error","code":"X","message":"no such hour"}')`,
     )
     const { code, of } = await doctor({ DATABASE_URL: database.url, PORT: '1' })
     await database.pool.end()
     expect(code).toBe(1)
     expect(of('workers').map((one) => one.message)).toEqual([
       expect.stringContaining('It sees another spool.'),
+      'old: nobody works it, so its runs wait',
       'shop: nobody does transform, load, ops, so runs wait there',
     ])
+    expect(of('workers')[1]?.fix).toMatch(/None was seen since .*: if old is gone for good, have it forgotten: millrace locations forget old$/)
     expect(of('producers')).toMatchObject([{ level: 'fault' }])
     expect(of('spool').some((one) => one.level === 'fault' && one.message.includes('2 different spools'))).toBe(true)
     expect(of('definitions')).toMatchObject([{ level: 'fault', message: 'shop: definitions.ts:3 is wrong', fix: 'Mend line 3.' }])

@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
-import { createLocationReader } from '../../catalog/read/locations.ts'
-import type { LocationRead } from '../../catalog/read/locations.ts'
+import { readBoardAddress } from '../../catalog/board-address.ts'
+import { isForgottenSql } from '../../catalog/forgotten.ts'
+import { createLocationReader, forgetAdvice, readLocationStandings } from '../../catalog/read/locations.ts'
+import type { LocationRead, LocationStanding } from '../../catalog/read/locations.ts'
 import { readLiveProcesses } from '../../catalog/read/processes.ts'
 import type { ProcessRead } from '../../catalog/read/processes.ts'
 import { readSchedules } from '../../catalog/read/schedules.ts'
@@ -21,12 +24,12 @@ export async function examineWork(client: pg.Client, config: Config): Promise<Fi
   const locations = await createLocationReader().all(client)
   return [
     await leaderFinding(client),
-    ...workerFindings(locations, processes),
+    ...workerFindings(await readLocationStandings(client), processes),
     ...(await spoolFindings(client, config)),
     ...locationFindings(locations),
-    ...(await tickFindings(client)),
+    ...(await tickFindings(client, locations)),
     ...(await outboxFindings(client)),
-    await boardFinding(config),
+    await boardFinding(client, config),
   ]
 }
 
@@ -41,20 +44,22 @@ async function leaderFinding(client: pg.Client): Promise<Finding> {
   return ok('producers', `led by process ${String(leader.pid ?? '?')} on ${leader.host ?? '?'}`)
 }
 
-function workerFindings(locations: readonly LocationRead[], processes: readonly ProcessRead[]): Finding[] {
+function workerFindings(locations: readonly LocationStanding[], processes: readonly ProcessRead[]): Finding[] {
   const workers = processes.filter((one) => one.role === 'worker')
   const troubled = workers.flatMap((one) =>
     one.problem === null ? [] : [fault('workers', `process ${String(one.pid)} on ${one.host} takes no work: ${one.problem}`, 'Mend that, and restart it.')],
   )
   const start = 'Run `millrace worker` (`millrace dev` has one).'
   if (locations.length === 0) return [...troubled, warning('workers', 'no code location is known yet', start)]
-  const findings = locations.map(({ name, version }) => {
-    if (version === null) return warning('workers', `${name} has no definitions in force`, 'Mend its definitions; a worker then publishes them.')
+  const findings = locations.map((location) => {
+    const { name, version } = location
+    const advice = forgetAdvice(location)
+    if (version === null) return warning('workers', `${name} has no definitions in force`, `Mend its definitions; a worker then publishes them.${advice}`)
     const able = workers.filter((one) => one.versions[name] === version && one.problem === null)
     const missing = queueKinds.filter((kind) => !able.some((one) => one.queues.includes(kind)))
     if (missing.length === 0) return ok('workers', `${name}: ${String(able.length)}, for every kind of work`)
     return missing.length === queueKinds.length
-      ? fault('workers', `${name}: nobody works it, so its runs wait`, start)
+      ? fault('workers', `${name}: nobody works it, so its runs wait`, `${start}${advice}`)
       : fault('workers', `${name}: nobody does ${missing.join(', ')}, so runs wait there`, `Run \`millrace worker --queues ${missing.join(',')}\`.`)
   })
   return [...troubled, ...findings]
@@ -101,8 +106,10 @@ function locationFindings(locations: readonly LocationRead[]): Finding[] {
   ])
 }
 
-async function tickFindings(client: pg.Client): Promise<Finding[]> {
-  const schedules = await readSchedules(client)
+async function tickFindings(client: pg.Client, locations: readonly LocationRead[]): Promise<Finding[]> {
+  const inForce = new Set(locations.flatMap(({ name, manifest }) => (manifest?.schedules ?? []).map((one) => JSON.stringify([name, one.name]))))
+  // Ticks stay of schedules that the definitions no longer have: nothing is to be mended there.
+  const schedules = (await readSchedules(client)).filter(({ location, name }) => inForce.has(JSON.stringify([location, name])))
   const failed = schedules.filter((one) => one.lastTickStatus === 'failed')
   const findings = failed.map(({ location, name, lastTickAt, lastTickError }) =>
     warning(
@@ -116,7 +123,7 @@ async function tickFindings(client: pg.Client): Promise<Finding[]> {
 
 async function outboxFindings(client: pg.Client): Promise<Finding[]> {
   const { rows } = await client.query<{ count: number; message: string | null }>(
-    `SELECT count(*)::int AS count, (array_agg(error->>'message' ORDER BY created_at DESC))[1] AS message FROM millrace.outbox WHERE status = 'failed'`,
+    `SELECT count(*)::int AS count, (array_agg(error->>'message' ORDER BY created_at DESC))[1] AS message FROM millrace.outbox WHERE status = 'failed' AND NOT ${isForgottenSql('outbox.location')}`,
   )
   const { count = 0, message = null } = rows[0] ?? {}
   if (count === 0) return []
@@ -124,9 +131,21 @@ async function outboxFindings(client: pg.Client): Promise<Finding[]> {
   return [warning('notifications', `${what}: ${redactText(message ?? 'nobody knows why')}`, 'Mend that, then `millrace notifications retry --all`.')]
 }
 
-/** The board has no row of its own: it is asked. */
-async function boardFinding({ host, port }: Config): Promise<Finding> {
-  const url = `http://${host.includes(':') ? `[${host}]` : host.replace(/^0\.0\.0\.0$/, '127.0.0.1')}:${String(port)}`
+/** The board is asked: where it says that it is, if that is this machine, and where the settings say. */
+async function boardFinding(client: pg.Client, { host, port }: Config): Promise<Finding> {
+  const told = await readBoardAddress(client)
+  const own = `http://${host.includes(':') ? `[${host}]` : host.replace(/^0\.0\.0\.0$/, '127.0.0.1')}:${String(port)}`
+  const places = [...new Set([...(told?.machine === hostname() ? [told.url] : []), ...(port === 0 ? [] : [own])])]
+  const findings: Finding[] = []
+  for (const url of places) {
+    const finding = await askBoard(url)
+    if (finding.level === 'ok') return finding
+    findings.push(finding)
+  }
+  return findings.at(-1) ?? warning('board', 'PORT is 0, and no board has said where it is', 'Run `millrace board`, or set HOST and PORT to where it is.')
+}
+
+async function askBoard(url: string): Promise<Finding> {
   try {
     const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3000) })
     if (answer.ok) return ok('board', `ready at ${url}`)

@@ -210,18 +210,22 @@ export async function askForAutomation(database: Database, location: string): Pr
 /** Days that the evaluations of an asset stay that has no condition any more. */
 const daysOfGone = 30
 
-/** Lets go of what a stopped location need not keep, and of what is known of locations and assets without conditions; one that was forgotten may come back. */
+/** Whether a location has conditions, in SQL; one that was forgotten may come back with them. */
+const isAutomatedSql = (location: string): string =>
+  `(${isForgottenSql(location)} OR EXISTS (SELECT FROM millrace.location l JOIN millrace.manifest m ON m.location = l.name AND m.version = l.version WHERE l.name = ${location} AND m.automated))`
+
+/** Lets go of what a stopped location need not keep, and of what is known of locations and assets without conditions; what was stopped is stopped when it has some again. */
 export async function tidyAutomation(database: Database): Promise<void> {
-  await database.query(
-    `DELETE FROM millrace.automation a WHERE NOT ${isForgottenSql('a.location')} AND NOT EXISTS
-       (SELECT FROM millrace.location l JOIN millrace.manifest m ON m.location = l.name AND m.version = l.version WHERE l.name = a.location AND m.automated)`,
-  )
+  await database.query(`DELETE FROM millrace.automation a WHERE NOT a.stopped AND NOT ${isAutomatedSql('a.location')}`)
   await database.query(
     `DELETE FROM millrace.automation_change c WHERE NOT EXISTS (SELECT FROM millrace.automation a WHERE a.location = c.location)
+       OR NOT ${isAutomatedSql('c.location')}
        OR (EXISTS (SELECT FROM millrace.automation a WHERE a.location = c.location AND a.stopped) AND (c.kind IN ('run', 'keys')
          OR EXISTS (SELECT FROM millrace.automation_change n WHERE n.location = c.location AND n.asset = c.asset AND n.partition IS NOT DISTINCT FROM c.partition AND n.id > c.id)))`,
   )
-  await database.query(`DELETE FROM millrace.automation_asset o WHERE NOT EXISTS (SELECT FROM millrace.automation a WHERE a.location = o.location)`)
+  await database.query(
+    `DELETE FROM millrace.automation_asset o WHERE NOT EXISTS (SELECT FROM millrace.automation a WHERE a.location = o.location) OR NOT ${isAutomatedSql('o.location')}`,
+  )
   await database.query(
     `DELETE FROM millrace.automation_evaluation e WHERE e.at < clock_timestamp() - make_interval(days => $1)
        AND NOT EXISTS (SELECT FROM millrace.automation_asset o WHERE o.location = e.location AND o.asset = e.asset)`,

@@ -168,6 +168,12 @@ describeBackends('automation conditions', (backend) => {
     await tick()
     expect((await startedIn(location.name)).map(({ assets }) => assets)).toEqual([[keys.b]])
     expect(await setAutomationStopped(engine.database.pool, 'nowhere', true)).toBe(false)
+    // A deployment without any conditions starts none of those of the next one; what happens in between is not kept.
+    await setAutomationStopped(engine.database.pool, location.name, true)
+    await publishManifest(engine.database.pool, { ...manifestOf(createLocation([a])), location: location.name }, 'without', undefined)
+    await tidyAutomations(deps(), 0)
+    expect(await engine.value(`SELECT stopped FROM millrace.automation WHERE location = $1`, [location.name])).toBe(true)
+    expect(await engine.query(`SELECT FROM millrace.automation_change WHERE location = $1`, [location.name])).toEqual([])
   })
 
   test('of a leader that no longer leads are refused, with all that they would have written', async () => {

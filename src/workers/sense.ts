@@ -9,7 +9,7 @@ import type { JsonObject } from '../definitions/json.ts'
 import type { ParsedAnswer, Sensor } from '../definitions/sensor.ts'
 import { FencedError, MillraceError, storedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
-import { enqueueStep } from '../producers/launch/enqueue-step.ts'
+import { enqueueSteps } from '../producers/launch/enqueue-step.ts'
 import { launchRequests } from '../producers/launch/launch-requests.ts'
 import { startWaiting } from '../producers/launch/start-waiting.ts'
 import type { Payload } from '../queues/jobs.ts'
@@ -55,7 +55,7 @@ export async function sense(context: WorkerContext, payload: Payload<'sense'>, _
     })
     const { due, waits, asked } = await write(context, own, claimed, answer, { cause: payload.cause, log, watched })
     faultPoint('sense.committed')
-    await Promise.all(due.map((step) => enqueueStep(context.queues, step)))
+    await enqueueSteps(context.queues, due)
     if (waits) await startWaiting(context)
     if (asked !== undefined) await context.queues.enqueue(location, 'sense', { sensor: payload.sensor, cause: 'more', asked, failures: 0 })
   } catch (error) {

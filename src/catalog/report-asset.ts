@@ -5,8 +5,9 @@ import { requirePartition } from '../definitions/partitions/choose-partitions.ts
 import { MillraceError } from '../errors.ts'
 import { transaction } from './database.ts'
 import type { Database } from './database.ts'
-import { insertEvents, storableJson } from './events.ts'
+import { insertEvents } from './events.ts'
 import { markAsset } from './materialized.ts'
+import { keepObservations } from './observations.ts'
 import type { PartitionedAsset } from './read/partitioned-asset.ts'
 
 /** `materialization`: it was written. `observation`: something about it was seen. */
@@ -41,22 +42,15 @@ export function reportAsset(pool: pg.Pool, found: PartitionedAsset, report: Asse
   return transaction(pool, async (client) => {
     const known = idempotencyKey === undefined ? undefined : await takeKey(client, idempotencyKey, { location, asset, kind })
     if (known?.created === false) return known
-    const data = { location, ...(partition === undefined ? {} : { partition }), by: report.by, metadata }
+    const said = `, as was reported (${report.by})`
     if (kind === 'materialization') {
+      const data = { location, ...(partition === undefined ? {} : { partition }), by: report.by, metadata }
       await markAsset(client, { location, asset, run_id: null, partitions: partition === undefined ? null : [partition] }, metadata, () => metadata)
+      const what = `${partition === undefined ? '' : `the partition ${partition} of `}${asset}`
+      await insertEvents(client, [{ asset, kind, message: `${what} was materialized${said}.`, data }])
     } else {
-      // What was seen of a partition is what was seen of the asset last, too.
-      for (const one of new Set(['', partition ?? ''])) {
-        await client.query(
-          `INSERT INTO millrace.asset_observation (location, key, partition, observed_at, metadata) VALUES ($1, $2, $3, clock_timestamp(), $4)
-           ON CONFLICT (location, key, partition) DO UPDATE SET observed_at = excluded.observed_at, run_id = NULL, metadata = excluded.metadata`,
-          [location, asset, one, storableJson(metadata)],
-        )
-      }
+      await keepObservations(client, { location, by: report.by, said }, [{ asset, partition, metadata }])
     }
-    const what = `${partition === undefined ? '' : `the partition ${partition} of `}${asset}`
-    const verb = kind === 'materialization' ? 'materialized' : 'observed'
-    await insertEvents(client, [{ asset, kind, message: `${what} was ${verb}, as was reported (${report.by}).`, data }])
     if (known !== undefined) return known
     const { rows } = await client.query<{ at: Date }>(`SELECT clock_timestamp() AS at`)
     return { at: (rows[0]?.at ?? new Date()).toISOString(), created: true }

@@ -10,6 +10,8 @@ import { transaction } from './database.ts'
 import type { Database } from './database.ts'
 import type { CursorFrom } from './claims.ts'
 import { markAsset, materializationOf } from './materialized.ts'
+import { keepObserved } from './observations.ts'
+import type { SeenAsset } from './observations.ts'
 import { markFailed } from './partition-states.ts'
 import { carryOver, dropGenerationsBefore, nextGeneration } from './generation.ts'
 import { insertEvents, storableJson } from './events.ts'
@@ -117,6 +119,8 @@ export interface StepResult {
   readonly partitions?: Readonly<Record<string, JsonObject>>
   readonly checks?: readonly CheckOutcome[]
   readonly events?: readonly EventInput[]
+  /** What its function saw of assets. */
+  readonly observed?: readonly SeenAsset[]
 }
 
 /** What a step's end made due, and whether its run ended with it. */
@@ -162,6 +166,7 @@ export async function succeedStep(
         ? { ...where, ...materializationOf(step, result.metadata) }
         : { ...where, kind: 'superseded', level: 'warn', message: `A newer run has published ${step.asset} already; this one's rows were left out.` }
     await insertEvents(client, [...(result.events ?? []).map((event) => ({ ...where, ...event })), said])
+    await keepObserved(client, { ...step, id: stepId }, result.observed)
     const { due: dueSteps, held } = await readyAfter(client, { runId: step.run_id, asset: step.asset })
     const runEnded = await finishRun(client, step.run_id)
     return { due: dueSteps, runEnded, makesRoom: runEnded || held || step.pool !== null }

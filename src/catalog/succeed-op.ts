@@ -4,6 +4,8 @@ import { insertEvents } from './events.ts'
 import type { EventInput } from './events.ts'
 import { expandMapping } from './expand-mapping.ts'
 import type { NewBranches } from './expand-mapping.ts'
+import { keepObserved } from './observations.ts'
+import type { SeenAsset } from './observations.ts'
 import { branchOf, nextInLine, readyAfter } from './ready-steps.ts'
 import type { Begun, BranchRow } from './ready-steps.ts'
 import { skipUnneeded } from './skip-steps.ts'
@@ -20,6 +22,8 @@ export interface OpResult {
   readonly branches: readonly NewBranches[]
   /** What is handed an output that was left out. */
   readonly unneeded: Unneeded
+  /** What it saw of assets. */
+  readonly observed: readonly SeenAsset[]
 }
 
 /** Writes down that an op has succeeded, with its outputs, and makes what hangs on it due. Nothing when the claim is no longer the current one. */
@@ -27,14 +31,14 @@ export async function succeedOp(pool: pg.Pool, stepId: string, claim: number, re
   return transaction(pool, async (client) => {
     await lockRun(client, stepId)
     const names = Object.keys(result.outputs)
-    const { rows } = await client.query<{ run_id: string; asset: string; pool: string | null } & BranchRow>(
+    const { rows } = await client.query<{ run_id: string; location: string; asset: string; pool: string | null } & BranchRow>(
       `WITH done AS (
          UPDATE millrace.step SET status = 'succeeded', result = $3, error = NULL, claimed_by = NULL, ended_at = clock_timestamp(), cleaned_at = clock_timestamp()
-         WHERE id = $1 AND status = ANY($4) AND claim = $2 RETURNING id, run_id, asset, pool, template, ordinal, in_line),
+         WHERE id = $1 AND status = ANY($4) AND claim = $2 RETURNING id, run_id, location, asset, pool, template, ordinal, in_line),
        kept AS (
          INSERT INTO millrace.step_value (step_id, output, value)
          SELECT done.id, o.output, o.value::json FROM done, unnest($5::text[], $6::text[]) AS o(output, value))
-       SELECT run_id, asset, pool, template, ordinal, in_line FROM done`,
+       SELECT run_id, location, asset, pool, template, ordinal, in_line FROM done`,
       [stepId, claim, JSON.stringify({ seconds: result.seconds }), statusesWith('done'), names, names.map((name) => result.outputs[name] ?? null)],
     )
     const step = rows[0]
@@ -49,6 +53,7 @@ export async function succeedOp(pool: pg.Pool, stepId: string, claim: number, re
       data: { seconds: result.seconds },
     }
     await insertEvents(client, [said])
+    await keepObserved(client, { ...step, id: stepId }, result.observed)
     const begun: Begun[] = []
     for (const branches of result.branches) begun.push(await expandMapping(client, runId, branches))
     const { assets, templates: handed } = result.unneeded

@@ -3,6 +3,8 @@ import { recordChecks } from './checks.ts'
 import { transaction } from './database.ts'
 import { insertEvents, storableJson } from './events.ts'
 import { markAsset, materializationOf } from './materialized.ts'
+import { keepObserved } from './observations.ts'
+import type { SeenAsset } from './observations.ts'
 import { readyAfter } from './ready-steps.ts'
 import type { Begun } from './ready-steps.ts'
 import { skipUnneeded } from './skip-steps.ts'
@@ -22,6 +24,8 @@ export interface OutputsResult {
   readonly outputs: readonly OutputResult[]
   /** Assets that the function was asked for and left out. */
   readonly leftOut: readonly string[]
+  /** What the function saw of assets. */
+  readonly observed: readonly SeenAsset[]
 }
 
 /**
@@ -44,6 +48,7 @@ export async function succeedOutputs(pool: pg.Pool, stepId: string, claim: numbe
     ])
     // In the order of their keys: two runs that end at once wait for each other, and never both.
     for (const output of result.outputs.toSorted((a, b) => (a.asset < b.asset ? -1 : 1))) await endOutput(client, step, output)
+    await keepObserved(client, { ...step, id: stepId }, result.observed)
     const begun: Begun[] = []
     for (const asset of result.leftOut) await skipUnneeded(client, runId, { assets: [asset], templates: [] }, `because ${step.asset} left out ${asset}`)
     for (const { asset } of result.outputs) begun.push(await readyAfter(client, { runId, asset }))

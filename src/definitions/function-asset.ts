@@ -18,6 +18,7 @@ import type { Log } from './log.ts'
 import type { MetadataFields } from './metadata/fields.ts'
 import type { MadeBy } from './multi-asset.ts'
 import type { GraphPlan } from './ops/plan.ts'
+import type { Observe } from './observe.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from './resource.ts'
 import { freshnessOf } from './freshness.ts'
@@ -84,6 +85,8 @@ export interface FunctionContext<
   readonly throttle: Throttle
   /** Writes a line to the run's log; `log.debug`, `log.warn` and `log.error` at another level than info. */
   readonly log: Log
+  /** Notes that something was seen of an asset: `observe('crm/accounts', { metadata: { rows } })`, or of this one `observe({ metadata })`. */
+  readonly observe: Observe
 }
 
 export interface FunctionAssetOptions<

@@ -1,3 +1,4 @@
+import type { SeenAsset } from '../catalog/observations.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import { assetOfInput } from '../definitions/function-asset.ts'
 import type { FunctionAsset, PartitionsInput } from '../definitions/function-asset.ts'
@@ -11,7 +12,7 @@ import { configOf, resourcesOf } from './known-assets.ts'
 import { graphOf, makeOne } from './make-asset.ts'
 import { runOps } from './run-ops.ts'
 import { newRun } from './run-state.ts'
-import { withTestBed } from './test-bed.ts'
+import { observationsIn, withTestBed } from './test-bed.ts'
 import type { TestOptions } from './test-bed.ts'
 import type { TestLine } from './test-log.ts'
 
@@ -28,6 +29,8 @@ export interface AssetCall<Value> {
   readonly metadata: JsonObject
   /** Results of its checks, of those that did not pass too, as long as they do not block. */
   readonly checks: readonly CheckOutcome[]
+  /** What it saw of assets. */
+  readonly observations: readonly SeenAsset[]
   readonly log: readonly TestLine[]
 }
 
@@ -50,10 +53,11 @@ export async function callAsset<Value>(asset: FunctionAsset<Value>, options: Cal
       if (failed !== undefined) throw failed.error
     }
     const tried = { timeoutMs: asset.timeoutMs, tooLong: () => functionTooLong(asset) }
+    const observations = observationsIn(bed, [asset])
     const { value, metadata, checks } = await once(bed, tried, (stop) =>
-      makeOne(run, asset, { key, from: { all: () => Promise.resolve(inputs), one: input }, attempt: 1 }, stop),
+      makeOne(run, asset, { key, from: { all: () => Promise.resolve(inputs), one: input }, attempt: 1, observations }, stop),
     )
-    return { value: value as Value, metadata, checks, log: bed.lines }
+    return { value: value as Value, metadata, checks, observations: [...bed.observed, ...observations.seen], log: bed.lines }
   })
 }
 

@@ -13,13 +13,14 @@ import { callUserCode } from '../workers/failure.ts'
 import { answerOfGraph, loadGraphInput } from '../workers/graph-inputs.ts'
 import { loadInputsFrom } from '../workers/load-inputs.ts'
 import type { StepPartitions } from '../workers/load-inputs.ts'
+import type { Observations } from '../workers/observations.ts'
 import type { StepSignal } from '../workers/step-signal.ts'
 import { attempt } from './attempt.ts'
 import { runOps } from './run-ops.ts'
 import type { PlacedGraph } from './run-ops.ts'
 import { branchNames, endSkipped, endStep, keptIn, valueKey } from './run-state.ts'
 import type { RunState } from './run-state.ts'
-import { testLocation } from './test-bed.ts'
+import { observationsIn, testLocation } from './test-bed.ts'
 
 interface Made {
   readonly value: unknown
@@ -31,6 +32,13 @@ interface Made {
 interface InputSource {
   readonly all: (key: string | undefined, stop: StepSignal) => Promise<Readonly<Record<string, unknown>>>
   readonly one: PlacedGraph['input']
+}
+
+interface Making {
+  readonly key: string | undefined
+  readonly from: InputSource
+  readonly attempt: number
+  readonly observations: Observations
 }
 
 /** A graph-backed asset's graph in a run. @param after assets that must be made first */
@@ -57,12 +65,7 @@ function partitionsOfStep({ bed: { moment } }: RunState, asset: FunctionAsset): 
 }
 
 /** One value of an asset, checked, and not stored. Of a graph-backed one its ops have run. */
-export async function makeOne(
-  run: RunState,
-  asset: FunctionAsset,
-  { key, from, attempt: number }: { readonly key: string | undefined; readonly from: InputSource; readonly attempt: number },
-  stop: StepSignal,
-): Promise<Made> {
+export async function makeOne(run: RunState, asset: FunctionAsset, { key, from, attempt: number, observations }: Making, stop: StepSignal): Promise<Made> {
   const { bed } = run
   const log = bed.logOf(asset.key)
   const own = asset.partitions === undefined || key === undefined ? undefined : partitionOf(partitionSet(asset.partitions, bed.moment), key)
@@ -82,9 +85,11 @@ export async function makeOne(
             attempt: number,
             throttle: bed.throttle,
             log,
+            observe: observations.observe(key),
           },
         })
       : output(await answerOfGraph(keptIn(run), place, { plan: asset.plan, prefix: `${asset.key}.` }, stop, (input) => from.one(input, stop)))
+  await observations.check()
   const { checks, metadata } = await judgeAnswer({ asset, partition: key, answer, runId: bed.runId, log, signal: stop.signal }, stop)
   return { value: answer.value, checks, metadata }
 }
@@ -108,13 +113,15 @@ export async function makeAsset(run: RunState, asset: FunctionAsset, partitions:
     const io = await bed.openIo(asset.io)
     const metadata: Record<string, JsonObject> = {}
     const checks: CheckOutcome[] = []
+    const observations = observationsIn(bed, [asset])
     for (const key of keys) {
-      const made = await makeOne(run, asset, { key, from, attempt: number }, stop)
+      const made = await makeOne(run, asset, { key, from, attempt: number, observations }, stop)
       const stored = await stop.until(() => callUserCode(() => io.store({ asset: name, partition: key }, made.value, { signal: stop.signal })))
       run.values.set(valueKey(name, key), made.value)
       metadata[key ?? ''] = { ...storedMetadata(name, stored), ...made.metadata }
       checks.push(...made.checks)
     }
+    bed.observed.push(...observations.seen)
     return { outputs: [], metadata: asset.partitions === undefined ? (metadata[''] ?? {}) : metadata, checks: worstOfEach(checks) }
   })
   return endStep(run, step, outcome, (error) => (error instanceof CheckFailedError ? error.outcomes : []))

@@ -11,7 +11,7 @@ import type { StepSignal } from '../workers/step-signal.ts'
 import { attempt } from './attempt.ts'
 import { branchNames, endSkipped, endStep, keptIn, valueKey } from './run-state.ts'
 import type { RunState } from './run-state.ts'
-import { testLocation } from './test-bed.ts'
+import { observationsIn, testLocation } from './test-bed.ts'
 
 /** A graph in a run. */
 export interface PlacedGraph {
@@ -53,7 +53,8 @@ async function runOp(run: RunState, graph: PlacedGraph, step: OpStep, branch: Br
   const outcome = await attempt(run.bed, tried, (stop, number) => callStep(run, graph, { step, name, branch, attempt: number }, stop))
   if (!('value' in outcome)) return endStep(run, named, outcome)
 
-  const { made, texts, branches } = outcome.value
+  const { made, texts, branches, observed } = outcome.value
+  run.bed.observed.push(...observed)
   const outputs = Object.keys(made)
   for (const output of outputs)
     run.outputs.push({ step: name, template, output, ordinal: branch?.ordinal, value: JSON.parse(texts[output] ?? 'null') as unknown })
@@ -80,6 +81,7 @@ async function callStep(run: RunState, { plan, prefix, partOf, ...graph }: Place
   const kept = keptIn(run)
   const inBranch = branch === undefined ? undefined : { template: `${prefix}${step.name}`, map: `${prefix}${step.map ?? ''}`, ordinal: branch.ordinal }
   const asked = { runId: bed.runId, asset: name, place: { job: undefined, partOf, branch: inBranch } }
+  const observations = observationsIn(bed, partOf === undefined ? [] : [{ key: partOf, partitions: undefined }])
   const answers = await callOp(name, op, {
     given: await valuesOf(kept, asked, { plan, prefix }, step.inputs, stop, (input) => graph.input(input, stop)),
     config: graph.configOf(step.name),
@@ -92,14 +94,16 @@ async function callStep(run: RunState, { plan, prefix, partOf, ...graph }: Place
       attempt: number,
       throttle: bed.throttle,
       log: bed.logOf(name),
+      observe: observations.observe(),
     },
   })
+  await observations.check()
   const made = Object.fromEntries(Object.keys(op.outputs).flatMap((output) => (answers[output] === undefined ? [] : [[output, answers[output]]])))
   const branches = await branchesOf({ step, plan, prefix }, partOf, answers)
   const io = await kept.ioOf(op)
-  if (io === undefined) return { made, branches, texts: outputTexts(name, op, made) }
+  if (io === undefined) return { made, branches, observed: observations.seen, texts: outputTexts(name, op, made) }
   await storeOutputs(io, { runId: bed.runId, step: name }, made, stop)
-  return { made, branches, texts: {} as Readonly<Record<string, string>> }
+  return { made, branches, observed: observations.seen, texts: {} as Readonly<Record<string, string>> }
 }
 
 /** What a step of the plan is called in the run, as one that is run for the same branch sees it. */

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import type { SeenAsset } from '../catalog/observations.ts'
+import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { IoManager } from '../definitions/io-manager.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import type { Log } from '../definitions/log.ts'
@@ -6,6 +8,8 @@ import type { PartitionMoment } from '../definitions/partitions/partition-set.ts
 import type { Throttle } from '../definitions/rate-limit.ts'
 import type { ResourceDefinition, Resources } from '../definitions/resource.ts'
 import { MillraceError } from '../errors.ts'
+import { createObservations } from '../workers/observations.ts'
+import type { Observations } from '../workers/observations.ts'
 import { createResourceClients } from '../workers/resource-clients.ts'
 import type { ResourceClients } from '../workers/resource-clients.ts'
 import { memoryIo } from './memory-io.ts'
@@ -43,6 +47,8 @@ export interface TestBed {
   readonly moment: PartitionMoment
   readonly logOf: (step: string) => Log
   readonly lines: readonly TestLine[]
+  /** What steps that succeeded saw of assets. */
+  readonly observed: SeenAsset[]
 }
 
 /** The name of the location that everything tested is in. */
@@ -83,6 +89,7 @@ export async function withTestBed<T>(options: TestOptions, needed: Resources, wo
       moment: { now: clock.now(), dynamic: (name) => partitionKeys[name] ?? [] },
       logOf: (step) => logInto(lines, step),
       lines,
+      observed: [],
     })
   } finally {
     await started.close()
@@ -99,3 +106,12 @@ function refuseUnused(fakes: Readonly<Record<string, unknown>>, needed: Resource
 }
 
 const errorIn = (fields: unknown): unknown => (typeof fields === 'object' && fields !== null && 'err' in fields ? fields.err : fields)
+
+/** What one attempt sees of assets. Of others than what it makes nothing is known. */
+export function observationsIn({ moment }: TestBed, own: readonly Pick<FunctionAsset, 'key' | 'partitions'>[]): Observations {
+  return createObservations({
+    own: own.map(({ key }) => key),
+    find: (key) => own.find((one) => one.key === key) ?? { key, partitions: 'unknown' },
+    momentOf: () => Promise.resolve(moment),
+  })
+}

@@ -1,3 +1,4 @@
+import type { SeenAsset } from '../catalog/observations.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { JsonObject } from '../definitions/json.ts'
@@ -29,6 +30,8 @@ export interface TestRun {
   readonly steps: readonly TestStep[]
   /** The first that failed. */
   readonly failed: TestStep | undefined
+  /** What steps that succeeded saw of assets. */
+  readonly observations: readonly SeenAsset[]
   readonly log: readonly TestLine[]
   /** @throws MillraceError `TEST_NO_STEP` where the run had no such step */
   readonly step: (name: string) => TestStep
@@ -70,7 +73,7 @@ export function testRunOf({ bed, ended, values }: RunState): TestRun {
     if (values.has(key)) return values.get(key)
     throw noValue(step(name), partition, failed)
   }
-  return { status: failed === undefined ? 'succeeded' : 'failed', steps, failed, log: bed.lines, step, value }
+  return { status: failed === undefined ? 'succeeded' : 'failed', steps, failed, observations: bed.observed, log: bed.lines, step, value }
 }
 
 /** Says why there is no value, and what failed. */

@@ -3,6 +3,7 @@ import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { FunctionAsset, Output } from '../definitions/function-asset.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import type { Log } from '../definitions/log.ts'
+import type { Observe } from '../definitions/observe.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
 import type { Partition } from '../definitions/partitions/partition.ts'
 import type { Throttle } from '../definitions/rate-limit.ts'
@@ -22,6 +23,7 @@ export interface CallFacts {
   readonly attempt: number
   readonly throttle: Throttle
   readonly log: Log
+  readonly observe: Observe
 }
 
 interface FunctionCall {

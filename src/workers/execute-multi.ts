@@ -18,6 +18,8 @@ import type { WorkerContext } from './context.ts'
 import { callUserCode } from './failure.ts'
 import { ioOf, loadInputs, readStepPartitions } from './load-inputs.ts'
 import type { InputRequest } from './load-inputs.ts'
+import { observationsOf } from './observations.ts'
+import type { Observations } from './observations.ts'
 import { parseConfig } from './parse-config.ts'
 import { followUp } from './publish.ts'
 import { checkAnswer } from './run-checks.ts'
@@ -33,9 +35,11 @@ export async function executeMulti(context: WorkerContext, claimed: ClaimedStep,
   if (multi === undefined) return giveBack(context, 'execute', claimed, 250)
   const stop = createStepSignal(workSignal, multi.timeoutMs, () => tooLong(multi))
   try {
-    const result = await withUserLog(context, claimed, (log) => makeAll(context, claimed, multi, stop, log))
+    const observations = observationsOf(context, claimed, claimed.makes)
+    const result = await withUserLog(context, claimed, (log) => makeAll(context, claimed, multi, stop, { log, observations }))
     faultPoint('execute.stored')
-    await followUp(context, claimed.stepId, await succeedOutputs(context.pool, claimed.stepId, claimed.claim, result))
+    const end = await succeedOutputs(context.pool, claimed.stepId, claimed.claim, { ...result, observed: observations.seen })
+    await followUp(context, claimed.stepId, end)
   } finally {
     stop.end()
   }
@@ -65,14 +69,26 @@ interface Made {
   readonly checks: readonly CheckOutcome[]
 }
 
+/** Where the function's lines and observations go. */
+interface Said {
+  readonly log: Log
+  readonly observations: Observations
+}
+
 /** Makes what the step is to make: each partition by itself, one after the other. */
-async function makeAll(context: WorkerContext, claimed: ClaimedStep, multi: MultiAsset, stop: StepSignal, log: Log): Promise<OutputsResult> {
+async function makeAll(
+  context: WorkerContext,
+  claimed: ClaimedStep,
+  multi: MultiAsset,
+  stop: StepSignal,
+  said: Said,
+): Promise<Omit<OutputsResult, 'observed'>> {
   const partitions = await readStepPartitions(context, claimed, multi)
   const keys = claimed.partitions ?? [undefined]
   const made = new Map<string, Made[]>()
   const began = performance.now()
   for (const key of keys) {
-    for (const [asset, one] of await make(context, { claimed, asset: multi, partitions, key, stop }, log)) made.set(asset, [...(made.get(asset) ?? []), one])
+    for (const [asset, one] of await make(context, { claimed, asset: multi, partitions, key, stop }, said)) made.set(asset, [...(made.get(asset) ?? []), one])
   }
   const seconds = secondsSince(began)
   return {
@@ -97,16 +113,17 @@ function outputOf(asset: string, all: readonly Made[], asked: number, seconds: n
 const secondsSince = (began: number): number => Math.round(performance.now() - began) / 1000
 
 /** Makes the assets once. All values are asked about before any is stored. By the keys of the assets; of what was left out there is nothing. */
-async function make(context: WorkerContext, request: InputRequest<MultiAsset>, log: Log): Promise<ReadonlyMap<string, Made>> {
+async function make(context: WorkerContext, request: InputRequest<MultiAsset>, said: Said): Promise<ReadonlyMap<string, Made>> {
   const { claimed, asset: multi, key, stop } = request
-  const answers = await runFunction(context, request, log)
+  const answers = await runFunction(context, request, said)
+  await said.observations.check()
   const outputs = [...answers].flatMap(([name, answer]) => {
     const asset = multi.assets[name]
     return asset === undefined ? [] : [{ asset, answer }]
   })
   const of = key === undefined ? '' : ` for the partition ${key}`
   for (const { asset, answer } of outputs) checkValue(asset, answer.value, `What ${multi.key} answered of ${asset.key}${of}`)
-  const checked = await Promise.all(outputs.map((one) => check(request, one, log)))
+  const checked = await Promise.all(outputs.map((one) => check(request, one, said.log)))
   refuseFailed(multi.key, checked.flat(), 'Nothing was stored; the values from before stay. Mend the function, what it is handed or the check, and run again.')
   const ready = await Promise.all(
     outputs.map(async ({ asset, answer }) => ({
@@ -137,7 +154,11 @@ async function check(
   return outcomes.map((one) => ({ ...one, asset: asset.key }))
 }
 
-async function runFunction(context: WorkerContext, request: InputRequest<MultiAsset>, log: Log): Promise<ReadonlyMap<string, Output<unknown>>> {
+async function runFunction(
+  context: WorkerContext,
+  request: InputRequest<MultiAsset>,
+  { log, observations }: Said,
+): Promise<ReadonlyMap<string, Output<unknown>>> {
   const { claimed, asset: multi, partitions, key, stop } = request
   const { signal, until } = stop
   const inputs = await loadInputs(context, request)
@@ -158,6 +179,7 @@ async function runFunction(context: WorkerContext, request: InputRequest<MultiAs
         attempt: claimed.attempt,
         throttle: context.throttles.of(claimed.location),
         log,
+        observe: observations.observe(key),
       } as unknown as Parameters<typeof multi.run>[0]),
     ),
   )

@@ -14,6 +14,8 @@ import type { WorkerContext } from './context.ts'
 import { goOnAfter } from './go-on-after.ts'
 import { graphInput } from './graph-inputs.ts'
 import { branchesOf } from './op-branches.ts'
+import { observationsOf } from './observations.ts'
+import type { Observations } from './observations.ts'
 import { ownOp } from './own-op.ts'
 import type { OwnOp } from './own-op.ts'
 import { ioOfOp, keptValues, valuesOf } from './op-values.ts'
@@ -29,7 +31,8 @@ export async function executeOp(context: WorkerContext, claimed: ClaimedStep, wo
   const { op } = own.step
   const stop = createStepSignal(workSignal, op.timeoutMs, () => opTooLong(claimed.asset, op.timeoutMs))
   try {
-    const result = await withUserLog(context, claimed, (log) => run(context, claimed, own, stop, log))
+    const observations = observationsOf(context, claimed, claimed.place.partOf === undefined ? [] : [claimed.place.partOf])
+    const result = await withUserLog(context, claimed, (log) => run(context, claimed, own, stop, { log, observations }))
     const end = await succeedOp(context.pool, claimed.stepId, claimed.claim, result)
     faultPoint(claimed.place.branch === undefined ? 'op.stored' : 'branch.stored')
     if (end !== undefined) {
@@ -43,7 +46,13 @@ export async function executeOp(context: WorkerContext, claimed: ClaimedStep, wo
   return undefined
 }
 
-async function run(context: WorkerContext, claimed: ClaimedStep, own: OwnOp, stop: StepSignal, log: Log): Promise<OpResult> {
+async function run(
+  context: WorkerContext,
+  claimed: ClaimedStep,
+  own: OwnOp,
+  stop: StepSignal,
+  { log, observations }: { readonly log: Log; readonly observations: Observations },
+): Promise<OpResult> {
   const began = performance.now()
   const { op, inputs: bindings, name } = own.step
   const kept = keptValues(context, claimed.location)
@@ -59,14 +68,16 @@ async function run(context: WorkerContext, claimed: ClaimedStep, own: OwnOp, sto
       attempt: claimed.attempt,
       throttle: context.throttles.of(claimed.location),
       log,
+      observe: observations.observe(),
     },
   })
+  await observations.check()
   faultPoint(claimed.place.branch === undefined ? 'op.computed' : 'branch.computed')
   const made = Object.keys(op.outputs).filter((output) => answers[output] !== undefined)
   const leftOut = Object.keys(op.outputs).filter((output) => answers[output] === undefined && mayBeLeftOut(op.outputs, output))
   const branches = await branchesOf(own, claimed.place.partOf, answers)
   const outputs = await keep(context, claimed, own, stop, Object.fromEntries(made.map((output) => [output, answers[output]])))
-  return { outputs, branches, unneeded: unneededOf(claimed, own, leftOut), seconds: Math.round(performance.now() - began) / 1000 }
+  return { outputs, branches, unneeded: unneededOf(claimed, own, leftOut), seconds: Math.round(performance.now() - began) / 1000, observed: observations.seen }
 }
 
 /** The outputs as the catalogue keeps them; an I/O manager's are stored here. */

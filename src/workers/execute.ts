@@ -21,6 +21,8 @@ import { callUserCode } from './failure.ts'
 import { ioOf, loadInputs, readStepPartitions } from './load-inputs.ts'
 import type { InputRequest } from './load-inputs.ts'
 import { graphAnswer } from './graph-inputs.ts'
+import { observationsOf } from './observations.ts'
+import type { Observations } from './observations.ts'
 import { followUp } from './publish.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
@@ -41,9 +43,11 @@ export async function execute(context: WorkerContext, payload: Payload<'execute'
     const { asset } = verdict.own
     const stop = createStepSignal(workSignal, asset.timeoutMs, () => functionTooLong(asset))
     try {
-      const result = await withUserLog(context, claimed, (log) => runAndStore(context, claimed, asset, stop, log))
+      const observations = observationsOf(context, claimed, [asset.key])
+      const result = await withUserLog(context, claimed, (log) => runAndStore(context, claimed, asset, stop, { log, observations }))
       faultPoint('execute.stored')
-      await followUp(context, claimed.stepId, await succeedStep(context.pool, claimed.stepId, result, 'succeeded', claimed.claim))
+      const end = await succeedStep(context.pool, claimed.stepId, { ...result, observed: observations.seen }, 'succeeded', claimed.claim)
+      await followUp(context, claimed.stepId, end)
     } finally {
       stop.end()
     }
@@ -51,15 +55,21 @@ export async function execute(context: WorkerContext, payload: Payload<'execute'
   })
 }
 
+/** Where the function's lines and observations go. */
+interface Said {
+  readonly log: Log
+  readonly observations: Observations
+}
+
 /** Makes what the step is to make: each partition by itself, one after the other. */
-async function runAndStore(context: WorkerContext, claimed: ClaimedStep, asset: FunctionAsset, stop: StepSignal, log: Log): Promise<StepResult> {
+async function runAndStore(context: WorkerContext, claimed: ClaimedStep, asset: FunctionAsset, stop: StepSignal, said: Said): Promise<StepResult> {
   const partitions = await readStepPartitions(context, claimed, asset)
   const keys = claimed.partitions ?? [undefined]
   const made: Record<string, JsonObject> = {}
   const checks: CheckOutcome[] = []
   const began = performance.now()
   for (const key of keys) {
-    const one = await make(context, { claimed, asset, partitions, key, stop }, log)
+    const one = await make(context, { claimed, asset, partitions, key, stop }, said)
     if (keys.length === 1) return one
     made[key ?? ''] = one.metadata
     checks.push(...one.checks)
@@ -72,13 +82,14 @@ const secondsSince = (began: number): number => Math.round(performance.now() - b
 async function make(
   context: WorkerContext,
   request: InputRequest<FunctionAsset>,
-  log: Log,
+  said: Said,
 ): Promise<{ readonly metadata: JsonObject; readonly checks: readonly CheckOutcome[] }> {
   const { claimed, asset, key, stop } = request
   const { signal, until } = stop
   const began = performance.now()
-  const answer = asset.plan === undefined ? await runFunction(context, request, log) : output(await graphAnswer(context, claimed, asset, stop))
-  const { checks, metadata } = await judgeAnswer({ asset, partition: key, answer, runId: claimed.runId, log, signal }, stop)
+  const answer = asset.plan === undefined ? await runFunction(context, request, said) : output(await graphAnswer(context, claimed, asset, stop))
+  await said.observations.check()
+  const { checks, metadata } = await judgeAnswer({ asset, partition: key, answer, runId: claimed.runId, log: said.log, signal }, stop)
   faultPoint('execute.computed')
   const io = await ioOf(context, claimed, asset)
   // Whoever lost the step while its function ran must not store over what came after.
@@ -87,7 +98,7 @@ async function make(
   return { metadata: { ...storedMetadata(asset.key, stored), ...metadata, seconds: secondsSince(began) }, checks }
 }
 
-async function runFunction(context: WorkerContext, request: InputRequest<FunctionAsset>, log: Log): Promise<Output<unknown>> {
+async function runFunction(context: WorkerContext, request: InputRequest<FunctionAsset>, { log, observations }: Said): Promise<Output<unknown>> {
   const { claimed, asset, partitions, key, stop } = request
   const inputs = await loadInputs(context, request)
   const resources = await stop.until(() => callUserCode(() => context.resources.of(claimed.location, asset.resources)))
@@ -104,6 +115,7 @@ async function runFunction(context: WorkerContext, request: InputRequest<Functio
       attempt: claimed.attempt,
       throttle: context.throttles.of(claimed.location),
       log,
+      observe: observations.observe(key),
     },
   })
 }

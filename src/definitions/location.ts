@@ -18,6 +18,7 @@ import type { Schedule } from './schedule.ts'
 import { ownLocation } from './sensor.ts'
 import type { Sensor } from './sensor.ts'
 import { selectAssets } from './selection/select-assets.ts'
+import { madeAtOnce, withSiblings } from './sibling-order.ts'
 import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
 import { DestinationSpec } from './destination.ts'
@@ -230,7 +231,8 @@ function checkDestinations(assets: readonly StoredInPostgres[], location: string
 /** Upstream before downstream. Without recursion: a chain may be longer than the stack is deep. */
 function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
   const byKey = new Map(assets.map((one) => [one.key, one]))
-  const upstream = new Map(assets.map((one) => [one.key, blaming(one.declared, () => upstreamOf(one, byKey, location))]))
+  const direct = new Map(assets.map((one) => [one.key, blaming(one.declared, () => upstreamOf(one, byKey, location))]))
+  const upstream = withSiblings(assets, direct)
   const sorted: Asset[] = []
   const state = new Map<string, 'open' | 'done'>()
   for (const first of assets) {
@@ -245,9 +247,9 @@ function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
         sorted.push(asset)
         open.pop()
       } else if (state.get(dep.key) === 'open') {
-        const keys = open.map((one) => one.asset.key)
-        const circle = [...keys.slice(keys.indexOf(dep.key)), dep.key].join(' → ')
-        throw new DefinitionError(`The assets of ${location} depend on each other in a circle: ${circle}. Remove one of these deps.`, {
+        const inCircle = open.slice(open.findIndex((one) => one.asset.key === dep.key)).map((one) => one.asset)
+        const circle = [...inCircle.map(({ key }) => key), dep.key].join(' → ')
+        throw new DefinitionError(`The assets of ${location} depend on each other in a circle: ${circle}.${madeAtOnce(inCircle)} Remove one of these deps.`, {
           declared: asset.declared,
         })
       } else if (!state.has(dep.key)) {

@@ -9,13 +9,14 @@ import { freshnessOf } from './freshness.ts'
 import type { FreshnessOption } from './freshness.ts'
 import { hooksOf } from './hook.ts'
 import type { HookUse } from './hook.ts'
-import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
-import { dependencyOf, outputOf } from './function-asset.ts'
+import { outputOf } from './function-asset.ts'
 import type { Answer, FunctionAsset, FunctionContext, Inputs, Output, ValuesOf } from './function-asset.ts'
 import { check } from './function-check.ts'
 import type { FunctionCheckOptions } from './function-check.ts'
 import type { IoManager } from './io-manager.ts'
+import { dependenciesOf } from './output-deps.ts'
+import type { OutputDependencies } from './output-deps.ts'
 import type { JsonObject } from './json.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { Partition } from './partitions/partition.ts'
@@ -33,6 +34,11 @@ export interface AssetOutputOptions<Value> extends AssetFactsOptions, HookUse, F
   readonly value: z.ZodType<Value>
   /** Where the value is stored. Default: `io` of the function. */
   readonly io?: ResourceDefinition<IoManager>
+  /**
+   * What of all that the function hangs on this asset is made from: inputs and `deps` of the function, further assets, and other outputs of the function by their
+   * asset keys. Default: `inputs` and `deps` of the function.
+   */
+  readonly deps?: readonly Dependency[]
   /** When Millrace materializes it by itself: `eager()`, `onCron(…)`, `onMissing()`, or a condition made of `when`. */
   readonly automation?: Condition
   /** Asked about the value before anything is stored. */
@@ -110,6 +116,7 @@ export interface MultiAsset<Values = Readonly<Record<string, unknown>>> {
   /** Whether some of them may be asked for alone. */
   readonly subset: boolean
   readonly inputs: Inputs
+  /** Keys of all that any of its outputs hangs on, but for its own outputs. */
   readonly deps: readonly string[]
   readonly mappings: Readonly<Record<string, PartitionMapping>>
   readonly partitions: PartitionsSpec | undefined
@@ -134,7 +141,7 @@ const hour = 3_600_000
 
 /**
  * A function that makes several assets. Listed in a location, it brings all of them.
- * @throws DefinitionError when a name or key is none, there are no outputs, two have one key, or one has nowhere to be stored
+ * @throws DefinitionError when a name or key is none, there are no outputs, two have one key, one has nowhere to be stored, or what `dependenciesOf` refuses
  */
 export function multiAsset<
   Values,
@@ -147,6 +154,12 @@ export function multiAsset<
   checkAssetKey(options.name)
   const { name, subset = false } = options
   const inputs: Inputs = options.inputs ?? {}
+  const outputs = options.outputs as unknown as Readonly<Record<string, AssetOutputOptions<never>>>
+  const keys = Object.values(outputs).map(({ key }) => key)
+  if (keys.length === 0) throw new DefinitionError(`${name} makes nothing: name its assets in \`outputs\`.`)
+  const twice = keys.find((key, at) => keys.indexOf(key) !== at)
+  if (twice !== undefined) throw new DefinitionError(`Two outputs of ${name} have the asset key ${twice}. Rename one of the two.`)
+  const { of, ...all } = dependenciesOf({ name, inputs, deps: options.deps ?? [], outputs: Object.values(outputs) })
   const assets: Record<string, FunctionAsset> = {}
   const multi: MultiAsset = {
     kind: 'multi',
@@ -154,7 +167,7 @@ export function multiAsset<
     assets,
     subset,
     inputs,
-    ...readDependencies([...Object.values(inputs).map(dependencyOf), ...(options.deps ?? [])]),
+    ...all,
     partitions: options.partitions,
     config: options.config,
     resources: options.resources ?? {},
@@ -163,28 +176,23 @@ export function multiAsset<
     retry: options.retry ?? {},
     timeoutMs: options.timeoutMs ?? hour,
   }
-  const outputs = options.outputs as unknown as Readonly<Record<string, AssetOutputOptions<never>>>
-  for (const [output, one] of Object.entries(outputs)) assets[output] = assetOf(multi, output, one, options.io)
-  const keys = Object.values(assets).map(({ key }) => key)
-  if (keys.length === 0) throw new DefinitionError(`${name} makes nothing: name its assets in \`outputs\`.`)
-  const twice = keys.find((key, at) => keys.indexOf(key) !== at)
-  if (twice !== undefined) throw new DefinitionError(`Two outputs of ${name} have the asset key ${twice}. Rename one of the two.`)
+  for (const [output, one] of Object.entries(outputs)) assets[output] = assetOf(multi, output, { ...one, io: one.io ?? options.io }, of(one.key))
   return multi as MultiAsset<Values>
 }
 
-function assetOf(multi: MultiAsset, output: string, options: AssetOutputOptions<never>, shared: ResourceDefinition<IoManager> | undefined): FunctionAsset {
-  const { key, value, io = shared, checks = [] } = options
+type PlacedOutput = Omit<AssetOutputOptions<never>, 'io'> & { readonly io: ResourceDefinition<IoManager> | undefined }
+
+function assetOf(multi: MultiAsset, output: string, options: PlacedOutput, dependencies: OutputDependencies): FunctionAsset {
+  const { key, value, io, checks = [] } = options
   checkAssetKey(key)
   if (io === undefined)
     throw new DefinitionError(`${key}, an output of ${multi.key}, has nowhere to be stored: give it \`io\`, or ${multi.key} for all of them.`)
-  const { inputs, deps, mappings, partitions, config, resources, pool, retry, timeoutMs } = multi
+  const { partitions, config, resources, pool, retry, timeoutMs } = multi
   return {
     kind: 'function',
     key,
     ...readFacts(key, options),
-    inputs,
-    deps,
-    mappings,
+    ...dependencies,
     partitions,
     config,
     resources,

@@ -11,7 +11,7 @@ import type { Log } from '../definitions/log.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
 import type { MultiAsset } from '../definitions/multi-asset.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
-import { FencedError, MillraceError } from '../errors.ts'
+import { DataError, FencedError, MillraceError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { checkValue } from './check-value.ts'
 import type { WorkerContext } from './context.ts'
@@ -161,7 +161,7 @@ async function runFunction(
 ): Promise<ReadonlyMap<string, Output<unknown>>> {
   const { claimed, asset: multi, partitions, key, stop } = request
   const { signal, until } = stop
-  const inputs = await loadInputs(context, request)
+  const inputs = await loadNeeded(context, request)
   const resources = await until(() => callUserCode(() => context.resources.of(claimed.location, multi.resources)))
   const wanted = Object.entries(multi.assets).flatMap(([name, one]) => (claimed.makes.includes(one.key) ? [name] : []))
   return until(() =>
@@ -183,6 +183,26 @@ async function runFunction(
       } as unknown as Parameters<typeof multi.run>[0]),
     ),
   )
+}
+
+/** The values of the inputs that the assets asked for are made from; of another one that is read says that it is not there. */
+async function loadNeeded(context: WorkerContext, request: InputRequest<MultiAsset>): Promise<Readonly<Record<string, unknown>>> {
+  const { claimed, asset: multi } = request
+  const made = Object.values(multi.assets).filter(({ key }) => !multi.subset || claimed.makes.includes(key))
+  const needed = Object.entries(multi.inputs).filter(([name]) => made.some(({ inputs }) => name in inputs))
+  const values = { ...(await loadInputs(context, { ...request, asset: { ...multi, inputs: Object.fromEntries(needed) } })) }
+  for (const name of Object.keys(multi.inputs)) {
+    if (name in values) continue
+    Object.defineProperty(values, name, {
+      get() {
+        throw new DataError(`The input ${name} of ${multi.key} was not loaded: nothing that it was asked for hangs on it.`, {
+          code: 'INPUT_NOT_LOADED',
+          hint: `It was asked for ${claimed.makes.join(', ')}. Name the input in the \`deps\` of the output that is made from it, or look at \`wanted\` first.`,
+        })
+      },
+    })
+  }
+  return values
 }
 
 function tooLong({ key, timeoutMs }: MultiAsset): MillraceError {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { asset, output } from '../../src/definitions/function-asset.ts'
+import { defineLocation } from '../../src/definitions/location.ts'
 import { multiAsset } from '../../src/definitions/multi-asset.ts'
 import { dailyPartitions } from '../../src/definitions/partitions/partitions.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
@@ -175,5 +176,72 @@ describeBackends('a function of several assets', (backend) => {
       'days/b 2026-01-02 true false',
       'days/b 2026-01-03 false true',
     ])
+  })
+
+  test('waits in a run for what the outputs asked for hang on, and is handed that', async () => {
+    let [lefts, rights] = [0, 0]
+    const left = asset({ key: 'own/left', io, run: () => (lefts += 1) })
+    const right = asset({ key: 'own/right', io, run: () => (rights += 1) })
+    const seen: string[] = []
+    const split = multiAsset({
+      name: 'own/split',
+      subset: true,
+      io,
+      retry: once,
+      inputs: { left, right },
+      outputs: {
+        a: { key: 'own/a', value: z.int(), deps: [left] },
+        b: { key: 'own/b', value: z.int(), deps: [right] },
+        c: { key: 'own/c', value: z.int(), deps: ['own/a'] },
+      },
+      run: ({ inputs, wanted }) => {
+        seen.push([...wanted].join(''), Object.keys(inputs).join(' '))
+        const a = wanted.has('a') ? inputs.left : 0
+        return { ...(wanted.has('a') ? { a } : {}), ...(wanted.has('b') ? { b: inputs.right } : {}), ...(wanted.has('c') ? { c: inputs.left } : {}) }
+      },
+    })
+    await engine.define([split, right, left])
+    expect(steps(await engine.succeed('+own/a'))).toEqual({ 'own/left': 'succeeded', 'own/split': 'succeeded', 'own/a': 'succeeded' })
+    expect([lefts, rights, ...seen]).toEqual([1, 0, 'a', 'left'])
+    // What of it hangs on another output of the function is made by the same step.
+    const run = await engine.succeed(['own/c+1', '1+own/c'])
+    expect(steps(run)).toEqual({ 'own/split': 'succeeded', 'own/a': 'succeeded', 'own/c': 'succeeded' })
+    expect(await engine.value(`SELECT upstream FROM millrace.step WHERE run_id = $1 AND kind = 'multi'`, [run.id])).toEqual([])
+    const alone = await engine.run('own/c')
+    expect(alone.steps.find((one) => one.asset === 'own/split')?.error).toMatchObject({
+      code: 'INPUT_NOT_LOADED',
+      message: expect.stringContaining('The input left of own/split was not loaded') as unknown,
+    })
+  })
+
+  test.runIf(backend === 'postgres')('is made as a whole by a backfill under way that knew fewer outputs of it', async () => {
+    const days = dailyPartitions({ start: '2026-01-01', end: '2026-01-03' })
+    const gate = Promise.withResolvers<undefined>()
+    let called = false
+    const a = { key: 'grown/a', value: z.int() }
+    const shared = { name: 'grown/split', partitions: days, io, retry: once }
+    const before = multiAsset({
+      ...shared,
+      outputs: { a },
+      run: async () => {
+        called = true
+        await gate.promise
+        return { a: 1 }
+      },
+    })
+    const { location } = await engine.define([before])
+    const { backfillId } = await startBackfill(
+      { pool: engine.database.pool, queues: engine.queues, logger: testLogger },
+      { assets: ['grown/a'], location: location.name, launchedBy: 'test', runsAtOnce: 1 },
+    )
+    await waitFor(() => called, { what: 'the first day to be made' })
+    const after = multiAsset({ ...shared, outputs: { a, b: { key: 'grown/b', value: z.int() } }, run: () => ({ a: 2, b: 2 }) })
+    await engine.work(defineLocation({ name: location.name, assets: [after] }), { version: 'v2' })
+    gate.resolve(undefined)
+    await waitFor(async () => (await engine.value(`SELECT status FROM millrace.backfill WHERE id = $1`, [backfillId])) === 'succeeded', {
+      what: 'the backfill to end',
+    })
+    const made = await engine.query(`SELECT asset || ' ' || partition AS made FROM millrace.asset_partition WHERE location = $1 ORDER BY 1`, [location.name])
+    expect(made.map(({ made: one }) => one)).toEqual(['grown/a 2026-01-01', 'grown/a 2026-01-02', 'grown/b 2026-01-02'])
   })
 })

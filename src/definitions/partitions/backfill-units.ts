@@ -29,18 +29,20 @@ export function unitsOf(assets: readonly Asset[]): BackfillUnit[] {
   const units: { readonly assets: string[]; readonly partitions: PartitionsSpec | undefined }[] = []
   const unitOf = new Map<string, number>()
   const unitOfMulti = new Map<string, number>()
+  const siblings = Map.groupBy(assets, ({ madeBy }) => madeBy?.name)
   for (const asset of assets) {
-    // What one function makes has the same partitions and is made from the same: one run makes it.
+    // What one function makes has the same partitions, and one run makes it: after all that any of it is made from.
     const twins = asset.madeBy === undefined ? undefined : unitOfMulti.get(asset.madeBy.name)
     if (twins !== undefined) {
       units[twins]?.assets.push(asset.key)
       unitOf.set(asset.key, twins)
       continue
     }
-    const above = asset.deps.filter((dep) => unitOf.has(dep))
+    const together = asset.madeBy === undefined ? [asset] : (siblings.get(asset.madeBy.name) ?? [])
+    const above = together.flatMap((one) => one.deps.filter((dep) => unitOf.has(dep)).map((dep) => ({ one, dep })))
     // The last unit that it is made from is the only one that it can join: all others are before that one.
-    const last = Math.max(-1, ...above.map((dep) => unitOf.get(dep) ?? -1))
-    const joins = last >= 0 && above.every((dep) => unitOf.get(dep) !== last || isSame(asset, byKey.get(dep)))
+    const last = Math.max(-1, ...above.map(({ dep }) => unitOf.get(dep) ?? -1))
+    const joins = last >= 0 && above.every(({ one, dep }) => unitOf.get(dep) !== last || isSame(one, byKey.get(dep)))
     if (joins) units[last]?.assets.push(asset.key)
     else units.push({ assets: [asset.key], partitions: asset.partitions })
     const unit = joins ? last : units.length - 1

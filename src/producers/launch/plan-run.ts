@@ -140,9 +140,10 @@ function multiOf(spec: MadeAssetSpec, specs: readonly MadeAssetSpec[]): PlannedS
   const makes = specs.flatMap((one) => (one.kind === 'function' && one.madeBy?.name === name ? [one.key] : []))
   if (makes[0] !== spec.key) return []
   const chosen = new Set(specs.map(({ key }) => key))
-  const upstream = spec.deps.filter((dep) => chosen.has(dep))
+  const made = specs.filter(({ key }) => makes.includes(key))
+  const upstream = [...new Set(made.flatMap(({ deps }) => deps.filter((dep) => chosen.has(dep) && !makes.includes(dep))))]
   // Where the function fails its assets' steps are skipped, and it is this one that fails.
-  const failed = [...new Set(specs.filter(({ key }) => makes.includes(key)).flatMap(({ hooks }) => hooks?.failed ?? []))]
+  const failed = [...new Set(made.flatMap(({ hooks }) => hooks?.failed ?? []))]
   return [
     {
       asset: name,

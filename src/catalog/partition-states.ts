@@ -35,6 +35,20 @@ export async function markFailed(client: Database, { location, asset, run_id, pa
   )
 }
 
+/**
+ * Writes down that the last run of them did not fail, though it made none of them. Whatever somebody else writes of one at this moment is newer: nobody is waited
+ * for, so whoever holds rows in another order is in nobody's way.
+ */
+export async function forgetFailed(client: Database, { location, asset, partitions }: Omit<RunPartitions, 'run_id'>): Promise<void> {
+  if (partitions.length === 0) return
+  await client.query(
+    `UPDATE millrace.asset_partition SET failed_at = NULL, failed_run_id = NULL
+     WHERE location = $1 AND asset = $2 AND partition IN (SELECT partition FROM millrace.asset_partition
+       WHERE location = $1 AND asset = $2 AND partition = ANY($3) AND failed_at IS NOT NULL FOR UPDATE SKIP LOCKED)`,
+    [location, asset, partitions],
+  )
+}
+
 /** The keys of an asset's partitions that are there, and did not fail the last time. */
 export async function materializedPartitions(database: Database, location: string, asset: string): Promise<ReadonlySet<string>> {
   const { rows } = await database.query<{ keys: string[] | null }>(

@@ -5,6 +5,7 @@ import { insertEvents, storableJson } from './events.ts'
 import { markAsset, materializationOf } from './materialized.ts'
 import { keepObserved } from './observations.ts'
 import type { SeenAsset } from './observations.ts'
+import { forgetFailed } from './partition-states.ts'
 import { readyAfter } from './ready-steps.ts'
 import type { Begun } from './ready-steps.ts'
 import { skipUnneeded } from './skip-steps.ts'
@@ -35,9 +36,9 @@ export interface OutputsResult {
 export async function succeedOutputs(pool: pg.Pool, stepId: string, claim: number, result: OutputsResult): Promise<StepEnd | undefined> {
   return transaction(pool, async (client) => {
     await lockRun(client, stepId)
-    const { rows } = await client.query<{ run_id: string; location: string; asset: string; pool: string | null }>(
+    const { rows } = await client.query<MultiRow>(
       `UPDATE millrace.step SET status = 'succeeded', result = $3, error = NULL, claimed_by = NULL, ended_at = clock_timestamp(), cleaned_at = clock_timestamp()
-       WHERE id = $1 AND claim = $2 AND status = ANY($4) RETURNING run_id, location, asset, pool`,
+       WHERE id = $1 AND claim = $2 AND status = ANY($4) RETURNING run_id, location, asset, makes, partitions, pool`,
       [stepId, claim, JSON.stringify({ seconds: result.seconds }), statusesWith('done')],
     )
     const step = rows[0]
@@ -48,6 +49,7 @@ export async function succeedOutputs(pool: pg.Pool, stepId: string, claim: numbe
     ])
     // In the order of their keys: two runs that end at once wait for each other, and never both.
     for (const output of result.outputs.toSorted((a, b) => (a.asset < b.asset ? -1 : 1))) await endOutput(client, step, output)
+    await forgetLeftOut(client, step, result.outputs)
     await keepObserved(client, { ...step, id: stepId }, result.observed)
     const begun: Begun[] = []
     for (const asset of result.leftOut) await skipUnneeded(client, runId, { assets: [asset], templates: [] }, `because ${step.asset} left out ${asset}`)
@@ -58,14 +60,31 @@ export async function succeedOutputs(pool: pg.Pool, stepId: string, claim: numbe
   })
 }
 
+interface MultiRow {
+  run_id: string
+  location: string
+  asset: string
+  makes: string[]
+  partitions: string[] | null
+  pool: string | null
+}
+
+/** What the function left out did not fail. After all that was made, whose rows are locked in order. */
+async function forgetLeftOut(client: pg.PoolClient, { location, makes, partitions }: MultiRow, outputs: readonly OutputResult[]): Promise<void> {
+  for (const asset of makes) {
+    const made = new Set(outputs.find((one) => one.asset === asset)?.made)
+    await forgetFailed(client, { location, asset, partitions: (partitions ?? []).filter((key) => !made.has(key)) })
+  }
+}
+
 async function endOutput(client: pg.PoolClient, { run_id, location }: { readonly run_id: string; readonly location: string }, output: OutputResult) {
   const { asset, made, metadata } = output
   // Somebody may have canceled the run meanwhile: what was stored is there all the same.
   const { rows } = await client.query<{ id: string }>(
-    `UPDATE millrace.step o SET status = 'succeeded', result = $3, error = NULL, ended_at = clock_timestamp(), cleaned_at = clock_timestamp(),
+    `UPDATE millrace.step o SET status = 'succeeded', result = $3, partitions = coalesce($5, partitions), error = NULL, ended_at = clock_timestamp(), cleaned_at = clock_timestamp(),
         started_at = (SELECT m.started_at FROM millrace.step m WHERE m.run_id = o.run_id AND m.asset = ANY(o.upstream) AND m.kind = 'multi')
      WHERE run_id = $1 AND asset = $2 AND status = ANY($4) RETURNING id`,
-    [run_id, asset, storableJson(metadata), statusesWith('made')],
+    [run_id, asset, storableJson(metadata), statusesWith('made'), made],
   )
   const stepId = rows[0]?.id
   await recordChecks(client, { run_id, location, asset }, output.checks)

@@ -27,7 +27,7 @@ const code = { missing: 0, materialized: 1, failed: 2, running: 3 } as const sat
 /** How each partition of an asset stands now. The keys come as one text a status, so that 100,000 of them are read in some 20 ms. */
 export async function readPartitionStates(db: Queryable, location: string, asset: string, set: PartitionSet): Promise<PartitionStates> {
   const { rows } = await db.query<{ there: string | null; failed: string | null; open: string[] | null }>(
-    `SELECT string_agg(partition, E'\\n') FILTER (WHERE failed_at IS NULL) AS there, string_agg(partition, E'\\n') FILTER (WHERE failed_at IS NOT NULL) AS failed,
+    `SELECT string_agg(partition, E'\\n') FILTER (WHERE failed_at IS NULL AND materialized_at IS NOT NULL) AS there, string_agg(partition, E'\\n') FILTER (WHERE failed_at IS NOT NULL) AS failed,
        (SELECT array_agg(key) FROM millrace.step s CROSS JOIN unnest(s.partitions) key WHERE s.location = $1 AND s.asset = $2 AND s.ended_at IS NULL) AS open
      FROM millrace.asset_partition WHERE location = $1 AND asset = $2`,
     [location, asset],

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import { migrate } from '../catalog/migrate.ts'
 import { createPool } from '../catalog/database.ts'
 import { currentManifests } from '../catalog/manifests.ts'
@@ -10,8 +8,8 @@ import type { Selectable } from '../definitions/selection/select-assets.ts'
 import { createEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
 import { ConfigError, MillraceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { driverUrl } from '../postgres.ts'
 import { startSweeper } from '../producers/producers.ts'
+import { untilUnused, useEmbedded } from './embedded-use.ts'
 import { embeddedFolder, findInstallation, waitForDatabase } from './installation.ts'
 import type { Installation } from './installation.ts'
 import { startWorkerHere } from './start-worker.ts'
@@ -51,6 +49,7 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
     const found = await findInstallation(config)
     const installation = found ?? (await startDatabase(config, logger, say, stops))
     if (found !== undefined) await waitForDatabase(found.databaseUrl, 10_000)
+    if (found?.embedded === true) stops.push(await useEmbedded(found.databaseUrl))
     if (found === undefined || config.databaseUrl !== undefined) await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined })
     if (await hasWorkers(installation, options)) return { installation, close }
     if (!options.follow) {
@@ -105,26 +104,9 @@ async function startDatabase(config: Config, logger: Logger, say: (line: string)
   say('Nothing is running here: starting the embedded database for this run.')
   const postgres = await createEmbeddedPostgres({ folder: embeddedFolder(config), durable: true, log: (message) => logger.info(message) })
   stops.push(() => postgres.close())
-  stops.push(() => untilUnused(postgres.url, say))
+  // Another command may have found this database, and be in the middle of its own run.
+  stops.push(() => untilUnused(postgres.url, { say }))
   return { databaseUrl: postgres.url, destinationUrl: config.destinationUrl ?? postgres.url, embedded: true }
-}
-
-/** Another command may have found this database, and be in the middle of its own run. */
-async function untilUnused(url: string, say: (line: string) => void): Promise<void> {
-  const client = new pg.Client({ connectionString: driverUrl(url) })
-  client.on('error', () => undefined)
-  await client.connect()
-  try {
-    for (let said = false; ; said = true) {
-      // Whatever of it: a command that has shown its run still stops a worker, which has things to write down. What this one had is closed by now.
-      const { rowCount } = await client.query(`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'millrace%' AND pid <> pg_backend_pid()`)
-      if (rowCount === 0) return
-      if (!said) say('Another command uses the embedded database; it stops with the last of them.')
-      await sleep(200)
-    }
-  } finally {
-    await client.end()
-  }
 }
 
 /** Whether live workers cover every queue that a run of these assets needs. */

@@ -4,7 +4,7 @@ import { startSession } from '../../src/workers/session.ts'
 import { claimOutbox, keepNotifications, markDone, retryOutbox } from '../../src/catalog/outbox.ts'
 import { fromEnv } from '../../src/definitions/destination.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
-import { notify } from '../../src/definitions/hook.ts'
+import { hook, notify } from '../../src/definitions/hook.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
 import { webhook } from '../../src/notifiers/webhook.ts'
@@ -110,6 +110,46 @@ describe('the outbox', () => {
     expect(await retryOutbox(engine.database.pool, { id: failed.id })).toEqual([failed.id])
     await only(name, 'done')
     expect(posts).toHaveLength(tries + 1)
+  })
+
+  test.for([
+    ['hook', 'HOOK_UNKNOWN'],
+    ['notification', 'NOTIFIER_UNKNOWN'],
+  ] as const)('counts no try of a %s that another version may know, until four hours are over; one that knows it takes it', async ([kind, code]) => {
+    const pool = engine.database.pool
+    const { url, posts } = await startTaker()
+    const key = `later_${kind}/one`
+    const { location, worker } = await engine.define([asset({ key, io, run: () => 1 })], { outboxLookMs: 50 })
+    const { id: run } = await engine.succeed(key)
+    await pool.query(
+      `INSERT INTO millrace.outbox (location, kind, target, caused_by, content)
+       SELECT location, $2, 'later', 'test', CASE $2 WHEN 'hook' THEN jsonb_build_object('outcome', 'success', 'run', millrace.run_facts(r)) ELSE '{"title": "It is late"}' END FROM millrace.run r WHERE id = $1`,
+      [run, kind],
+    )
+    const row = () =>
+      pool.query<{ status: string; attempt: number; claim: number; code: string | null; later: boolean }>(
+        `SELECT status, attempt, claim, error->>'code' AS code, due_at > clock_timestamp() AS later FROM millrace.outbox WHERE location = $1`,
+        [location.name],
+      )
+    const given = (claims: number) =>
+      waitFor(async () => (await row()).rows.find(({ status, claim }) => status !== 'working' && claim === claims), {
+        what: `the row to be given back ${String(claims)} times`,
+      })
+    const now = (createdAt: string) =>
+      pool.query(`UPDATE millrace.outbox SET due_at = clock_timestamp(), created_at = ${createdAt} WHERE location = $1`, [location.name])
+    expect(await given(1)).toMatchObject({ status: 'waiting', attempt: 0, code: null, later: true })
+    await now(`clock_timestamp() - interval '4 h'`)
+    expect(await given(2)).toMatchObject({ status: 'waiting', attempt: 1, code, later: true })
+    await worker.stop()
+
+    let calls = 0
+    const later = hook({ name: 'later', run: () => void (calls += 1) })
+    const said = kind === 'hook' ? later : notify({ later: webhook({ url: fromEnv('ALERTS_URL') }) })
+    const next = defineLocation({ name: location.name, assets: [asset({ key, io, run: () => 1, onFailure: said })] })
+    await engine.work(next, { version: 'v2', outboxLookMs: 50, env: { ALERTS_URL: url } })
+    await now('created_at')
+    expect(await given(3)).toMatchObject({ status: 'done', attempt: 2 })
+    expect(calls + posts.length).toBe(1)
   })
 
   test('keeps what no worker can send until one can', async () => {

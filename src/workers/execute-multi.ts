@@ -39,6 +39,7 @@ export async function executeMulti(context: WorkerContext, claimed: ClaimedStep,
     const result = await withUserLog(context, claimed, (log) => makeAll(context, claimed, multi, stop, { log, observations }))
     faultPoint('execute.stored')
     const end = await succeedOutputs(context.pool, claimed.stepId, claimed.claim, { ...result, observed: observations.seen })
+    faultPoint('execute.committed')
     await followUp(context, claimed.stepId, end)
   } finally {
     stop.end()
@@ -137,6 +138,7 @@ async function make(context: WorkerContext, request: InputRequest<MultiAsset>, s
   faultPoint('execute.computed')
   const made = new Map<string, Made>()
   for (const [at, { asset, answer, metadata, io }] of ready.entries()) {
+    if (at > 0) faultPoint('execute.halfway')
     // Whoever lost the step while its function ran must not store over what came after.
     if (!(await holdsStep(context.pool, claimed.stepId, claimed.claim))) throw new FencedError(`the step ${claimed.stepId}`)
     const stored = await stop.until(() => callUserCode(() => io.store({ asset: asset.key, partition: key }, answer.value, { signal: stop.signal })))

@@ -47,6 +47,7 @@ export async function execute(context: WorkerContext, payload: Payload<'execute'
       const result = await withUserLog(context, claimed, (log) => runAndStore(context, claimed, asset, stop, { log, observations }))
       faultPoint('execute.stored')
       const end = await succeedStep(context.pool, claimed.stepId, { ...result, observed: observations.seen }, 'succeeded', claimed.claim)
+      faultPoint('execute.committed')
       await followUp(context, claimed.stepId, end)
     } finally {
       stop.end()

@@ -2,7 +2,7 @@ import type { FaultPoint } from '../../src/fault-point.ts'
 import { expect, waitFor } from '../support/test.ts'
 import type { Cluster, FaultAction, Member, Role } from './cluster.ts'
 import { backfillSucceeds, expectBackfill } from './backfill.ts'
-import { expectCounted, expectExact, expectSummary, expectValues, runSucceeds } from './exactness.ts'
+import { expectCounted, expectExact, expectJoined, expectSummary, expectValues, runSucceeds } from './exactness.ts'
 
 /** What a cell of the matrix showed. */
 export interface Outcome {
@@ -14,6 +14,9 @@ export interface Outcome {
 
 /** The points that a run passes; a sensor’s have a cell of their own, and automation’s a file. */
 export type RunPoint = Exclude<FaultPoint, `sense.${string}` | `automation.${string}` | `outbox.${string}`>
+
+/** What a function of several assets makes, and what is made of that. */
+export const multiAssets = ['chaos/half', 'chaos/rest', 'chaos/joined'] as const
 
 /** Whose process strikes at each point, and what is run so that it gets there. */
 export const points: Readonly<Record<RunPoint, { readonly role: Role; readonly assets: readonly string[] }>> = {
@@ -37,7 +40,9 @@ export const points: Readonly<Record<RunPoint, { readonly role: Role; readonly a
   'compute.committed': { role: 'load', assets: ['chaos/appended', 'chaos/summary'] },
   'execute.claimed': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
   'execute.computed': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
+  'execute.halfway': { role: 'ops', assets: multiAssets },
   'execute.stored': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
+  'execute.committed': { role: 'ops', assets: ['chaos/value', 'chaos/valued'] },
   'op.computed': { role: 'ops', assets: ['chaos/counted'] },
   'op.stored': { role: 'ops', assets: ['chaos/counted'] },
   'branch.computed': { role: 'ops', assets: ['chaos/counted'] },
@@ -51,6 +56,9 @@ export const points: Readonly<Record<RunPoint, { readonly role: Role; readonly a
 /** What the other ways of writing, and quarantine, add to the points: where their own code stands. */
 export const writePoints: readonly RunPoint[] = ['load.copying', 'load.committed', 'publish.claimed', 'publish.applied', 'publish.committed']
 export const writeAssets = ['chaos/merged', 'chaos/snapshots', 'chaos/history', 'chaos/grown', 'chaos/parts', 'chaos/followed'] as const
+
+/** What a function of several assets adds to the points: its outputs are one commit, and what hangs on them goes on. */
+export const multiPoints: readonly RunPoint[] = ['execute.claimed', 'execute.computed', 'execute.stored', 'execute.committed']
 
 /** Strikes one process at one point in the middle of a run, and sees the run end exactly. @param chosen other assets than the point's own */
 export async function runCell(cluster: Cluster, point: RunPoint, action: FaultAction, chosen?: readonly string[]): Promise<Outcome> {
@@ -68,6 +76,7 @@ export async function runCell(cluster: Cluster, point: RunPoint, action: FaultAc
   await expectExact(cluster)
   if (assets.includes('chaos/summary')) await expectSummary(cluster)
   if (assets.includes('chaos/value')) await expectValues(cluster)
+  if (assets.includes('chaos/joined')) await expectJoined(cluster, runId ?? '')
   if (assets.includes('chaos/counted')) await expectCounted(cluster, runId ?? '')
   if (action === 'stop') await thaw(cluster, victim)
   if (scheduledAt !== undefined) await expectOneRun(cluster, scheduledAt)

@@ -97,6 +97,20 @@ export async function expectValues({ pool, values }: Cluster): Promise<void> {
   expect([await read('chaos/value'), await read('chaos/valued')]).toEqual([{ edition }, { edition, doubled: edition * 2 }])
 }
 
+/** What one function makes together is of one run, written down once each, and so is what was made of it. */
+export async function expectJoined({ pool, values }: Cluster, runId: string): Promise<void> {
+  const { rows: runs } = await pool.query<{ edition: number }>(`SELECT (config->>'edition')::int AS edition FROM millrace.run WHERE id = $1`, [runId])
+  const edition = runs[0]?.edition ?? Number.NaN
+  const read = async (asset: string): Promise<unknown> => JSON.parse(await readFile(join(values, asset, 'value.json'), 'utf8'))
+  expect([await read('chaos/half'), await read('chaos/rest'), await read('chaos/joined')]).toEqual([{ edition }, { edition }, [edition, edition]])
+  const { rows } = await pool.query(
+    `SELECT asset, count(*) FILTER (WHERE kind = 'materialization')::int AS made, count(*) FILTER (WHERE kind = 'observation')::int AS seen
+     FROM millrace.event WHERE run_id = $1 AND kind IN ('materialization', 'observation') GROUP BY asset ORDER BY asset`,
+    [runId],
+  )
+  expect(rows).toEqual(['chaos/half', 'chaos/joined', 'chaos/rest'].map((asset) => ({ asset, made: 1, seen: asset === 'chaos/half' ? 1 : 0 })))
+}
+
 /** Every branch of a run has left its value once, and what it did outside it did under one key. */
 export async function expectCounted({ pool, values }: Cluster, runId: string): Promise<void> {
   const { rows: runs } = await pool.query<{ edition: number }>(`SELECT (config->>'edition')::int AS edition FROM millrace.run WHERE id = $1`, [runId])

@@ -1,6 +1,7 @@
 import { afterAll, describe, describeBackends, test } from '../../support/test.ts'
-import { points, runCell, writeAssets, writePoints } from '../cells.ts'
+import { multiAssets, multiPoints, points, runCell, writeAssets, writePoints } from '../cells.ts'
 import type { RunPoint } from '../cells.ts'
+import { outboxPoints, runOutboxCell } from '../outbox-cell.ts'
 import { runSenseCell } from '../sense-cell.ts'
 import type { Outcome } from '../cells.ts'
 import { startCluster } from '../cluster.ts'
@@ -51,6 +52,14 @@ describeBackends('every point and every fault', (backend) => {
   for (const point of ['sense.claimed', 'sense.committed'] as const) {
     cell(point, 'SIGKILL', () => runSenseCell(cluster, point, 'kill'))
     cell(point, 'SIGSTOP, SIGCONT', () => runSenseCell(cluster, point, 'stop'))
+  }
+  for (const point of multiPoints) {
+    cell(`${point} of several assets`, 'SIGKILL', () => runCell(cluster, point, 'kill', multiAssets))
+    cell(`${point} of several assets`, 'SIGSTOP, SIGCONT', () => runCell(cluster, point, 'stop', multiAssets))
+  }
+  for (const point of outboxPoints) {
+    cell(point, 'SIGKILL', () => runOutboxCell(cluster, point, 'kill'))
+    cell(point, 'SIGSTOP, SIGCONT', () => runOutboxCell(cluster, point, 'stop'))
   }
   for (const asset of writeAssets) {
     for (const point of writePoints) {

@@ -1,4 +1,5 @@
-import { appendFileSync, mkdirSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   asset,
   dailyPartitions,
@@ -6,7 +7,9 @@ import {
   defineLocation,
   graph,
   graphAsset,
+  hook,
   mapOver,
+  multiAsset,
   op,
   partitionsOf,
   resource,
@@ -130,6 +133,29 @@ export function chaosLocation(wide: boolean): Location {
   const retry = { retries: 5, delayMs: 100 }
   const value = asset({ key: 'chaos/value', config, io, retry, run: ({ config: { edition } }) => ({ edition }) })
   const valued = asset({ key: 'chaos/valued', inputs: { value }, io, retry, run: ({ inputs }) => ({ ...inputs.value, doubled: inputs.value.edition * 2 }) })
+  const split = multiAsset({
+    name: 'chaos/split',
+    config,
+    io,
+    retry,
+    outputs: { half: { key: 'chaos/half', value: z.object({ edition: z.int() }) }, rest: { key: 'chaos/rest', value: z.object({ edition: z.int() }) } },
+    run: ({ config: { edition }, observe }) => {
+      observe('chaos/half', { metadata: { edition } })
+      return { half: { edition }, rest: { edition } }
+    },
+  })
+  const { half, rest } = split.assets
+  const joined = asset({ key: 'chaos/joined', inputs: { half, rest }, io, retry, run: ({ inputs }) => [inputs.half.edition, inputs.rest.edition] })
+  // Each call leaves a line behind, and goes on for as long as somebody holds it.
+  const tell = hook({
+    name: 'tell',
+    run: async ({ run, idempotencyKey, signal }) => {
+      const folder = process.env['CHAOS_VALUES'] ?? '.millrace/values'
+      appendFileSync(`${folder}/told.txt`, `${run.id} ${idempotencyKey}\n`)
+      while (existsSync(`${folder}/hold`)) await sleep(50, undefined, { signal })
+    },
+  })
+  const told = asset({ key: 'chaos/told', config, io, retry, run: ({ config: { edition } }) => edition, onSuccess: tell })
   // Each call of a branch leaves a line behind: what a run does outside, it does at least once, under one key.
   const list = op({
     name: 'list',
@@ -181,6 +207,9 @@ export function chaosLocation(wide: boolean): Location {
       counted,
       daily,
       weekly,
+      split,
+      joined,
+      told,
     ],
     // Never due by the clock: its ticks are handed out by the tests.
     schedules: [schedule({ name: 'yearly', cron: '0 0 1 1 *', timeZone: 'UTC', assets: ['chaos/replaced'], config: { edition: 0 } })],

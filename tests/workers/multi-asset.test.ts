@@ -207,6 +207,8 @@ describeBackends('a function of several assets', (backend) => {
     const run = await engine.succeed(['own/c+1', '1+own/c'])
     expect(steps(run)).toEqual({ 'own/split': 'succeeded', 'own/a': 'succeeded', 'own/c': 'succeeded' })
     expect(await engine.value(`SELECT upstream FROM millrace.step WHERE run_id = $1 AND kind = 'multi'`, [run.id])).toEqual([])
+    const both = await engine.succeed(['own/left', 'own/right', 'own/b', 'own/c', 'own/a'])
+    expect(await engine.value(`SELECT upstream FROM millrace.step WHERE run_id = $1 AND kind = 'multi'`, [both.id])).toEqual(['own/left', 'own/right'])
     const alone = await engine.run('own/c')
     expect(alone.steps.find((one) => one.asset === 'own/split')?.error).toMatchObject({
       code: 'INPUT_NOT_LOADED',

@@ -44,6 +44,7 @@ describe('callAsset', () => {
       value: 8,
       metadata: { source: 'shop' },
       checks: [expect.objectContaining({ name: 'positive', passed: true })],
+      observations: [],
       log: [{ step: 'shop/count', level: 'warn', message: 'counting', fields: { token: '[redacted]', at: '2026-01-02T03:04:05.000Z' } }],
     })
   })

@@ -130,7 +130,7 @@ describe('the end of a function of several assets', () => {
     const split = (name: string) =>
       multiAsset({ name: `${name}/split`, subset: true, io, outputs: { a: output(`${name}/a`), b: output(`${name}/b`) }, run: () => ({ a: 1, b: 2 }) })
     const manifest = await publish([split('one'), split('both')])
-    const failed = async () => [...(await readFacts(engine.database.pool, manifest, [], undefined)).failed].map((id) => id.split('\0')[0]).toSorted()
+    const failed = async () => [...(await readFacts(engine.database.pool, manifest, [], undefined)).failed].map((id) => String(id.split('\0')[0])).toSorted()
     await fail(await begin(['one/a']))
     await fail(await begin(['both/*']))
     expect(await failed()).toEqual(['both/a', 'both/b', 'one/a'])

@@ -4,12 +4,14 @@ import { describe, expect, onTestFinished, test, waitFor } from '../support/test
 
 describe('the command that started the embedded database', () => {
   /** Waits as that command does; what it says, and whether it may stop the database. */
-  const wait = (url: string, silenceMs?: number) => {
+  const wait = (url: string, silenceMs: number) => {
     const lines: string[] = []
     const waiting = { lines, over: false, end: Promise.resolve() }
-    waiting.end = untilUnused(url, { say: (line) => void lines.push(line), ...(silenceMs === undefined ? {} : { silenceMs }) }).then(() => {
+    const go = async (): Promise<void> => {
+      await untilUnused(url, { say: (line) => void lines.push(line), silenceMs })
       waiting.over = true
-    })
+    }
+    waiting.end = go()
     return waiting
   }
 

@@ -27,6 +27,7 @@ export interface Observations {
   readonly observe: (partition?: string) => Observe
   /** Looks whether there are the partitions that were named since the last time. @throws MillraceError `UNKNOWN_PARTITION` */
   readonly check: () => Promise<void>
+  /** What was looked at: whatever a function notes after it has answered is left out. */
   readonly seen: readonly SeenAsset[]
 }
 
@@ -65,13 +66,16 @@ export function createObservations({ own, find, momentOf }: ObservedIn): Observa
     seen.push({ asset: key, partition: of, metadata: storedMetadata(key, metadata) })
   }
   return {
-    seen,
+    get seen() {
+      return seen.slice(0, checked)
+    },
     observe:
       (called) =>
       (first: AssetReference | Observation, second: Observation = {}): void =>
         typeof first === 'string' || 'key' in first ? note(called, first, second) : note(called, undefined, first),
     async check() {
-      const named = seen.slice(checked).flatMap(({ asset, partition }) => {
+      const upTo = seen.length
+      const named = seen.slice(checked, upTo).flatMap(({ asset, partition }) => {
         const spec = find(asset)?.partitions
         return partition === undefined || spec === undefined || spec === 'unknown' ? [] : [{ asset, partition, spec }]
       })
@@ -83,7 +87,7 @@ export function createObservations({ own, find, momentOf }: ObservedIn): Observa
           if (set !== undefined) requirePartition(set, partition, asset)
         }
       }
-      checked = seen.length
+      checked = upTo
     },
   }
 }

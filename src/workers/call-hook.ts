@@ -9,6 +9,7 @@ import { FailureFacts, RunFacts, StepFacts } from '../definitions/run-facts.ts'
 import { MillraceError } from '../errors.ts'
 import type { WorkerContext } from './context.ts'
 import { callUserCode } from './failure.ts'
+import type { ResourceClients } from './resource-clients.ts'
 import { createStepSignal } from './step-signal.ts'
 
 /** A hook's call as the triggers write it. */
@@ -18,37 +19,40 @@ const HookContent = z.object({
   step: StepFacts.optional(),
   error: FailureFacts.nullish(),
 })
+/** What has ended, and how. */
+export type HookContent = z.infer<typeof HookContent>
 
 export interface KeptNotification {
   readonly through: string
   readonly content: Notification
 }
 
+/** Where a hook is called. */
+interface HookCall extends Pick<HookContext, 'idempotencyKey' | 'attempt' | 'log'> {
+  readonly location: string
+  readonly resources: ResourceClients
+  readonly ending: AbortSignal
+}
+
+/** Calls the hook of an outbox row. @throws what `askHook` throws */
+export const callHook = (
+  context: WorkerContext,
+  hook: Hook,
+  { content, location, id, attempt }: ClaimedOutbox,
+  { log, ending }: Pick<HookCall, 'log' | 'ending'>,
+): Promise<KeptNotification[]> =>
+  askHook(hook, HookContent.parse(content), { location, resources: context.resources, idempotencyKey: id, attempt, log, ending })
+
 /**
  * Calls a hook's function, and reads what it answers.
  * @throws UserCodeError around what the function throws; MillraceError `HOOK_TIMEOUT`, `HOOK_ANSWER_INVALID`, `NOTIFIER_UNKNOWN`
  */
-export async function callHook(
-  context: WorkerContext,
-  hook: Hook,
-  claimed: ClaimedOutbox,
-  { log, ending }: Pick<HookContext, 'log'> & { readonly ending: AbortSignal },
-): Promise<KeptNotification[]> {
-  const { outcome, run, step, error } = HookContent.parse(claimed.content)
-  const stop = createStepSignal(ending, hook.timeoutMs, () => tooLong(hook))
+export async function askHook(hook: Hook, { outcome, run, step, error }: HookContent, call: HookCall): Promise<KeptNotification[]> {
+  const { location, resources, idempotencyKey, attempt, log, ending } = call
+  const stop = createStepSignal(ending, hook.timeoutMs, () => hookTooLong(hook))
   try {
-    const resources = await stop.until(() => callUserCode(() => context.resources.of(claimed.location, hook.resources)))
-    const handed: HookContext = {
-      outcome,
-      run,
-      step,
-      error: error ?? undefined,
-      resources,
-      signal: stop.signal,
-      idempotencyKey: claimed.id,
-      attempt: claimed.attempt,
-      log,
-    }
+    const clients = await stop.until(() => callUserCode(() => resources.of(location, hook.resources)))
+    const handed: HookContext = { outcome, run, step, error: error ?? undefined, resources: clients, signal: stop.signal, idempotencyKey, attempt, log }
     const answer = ParsedHookAnswer.safeParse(await stop.until(() => callUserCode(() => hook.run(handed as HookContext<never>))))
     if (answer.success) return answer.data.notifications.map((one) => kept(one, hook.resources, `The hook ${hook.name}`))
     throw new MillraceError(`The hook ${hook.name} answered what is no answer: ${z.prettifyError(answer.error)}.`, {
@@ -69,7 +73,7 @@ export function kept({ through, ...content }: NotificationRequest, resources: Re
   })
 }
 
-function tooLong({ name, timeoutMs }: Hook): MillraceError {
+export function hookTooLong({ name, timeoutMs }: Hook): MillraceError {
   return new MillraceError(`The hook ${name} took longer than ${String(timeoutMs / 1000)} s.`, {
     code: 'HOOK_TIMEOUT',
     retryable: true,

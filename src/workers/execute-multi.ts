@@ -3,26 +3,24 @@ import type { ClaimedStep } from '../catalog/claims.ts'
 import { hasLiveWorker } from '../catalog/processes.ts'
 import { succeedOutputs } from '../catalog/succeed-outputs.ts'
 import type { OutputResult, OutputsResult } from '../catalog/succeed-outputs.ts'
-import { refuseFailed, worstOfEach } from '../definitions/check-outcome.ts'
+import { worstOfEach } from '../definitions/check-outcome.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
-import type { FunctionAsset, Output } from '../definitions/function-asset.ts'
+import type { Output } from '../definitions/function-asset.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import type { Log } from '../definitions/log.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
 import type { MultiAsset } from '../definitions/multi-asset.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
-import { DataError, FencedError, MillraceError } from '../errors.ts'
+import { DataError, FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
-import { checkValue } from './check-value.ts'
+import { callMulti, judgeAnswers, multiTooLong } from './call-multi.ts'
 import type { WorkerContext } from './context.ts'
 import { callUserCode } from './failure.ts'
 import { ioOf, loadInputs, readStepPartitions } from './load-inputs.ts'
 import type { InputRequest } from './load-inputs.ts'
 import { observationsOf } from './observations.ts'
 import type { Observations } from './observations.ts'
-import { parseConfig } from './parse-config.ts'
 import { followUp } from './publish.ts'
-import { checkAnswer } from './run-checks.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
 import { withUserLog } from './user-log.ts'
@@ -33,7 +31,7 @@ import { giveBack } from './work.ts'
 export async function executeMulti(context: WorkerContext, claimed: ClaimedStep, workSignal: AbortSignal): Promise<void> {
   const multi = await ownMulti(context, claimed)
   if (multi === undefined) return giveBack(context, 'execute', claimed, 250)
-  const stop = createStepSignal(workSignal, multi.timeoutMs, () => tooLong(multi))
+  const stop = createStepSignal(workSignal, multi.timeoutMs, () => multiTooLong(multi))
   try {
     const observations = observationsOf(context, claimed, claimed.makes)
     const result = await withUserLog(context, claimed, (log) => makeAll(context, claimed, multi, stop, { log, observations }))
@@ -118,42 +116,18 @@ async function make(context: WorkerContext, request: InputRequest<MultiAsset>, s
   const { claimed, asset: multi, key, stop } = request
   const answers = await runFunction(context, request, said)
   await said.observations.check()
-  const outputs = [...answers].flatMap(([name, answer]) => {
-    const asset = multi.assets[name]
-    return asset === undefined ? [] : [{ asset, answer }]
-  })
-  const of = key === undefined ? '' : ` for the partition ${key}`
-  for (const { asset, answer } of outputs) checkValue(asset, answer.value, `What ${multi.key} answered of ${asset.key}${of}`)
-  const checked = await Promise.all(outputs.map((one) => check(request, one, said.log)))
-  refuseFailed(multi.key, checked.flat(), 'Nothing was stored; the values from before stay. Mend the function, what it is handed or the check, and run again.')
-  const ready = await Promise.all(
-    outputs.map(async ({ asset, answer }) => ({
-      asset,
-      answer,
-      // What cannot be shown is said before anything is stored.
-      metadata: storedMetadata(asset.key, answer.metadata),
-      io: await ioOf(context, claimed, asset),
-    })),
-  )
+  const judged = await judgeAnswers(multi, answers, { partition: key, runId: claimed.runId, log: said.log }, stop)
+  const ready = await Promise.all(judged.map(async (one) => ({ ...one, io: await ioOf(context, claimed, one.asset) })))
   faultPoint('execute.computed')
   const made = new Map<string, Made>()
-  for (const [at, { asset, answer, metadata, io }] of ready.entries()) {
+  for (const [at, { asset, value, metadata, checks, io }] of ready.entries()) {
     if (at > 0) faultPoint('execute.halfway')
     // Whoever lost the step while its function ran must not store over what came after.
     if (!(await holdsStep(context.pool, claimed.stepId, claimed.claim))) throw new FencedError(`the step ${claimed.stepId}`)
-    const stored = await stop.until(() => callUserCode(() => io.store({ asset: asset.key, partition: key }, answer.value, { signal: stop.signal })))
-    made.set(asset.key, { partition: key, metadata: { ...storedMetadata(asset.key, stored), ...metadata }, checks: checked[at] ?? [] })
+    const stored = await stop.until(() => callUserCode(() => io.store({ asset: asset.key, partition: key }, value, { signal: stop.signal })))
+    made.set(asset.key, { partition: key, metadata: { ...storedMetadata(asset.key, stored), ...metadata }, checks })
   }
   return made
-}
-
-async function check(
-  { claimed, key, stop }: InputRequest,
-  { asset, answer }: { readonly asset: FunctionAsset; readonly answer: Output<unknown> },
-  log: Log,
-): Promise<CheckOutcome[]> {
-  const outcomes = await stop.until(() => checkAnswer({ asset, partition: key, answer, runId: claimed.runId, log, signal: stop.signal }))
-  return outcomes.map((one) => ({ ...one, asset: asset.key }))
 }
 
 async function runFunction(
@@ -162,29 +136,26 @@ async function runFunction(
   { log, observations }: Said,
 ): Promise<ReadonlyMap<string, Output<unknown>>> {
   const { claimed, asset: multi, partitions, key, stop } = request
-  const { signal, until } = stop
   const inputs = await loadNeeded(context, request)
-  const resources = await until(() => callUserCode(() => context.resources.of(claimed.location, multi.resources)))
+  const resources = await stop.until(() => callUserCode(() => context.resources.of(claimed.location, multi.resources)))
   const wanted = Object.entries(multi.assets).flatMap(([name, one]) => (claimed.makes.includes(one.key) ? [name] : []))
-  return until(() =>
-    callUserCode(() =>
-      multi.run({
-        inputs,
-        wanted: new Set(wanted),
-        partition: key === undefined || partitions?.own === undefined ? undefined : partitionOf(partitions.own, key),
-        config: parseConfig(multi, claimed.config),
-        resources,
-        signal,
-        runId: claimed.runId,
-        runStartedAt: claimed.runStartedAt,
-        idempotencyKey: key === undefined ? claimed.stepId : `${claimed.stepId} ${key}`,
-        attempt: claimed.attempt,
-        throttle: context.throttles.of(claimed.location),
-        log,
-        observe: observations.observe(key),
-      } as unknown as Parameters<typeof multi.run>[0]),
-    ),
-  )
+  return callMulti(multi, {
+    inputs,
+    wanted: new Set(wanted),
+    partition: key === undefined || partitions?.own === undefined ? undefined : partitionOf(partitions.own, key),
+    config: claimed.config,
+    resources,
+    stop,
+    facts: {
+      runId: claimed.runId,
+      runStartedAt: claimed.runStartedAt,
+      idempotencyKey: key === undefined ? claimed.stepId : `${claimed.stepId} ${key}`,
+      attempt: claimed.attempt,
+      throttle: context.throttles.of(claimed.location),
+      log,
+      observe: observations.observe(key),
+    },
+  })
 }
 
 /** The values of the inputs that the assets asked for are made from; of another one that is read says that it is not there. */
@@ -205,12 +176,4 @@ async function loadNeeded(context: WorkerContext, request: InputRequest<MultiAss
     })
   }
   return values
-}
-
-function tooLong({ key, timeoutMs }: MultiAsset): MillraceError {
-  return new MillraceError(`The function of ${key} took longer than ${String(timeoutMs / 1000)} s.`, {
-    code: 'STEP_TIMEOUT',
-    retryable: true,
-    hint: 'Raise its `timeoutMs`, or look what it waits for: hand `signal` to every request it makes.',
-  })
 }

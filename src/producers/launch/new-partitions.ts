@@ -5,7 +5,7 @@ import { isMade } from '../../definitions/manifest.ts'
 import type { Manifest } from '../../definitions/manifest.ts'
 import { isTime } from '../../definitions/partitions/partition-mapping.ts'
 import { dimensionSeparator, partitionSet } from '../../definitions/partitions/partition-set.ts'
-import type { PartitionSet } from '../../definitions/partitions/partition-set.ts'
+import type { PartitionMoment, PartitionSet } from '../../definitions/partitions/partition-set.ts'
 import type { PartitionsSpec } from '../../definitions/partitions/partitions-spec.ts'
 import { slotsCaughtUp, slotsOf } from '../../definitions/schedule.ts'
 import type { ScheduleSpec } from '../../definitions/schedule.ts'
@@ -87,21 +87,35 @@ async function windowsEnded(
   const to = slot.at.getTime()
   if (through !== undefined && to <= through) return { keys: [], mark: undefined, reason: 'A later tick has launched what was new.' }
   const { dynamic } = await readMoment(database, location, [spec])
-  const until = (time: number): PartitionSet => partitionSet(timeOf(spec), { now: new Date(time), dynamic })
+  const until = (time: number): PartitionSet => windowsUntil(spec, time, dynamic)
   const from = Math.max(through ?? -Infinity, firstMoment(schedule, slot, firstSeen.getTime(), through))
-  const [begin, end] = [until(from).count, until(to).count]
+  const begin = until(from).count
   const leftOut = begin - until(Math.max(Math.min(from, firstSeen.getTime()), through ?? -Infinity)).count
-  const windows = Array.from({ length: Math.max(0, end - begin) }, (_, at) => until(to).at(begin + at))
+  const keys = partitionsBetween(spec, { from, to }, dynamic)
   return {
-    keys: withOther(spec, windows, (other) => partitionSet(other, { now: slot.at, dynamic })),
+    keys,
     mark: { through: slot.at.toISOString() },
     reason:
       leftOut > 0
         ? `${String(leftOut)} of slots that were missed were left out (catchUp: ${String(schedule.catchUp ?? slotsCaughtUp(schedule))}); a backfill makes them.`
-        : windows.length === 0
+        : keys.length === 0
           ? 'No partition has come since the slot before.'
           : undefined,
   }
+}
+
+type Dynamic = PartitionMoment['dynamic']
+
+const windowsUntil = (spec: PartitionsSpec, time: number, dynamic: Dynamic): PartitionSet => partitionSet(timeOf(spec), { now: new Date(time), dynamic })
+
+/**
+ * The partitions of windows that ended in a span of time, with each key of the other dimension where there are two.
+ * @param span milliseconds since the epoch
+ */
+export function partitionsBetween(spec: PartitionsSpec, span: { readonly from: number; readonly to: number }, dynamic: Dynamic): readonly string[] {
+  const [begin, until] = [windowsUntil(spec, span.from, dynamic).count, windowsUntil(spec, span.to, dynamic)]
+  const windows = Array.from({ length: Math.max(0, until.count - begin) }, (_, at) => until.at(begin + at))
+  return withOther(spec, windows, (other) => partitionSet(other, { now: new Date(span.to), dynamic }))
 }
 
 /** Where the slots begin whose partitions are launched: the one before, or that before as many as are caught up. */

@@ -1,11 +1,15 @@
 import type { JsonObject } from '../definitions/json.ts'
 import type { Location } from '../definitions/location.ts'
+import type { PartitionMoment } from '../definitions/partitions/partition-set.ts'
+import { slotsOf } from '../definitions/schedule.ts'
 import type { Schedule, ScheduleSpec } from '../definitions/schedule.ts'
 import { selectAssets } from '../definitions/selection/select-assets.ts'
 import { MillraceError } from '../errors.ts'
+import type { RunRequested } from '../producers/launch/launch-requests.ts'
+import { partitionsBetween } from '../producers/launch/new-partitions.ts'
+import { partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
 import { checkJobConfig, mergeConfig } from '../producers/launch/run-config.ts'
 import { nextTick } from '../producers/schedules.ts'
-import type { RunRequested } from '../producers/launch/launch-requests.ts'
 import { askSchedule } from '../workers/ask-schedule.ts'
 import { reasonOf } from './attempt.ts'
 import { configOf } from './known-assets.ts'
@@ -14,12 +18,15 @@ import { testLocation, withTestBed } from './test-bed.ts'
 import type { TestOptions } from './test-bed.ts'
 import { testClock } from './test-clock.ts'
 import type { TestClock } from './test-clock.ts'
+import type { TestLine } from './test-log.ts'
 
 export interface CallScheduleOptions extends Omit<TestOptions, 'config' | 'partitionKeys' | 'io' | 'clock'> {
   /** The location that has the schedule. */
   readonly location: Location
   /** Where the time is from which the next tick is looked for. It is moved to that tick, so that the next call finds the one after. Default: the machine's. */
   readonly clock?: TestClock
+  /** The keys of dynamic partitions, by their names; of a schedule of new ones those that were added since the tick before. */
+  readonly partitionKeys?: Readonly<Record<string, readonly string[]>>
 }
 
 /** A run that a tick would start. */
@@ -28,42 +35,61 @@ export interface TickRun {
   /** The keys of the assets that are made; none where a job of ops is started. */
   readonly assets: readonly string[]
   readonly config: JsonObject
-  /** Those that its function asks for. */
+  /** The one that is new, or those that its function asks for. */
   readonly partitions?: readonly string[]
+  /** Of the job, of the schedule and of what its function asks for, where there are any. */
+  readonly tags?: Readonly<Record<string, string>>
+  /** As its function says: of two with the same one only the first is launched. */
+  readonly runKey?: string
 }
 
 export interface ScheduleCall {
   /** When the tick is. ISO 8601, UTC. */
   readonly at: string
   readonly runs: readonly TickRun[]
-  /** What its function says. */
+  /** What its function says, or why there is no run. */
   readonly reason?: string
+  readonly log: readonly TestLine[]
 }
 
 /**
- * The next tick of a schedule, and what it would start; no run is launched. Which partitions are new is not asked: nothing was made before.
- * @throws MillraceError `CONFIG_INVALID` where the run could not be launched with the schedule's configuration, `TEST_UNKNOWN_JOB`; SelectionError
+ * The next tick of a schedule, and what it would start; no run is launched. The tick before is taken to have launched all that there was.
+ * @throws what its function throws; MillraceError `CONFIG_INVALID` and what a launch says of partitions where a run could not be launched, `TEST_UNKNOWN_JOB`,
+ *   `SCHEDULE_TIMEOUT`, `SCHEDULE_ANSWER_INVALID`, `SCHEDULE_TOO_MANY_RUNS`; SelectionError
  */
 export async function callSchedule(schedule: Schedule, options: CallScheduleOptions): Promise<ScheduleCall> {
-  const { location, clock = testClock(new Date()) } = options
+  const { location, clock = testClock(new Date()), partitionKeys = {} } = options
   const { spec } = schedule
   const due = nextTick(spec, clock.now())
   clock.set(due)
   const at = due.toISOString()
-  if (schedule.run === undefined) return { at, runs: [runOf(spec, {}, location)] }
-  return withTestBed({ ...options, clock }, schedule.resources, async ({ resources, throttle, logOf }) => {
-    try {
-      const question = { location: testLocation, scheduledAt: at, resources, throttles: { of: () => throttle }, log: logOf(spec.name) }
-      const { runs, reason } = await askSchedule(schedule, question)
-      return { at, runs: runs.map((request) => runOf(spec, request, location)), ...(reason === undefined ? {} : { reason }) }
-    } catch (error) {
-      throw reasonOf(error)
+  return withTestBed({ ...options, clock }, schedule.resources, async ({ resources, throttle, moment, logOf, lines: log }) => {
+    if (spec.partitions === 'new') {
+      const keys = newPartitions(spec, location, moment, partitionKeys)
+      const runs = await Promise.all(keys.map(async (key) => runOf(spec, { partitions: [key] }, location, moment)))
+      return { at, runs, log, ...(keys.length === 0 ? { reason: 'No partition has come since the slot before.' } : {}) }
     }
+    if (schedule.run === undefined) return { at, runs: [await runOf(spec, {}, location, moment)], log }
+    const question = { location: testLocation, scheduledAt: at, resources, throttles: { of: () => throttle }, log: logOf(spec.name) }
+    const { runs, reason } = await askSchedule(schedule, question).catch((error: unknown) => {
+      throw reasonOf(error)
+    })
+    const asked = await Promise.all(runs.map(async (request) => runOf(spec, request, location, moment)))
+    return { at, runs: asked, log, ...(reason === undefined ? {} : { reason }) }
   })
 }
 
-/** What a request runs that says nothing else is what the schedule starts. */
-function runOf(schedule: ScheduleSpec, asked: Partial<RunRequested>, { name, assets, jobs }: Location): TickRun {
+/** The partitions that came since the slot before. */
+function newPartitions(schedule: ScheduleSpec, location: Location, { now, dynamic }: PartitionMoment, added: CallScheduleOptions['partitionKeys'] = {}) {
+  const partitions = chosenBy(schedule, {}, location).assets.find((one) => one.partitions !== undefined)?.partitions
+  if (partitions === undefined) return []
+  if (partitions.kind === 'dynamic') return added[partitions.name] ?? []
+  const before = slotsOf(schedule).before(now.getTime()) ?? now.getTime()
+  return partitionsBetween(partitions, { from: before, to: now.getTime() }, dynamic)
+}
+
+/** What a request chooses: one that says nothing else chooses what the schedule starts. */
+function chosenBy(schedule: ScheduleSpec, asked: Partial<RunRequested>, { name, assets, jobs }: Location) {
   const job = asked.assets === undefined ? jobs.find((one) => one.name === schedule.job) : undefined
   if (job === undefined && asked.assets === undefined && schedule.job !== undefined) {
     throw new MillraceError(`The schedule ${schedule.name} starts the job ${schedule.job}, which the location ${name} does not define.`, {
@@ -71,10 +97,22 @@ function runOf(schedule: ScheduleSpec, asked: Partial<RunRequested>, { name, ass
       hint: `Its jobs are: ${jobs.map((one) => one.name).join(', ') || 'none'}.`,
     })
   }
-  const config = mergeConfig(job?.config ?? {}, Object.keys(asked.config ?? {}).length === 0 ? schedule.config : (asked.config ?? {}))
-  const partitions = asked.partitions === undefined ? {} : { partitions: asked.partitions }
-  if (job?.work.kind === 'graph') return { job: job.name, assets: [], config: checkJobConfig(job.name, stepSpecsOf(job), config), ...partitions }
+  if (job?.work.kind === 'graph') return { job, assets: [] }
   const keys = selectAssets(assets, asked.assets ?? job?.work.assets ?? schedule.assets)
-  const chosen = assets.filter(({ key }) => keys.includes(key))
-  return { job: job?.name, assets: keys, config: configOf(chosen, config), ...partitions }
+  return { job, assets: assets.filter((one) => keys.includes(one.key) && one.kind !== 'external') }
+}
+
+async function runOf(schedule: ScheduleSpec, asked: Partial<RunRequested>, location: Location, moment: PartitionMoment): Promise<TickRun> {
+  const { job, assets } = chosenBy(schedule, asked, location)
+  const given = Object.keys(asked.config ?? {}).length === 0 ? schedule.config : (asked.config ?? {})
+  const config = mergeConfig(job?.config ?? {}, given)
+  const tags = { ...job?.tags, ...schedule.tags, ...asked.tags }
+  const more = {
+    ...(asked.partitions === undefined ? {} : { partitions: asked.partitions }),
+    ...(Object.keys(tags).length === 0 ? {} : { tags }),
+    ...(asked.runKey === undefined ? {} : { runKey: asked.runKey }),
+  }
+  if (job?.work.kind === 'graph') return { job: job.name, assets: [], config: checkJobConfig(job.name, stepSpecsOf(job), config), ...more }
+  await partitionsOfRun(assets, asked.partitions, () => Promise.resolve(moment))
+  return { job: job?.name, assets: assets.map(({ key }) => key), config: configOf(assets, config), ...more }
 }

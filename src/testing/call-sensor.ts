@@ -1,8 +1,9 @@
 import type { Json } from '../definitions/json.ts'
 import type { ParsedAnswer, Sensor } from '../definitions/sensor.ts'
 import { askSensor } from '../workers/ask-sensor.ts'
-import type { Handed } from '../workers/read-watched.ts'
 import { reasonOf } from './attempt.ts'
+import { handedTo } from './handed.ts'
+import type { HandedFacts } from './handed.ts'
 import { testLocation, withTestBed } from './test-bed.ts'
 import type { TestOptions } from './test-bed.ts'
 import type { TestLine } from './test-log.ts'
@@ -14,8 +15,8 @@ export interface CallSensorOptions extends Omit<TestOptions, 'config' | 'partiti
   readonly lastEvaluatedAt?: Date | string
   /** Bodies that came by webhook since then, the oldest first; by the test's clock they come now. */
   readonly messages?: readonly Json[]
-  /** Of a sensor that watches assets or runs: what it is handed. */
-  readonly handed?: Handed
+  /** What a sensor that watches assets or runs is handed: of each as much as the test is about, the rest is made up. */
+  readonly handed?: HandedFacts
 }
 
 /** What a sensor answered, with everything filled in, and what it logged. */
@@ -23,11 +24,12 @@ export type SensorCall = ParsedAnswer & { readonly log: readonly TestLine[] }
 
 /**
  * Evaluates a sensor once. No run is launched, and nothing is remembered: hand the answer's `cursor` to the next call.
- * @throws what its function throws; MillraceError `SENSOR_TIMEOUT`, `SENSOR_ANSWER_INVALID`, `SENSOR_TOO_MANY_RUNS`, `TEST_UNKNOWN_RESOURCE`
+ * @throws what its function throws; MillraceError `SENSOR_TIMEOUT`, `SENSOR_ANSWER_INVALID`, `SENSOR_TOO_MANY_RUNS`, `TEST_HANDED`, `TEST_UNKNOWN_RESOURCE`
  */
 export async function callSensor(sensor: Sensor, options: CallSensorOptions = {}): Promise<SensorCall> {
-  const { cursor, lastEvaluatedAt, messages = [], handed } = options
+  const { cursor, lastEvaluatedAt, messages = [] } = options
   return withTestBed(options, sensor.resources, async ({ clock, resources, throttle, logOf, lines }) => {
+    const handed = handedTo(sensor, options.handed, clock.now().toISOString())
     try {
       const answer = await askSensor(sensor, {
         location: testLocation,

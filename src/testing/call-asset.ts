@@ -1,13 +1,14 @@
 import type { SeenAsset } from '../catalog/observations.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
-import { assetOfInput } from '../definitions/function-asset.ts'
-import type { FunctionAsset, PartitionsInput } from '../definitions/function-asset.ts'
+import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { JsonObject } from '../definitions/json.ts'
+import type { MadeBy } from '../definitions/multi-asset.ts'
 import { MillraceError } from '../errors.ts'
 import { partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
 import { functionTooLong } from '../workers/call-function.ts'
-import { checkValue } from '../workers/check-value.ts'
 import { once } from './attempt.ts'
+import { callMultiAsset } from './call-multi-asset.ts'
+import { checkInputs } from './check-inputs.ts'
 import { configOf, resourcesOf } from './known-assets.ts'
 import { graphOf, makeOne } from './make-asset.ts'
 import { runOps } from './run-ops.ts'
@@ -36,10 +37,12 @@ export interface AssetCall<Value> {
 
 /**
  * Calls a function asset's function once, or runs the graph of a graph-backed one, between the same checks as on a worker. Nothing is stored.
+ * Of one that a function makes together with others that function is called, and asked for it alone where it can be.
  * @throws what its function throws; DataError `VALUE_INVALID`; CheckFailedError, whose `outcomes` are the results of its checks; MillraceError `CONFIG_INVALID`,
- *   `TEST_INPUTS`, `TEST_UNKNOWN_RESOURCE`, and of the partition what a launch says
+ *   `TEST_INPUTS`, `TEST_NO_VALUE`, `TEST_UNKNOWN_RESOURCE`, `TEST_VALUE_PARTITIONS`, and of the partition what a launch says
  */
 export async function callAsset<Value>(asset: FunctionAsset<Value>, options: CallAssetOptions = {}): Promise<AssetCall<Value>> {
+  if (asset.madeBy !== undefined) return callTogether(asset, asset.madeBy, options)
   const config = configOf([asset], options.config)
   const { inputs = {}, partition } = options
   checkInputs(asset, inputs)
@@ -61,26 +64,13 @@ export async function callAsset<Value>(asset: FunctionAsset<Value>, options: Cal
   })
 }
 
-function checkInputs(asset: FunctionAsset, given: Readonly<Record<string, unknown>>): void {
-  const names = Object.keys(asset.inputs)
-  const [missing, unknown] = [names.find((name) => !(name in given)), Object.keys(given).find((name) => !names.includes(name))]
-  if (missing !== undefined || unknown !== undefined) {
-    throw new MillraceError(
-      `${asset.key} is called ${missing === undefined ? `with ${unknown ?? ''}, which is none of its inputs` : `without its input ${missing}`}.`,
-      {
-        code: 'TEST_INPUTS',
-        hint: `Its inputs are: ${names.join(', ') || 'none'}.`,
-      },
-    )
+async function callTogether<Value>(asset: FunctionAsset<Value>, { multi, output }: MadeBy, options: CallAssetOptions): Promise<AssetCall<Value>> {
+  const { values, metadata, checks, observations, log } = await callMultiAsset(multi, { ...options, ...(multi.subset ? { wanted: [output] } : {}) })
+  if (!(output in values)) {
+    throw new MillraceError(`${asset.key} has no value: ${multi.key} left it out.`, {
+      code: 'TEST_NO_VALUE',
+      hint: 'Where that is what is tested, call the function by callMultiAsset(): it answers what was left out.',
+    })
   }
-  for (const [name, input] of Object.entries(asset.inputs))
-    for (const [which, value] of valuesOfInput(input, given[name])) {
-      const upstream = assetOfInput(input)
-      checkValue(upstream, value, `The input ${name} of ${asset.key}, the value of ${which}${upstream.key},`)
-    }
-}
-
-function valuesOfInput(input: FunctionAsset | PartitionsInput, value: unknown): readonly (readonly [which: string, value: unknown])[] {
-  if (input.kind === 'function') return [['', value]]
-  return Object.entries(value as Readonly<Record<string, unknown>>).map(([key, one]) => [`the partition ${key} of `, one])
+  return { value: values[output] as Value, metadata: metadata[output] ?? {}, checks: checks.filter((one) => one.asset === asset.key), observations, log }
 }

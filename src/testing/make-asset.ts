@@ -12,16 +12,18 @@ import { callFunction, functionTooLong, judgeAnswer } from '../workers/call-func
 import { callUserCode } from '../workers/failure.ts'
 import { answerOfGraph, loadGraphInput } from '../workers/graph-inputs.ts'
 import { loadInputsFrom } from '../workers/load-inputs.ts'
-import type { StepPartitions } from '../workers/load-inputs.ts'
+import type { InputUser, StepPartitions } from '../workers/load-inputs.ts'
 import type { Observations } from '../workers/observations.ts'
 import type { StepSignal } from '../workers/step-signal.ts'
 import { attempt } from './attempt.ts'
+import { callFacts } from './call-facts.ts'
 import { runOps } from './run-ops.ts'
 import type { PlacedGraph } from './run-ops.ts'
 import { branchNames, endSkipped, endStep, keptIn, valueKey } from './run-state.ts'
 import type { RunState } from './run-state.ts'
 import { observationsIn, testLocation } from './test-bed.ts'
 
+/** A value that may be stored. */
 interface Made {
   readonly value: unknown
   readonly metadata: JsonObject
@@ -29,7 +31,7 @@ interface Made {
 }
 
 /** Where the inputs of an asset come from: of its function, and of its graph. */
-interface InputSource {
+export interface InputSource {
   readonly all: (key: string | undefined, stop: StepSignal) => Promise<Readonly<Record<string, unknown>>>
   readonly one: PlacedGraph['input']
 }
@@ -58,7 +60,7 @@ export const graphOf = (
 })
 
 /** Which partitions an asset and its inputs have; undefined where they have none. */
-function partitionsOfStep({ bed: { moment } }: RunState, asset: FunctionAsset): StepPartitions | undefined {
+export function partitionsOfStep({ bed: { moment } }: RunState, asset: InputUser): StepPartitions | undefined {
   const all = [asset, ...Object.values(asset.inputs).map(assetOfInput)]
   if (all.every(({ partitions }) => partitions === undefined)) return undefined
   return { own: asset.partitions === undefined ? undefined : partitionSet(asset.partitions, moment), moment }
@@ -78,15 +80,7 @@ export async function makeOne(run: RunState, asset: FunctionAsset, { key, from, 
           config: run.config,
           resources: await stop.until(() => callUserCode(() => bed.resources.of(testLocation, asset.resources))),
           stop,
-          facts: {
-            runId: bed.runId,
-            runStartedAt: bed.runStartedAt,
-            idempotencyKey: `${bed.runId} ${asset.key}${key === undefined ? '' : ` ${key}`}`,
-            attempt: number,
-            throttle: bed.throttle,
-            log,
-            observe: observations.observe(key),
-          },
+          facts: callFacts(bed, { step: asset.key, key, attempt: number, observe: observations.observe(key) }),
         })
       : output(await answerOfGraph(keptIn(run), place, { plan: asset.plan, prefix: `${asset.key}.` }, stop, (input) => from.one(input, stop)))
   await observations.check()
@@ -98,7 +92,9 @@ export async function makeOne(run: RunState, asset: FunctionAsset, { key, from, 
 export async function makeAsset(run: RunState, asset: FunctionAsset, partitions: readonly string[] | undefined, deps: readonly string[]): Promise<void> {
   const { bed } = run
   const { key: name, plan } = asset
-  const step = { name, kind: 'function', template: undefined } as const
+  const keys = asset.partitions === undefined ? [undefined] : (partitions ?? [])
+  const made = asset.partitions === undefined ? undefined : partitions
+  const step = { name, kind: 'function', template: undefined, hooks: asset.hooks, partitions: made } as const
   const from: InputSource = {
     all: (key, stop) => loadInputsFrom((upstream) => bed.openIo(upstream.io), { asset, partitions: partitionsOfStep(run, asset), key, stop }),
     one: (input, stop) => loadGraphInput(asset, input, (upstream) => bed.openIo(upstream.io), stop),
@@ -107,7 +103,6 @@ export async function makeAsset(run: RunState, asset: FunctionAsset, partitions:
   const fate = fateOf(waitingAsset(run, asset, deps), run.ended, new Map())
   if (fate !== 'runs') return endSkipped(run, step, fate === 'unneeded')
 
-  const keys = asset.partitions === undefined ? [undefined] : (partitions ?? [])
   const tried = { retry: asset.retry, timeoutMs: asset.timeoutMs, tooLong: () => functionTooLong(asset) }
   const outcome = await attempt(bed, tried, async (stop, number) => {
     const io = await bed.openIo(asset.io)

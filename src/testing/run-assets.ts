@@ -1,10 +1,15 @@
 import type { FunctionAsset } from '../definitions/function-asset.ts'
-import type { Asset, Location } from '../definitions/location.ts'
-import { selectAssets } from '../definitions/selection/select-assets.ts'
+import type { Asset } from '../definitions/location.ts'
+import type { MultiAsset } from '../definitions/multi-asset.ts'
 import { MillraceError } from '../errors.ts'
 import { partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
-import { configOf, functionsOnly, inOrder, resourcesOf, withInputs } from './known-assets.ts'
+import { byPartition } from './by-partition.ts'
+import { configOf, hooksOfAssets, resourcesOf, testedAssets, withInputs } from './known-assets.ts'
+import type { Testable, TestedAssets } from './known-assets.ts'
 import { makeAsset } from './make-asset.ts'
+import { makeMulti } from './make-multi.ts'
+import { resourcesOfHooks, runHooks } from './run-hooks.ts'
+import type { HookedRun } from './run-hooks.ts'
 import { newRun } from './run-state.ts'
 import { withTestBed } from './test-bed.ts'
 import type { TestBed, TestOptions } from './test-bed.ts'
@@ -22,41 +27,63 @@ export interface RunAssetsOptions extends TestOptions {
 
 /**
  * Makes function assets of a location, or of a list, in this process, with no queue and no database: each after those that it hangs on, with the checks,
- * the retries and the errors of a worker, but without waiting. A step that fails does not reject: the answer tells.
- * @throws MillraceError `CONFIG_INVALID`, `TEST_NEEDS_POSTGRES`, `TEST_UNKNOWN_ASSET`, `TEST_UNKNOWN_RESOURCE`, and of partitions what a launch says; SelectionError
+ * the retries and the errors of a worker, but without waiting. A step that fails does not reject: the answer tells. External assets are taken as given.
+ * @throws MillraceError `CONFIG_INVALID`, `ASSET_EXTERNAL`, `TEST_NEEDS_POSTGRES`, `TEST_UNKNOWN_ASSET`, `TEST_UNKNOWN_RESOURCE`, `TEST_VALUE_PARTITIONS`, and of
+ *   partitions what a launch says; SelectionError
  */
-export async function runAssets(of: Location | readonly Asset[], options: RunAssetsOptions = {}): Promise<TestRun> {
-  const all = inOrder(of)
-  const keys = options.select === undefined ? all.map(({ key }) => key) : selectAssets(all, [options.select].flat())
-  const chosen = functionsOnly(all.filter(({ key }) => keys.includes(key)))
+export async function runAssets(of: Testable, options: RunAssetsOptions = {}): Promise<TestRun> {
+  return runChosen(of, options, {})
+}
+
+/** The same, as a run of a job where it is one's. */
+export async function runChosen(of: Testable, options: RunAssetsOptions, job: Pick<HookedRun, 'job' | 'tags' | 'hooks'>): Promise<TestRun> {
+  const { known, chosen } = testedAssets(of, options.select)
   const config = configOf(chosen, options.config)
-  return withTestBed(options, resourcesOf(chosen), async (bed) => {
+  const resources = { ...resourcesOf(chosen), ...resourcesOfHooks([...hooksOfAssets(chosen), job.hooks]) }
+  return withTestBed(options, resources, async (bed) => {
     const partitions = await partitionsOfRun(chosen, options.partitions, () => Promise.resolve(bed.moment))
-    await storeGiven(bed, withInputs([...chosen, ...all.filter((one) => one.kind === 'function')]), options.values ?? {})
+    await storeGiven(bed, { known, chosen }, options.values ?? {})
     const run = newRun(bed, config)
+    const keys = chosen.map(({ key }) => key)
+    const done = new Set<MultiAsset>()
     for (const asset of chosen) {
-      await makeAsset(
-        run,
-        asset,
-        partitions,
-        asset.deps.filter((dep) => keys.includes(dep)),
-      )
+      const deps = asset.deps.filter((dep) => keys.includes(dep))
+      const multi = asset.madeBy?.multi
+      if (multi === undefined) await makeAsset(run, asset, partitions, deps)
+      else if (!done.has(multi)) {
+        const makes = chosen.filter(({ madeBy }) => madeBy?.multi === multi)
+        await makeMulti(run, multi, makes, { partitions, deps })
+      }
+      if (multi !== undefined) done.add(multi)
     }
+    await runHooks(run, { ...job, assets: keys, partitions })
     return testRunOf(run)
   })
 }
 
-async function storeGiven(bed: TestBed, known: readonly FunctionAsset[], values: Readonly<Record<string, unknown>>): Promise<void> {
+async function storeGiven(bed: TestBed, { known, chosen }: TestedAssets, values: Readonly<Record<string, unknown>>): Promise<void> {
+  const functions = withInputs([...chosen, ...known.filter((one) => one.kind === 'function')])
   for (const [key, value] of Object.entries(values)) {
-    const asset = known.find((one) => one.key === key)
-    if (asset === undefined) {
-      throw new MillraceError(`A value is given of ${key}, which is no asset of what is run, nor an input of one.`, {
-        code: 'TEST_UNKNOWN_ASSET',
-        hint: `There are: ${known.map((one) => one.key).join(', ') || 'none'}.`,
-      })
-    }
+    const asset = functions.find((one) => one.key === key)
+    if (asset === undefined) throw unknownAsset(key, known, functions)
     const io = await bed.openIo(asset.io)
-    const places = asset.partitions === undefined ? [[undefined, value] as const] : Object.entries(value as Readonly<Record<string, unknown>>)
+    const places = asset.partitions === undefined ? [[undefined, value] as const] : Object.entries(byPartition(value, `The value given of ${key}`))
     for (const [partition, one] of places) await io.store({ asset: key, partition }, one, { signal: bed.signal })
   }
+}
+
+function unknownAsset(key: string, known: readonly Asset[], functions: readonly FunctionAsset[]): MillraceError {
+  const other = known.find((one) => one.key === key)
+  const code = 'TEST_UNKNOWN_ASSET'
+  if (other !== undefined) {
+    const kind = other.kind === 'external' ? 'an external asset' : 'a table of Postgres'
+    return new MillraceError(`A value is given of ${key}, which is ${kind}: no function is handed its value.`, {
+      code,
+      hint: 'What a function reads of it comes through a resource: hand in a client that answers it, in `resources`.',
+    })
+  }
+  return new MillraceError(`A value is given of ${key}, which is no asset of what is run, nor an input of one.`, {
+    code,
+    hint: `There are: ${functions.map((one) => one.key).join(', ') || 'none'}.`,
+  })
 }

@@ -15,5 +15,5 @@ export async function runGraph<I extends Schemas, Answer>(
   graph: Graph<I, Answer>,
   { inputs = {}, ...options }: TestOptions & { readonly inputs?: GivenInputs<I> } = {},
 ): Promise<GraphRun<ValueOf<Answer>>> {
-  return runPlan(bindInputs(graph.definition, inputs, 'The test'), options, inputs)
+  return runPlan(bindInputs(graph.definition, inputs, 'The test'), options, { inputs })
 }

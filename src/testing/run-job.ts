@@ -1,15 +1,15 @@
-import type { Asset, Location } from '../definitions/location.ts'
 import type { Job } from '../definitions/ops/job.ts'
 import { MillraceError } from '../errors.ts'
 import { mergeConfig } from '../producers/launch/run-config.ts'
-import { runAssets } from './run-assets.ts'
+import type { Testable } from './known-assets.ts'
+import { runChosen } from './run-assets.ts'
 import type { RunAssetsOptions } from './run-assets.ts'
 import { runPlan } from './run-plan.ts'
 import type { TestRun } from './test-run.ts'
 
 export interface RunJobOptions extends Omit<RunAssetsOptions, 'select'> {
   /** Where the assets are that the job chooses. */
-  readonly assets?: Location | readonly Asset[]
+  readonly assets?: Testable
 }
 
 /**
@@ -18,9 +18,11 @@ export interface RunJobOptions extends Omit<RunAssetsOptions, 'select'> {
  */
 export async function runJob(job: Job, { assets, ...options }: RunJobOptions = {}): Promise<TestRun> {
   const config = mergeConfig(job.config, options.config ?? {})
-  if (job.work.kind === 'graph') return runPlan(job.work.plan, { ...options, config })
-  if (assets !== undefined) return runAssets(assets, { ...options, config, select: job.work.assets })
-  throw new MillraceError(`The job ${job.name} chooses assets: say which there are.`, {
+  const { name, tags, hooks, work } = job
+  const of = { job: name, tags, hooks }
+  if (work.kind === 'graph') return runPlan(work.plan, { ...options, config }, { of })
+  if (assets !== undefined) return runChosen(assets, { ...options, config, select: work.assets }, of)
+  throw new MillraceError(`The job ${name} chooses assets: say which there are.`, {
     code: 'TEST_NEEDS_ASSETS',
     hint: 'Hand it the location, or a list of assets: runJob(job, { assets: location }).',
   })

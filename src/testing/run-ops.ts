@@ -9,6 +9,7 @@ import { branchesOf } from '../workers/op-branches.ts'
 import { valuesOf } from '../workers/op-values.ts'
 import type { StepSignal } from '../workers/step-signal.ts'
 import { attempt } from './attempt.ts'
+import { callFacts } from './call-facts.ts'
 import { branchNames, endSkipped, endStep, keptIn, valueKey } from './run-state.ts'
 import type { RunState } from './run-state.ts'
 import { observationsIn, testLocation } from './test-bed.ts'
@@ -45,7 +46,7 @@ async function runOp(run: RunState, graph: PlacedGraph, step: OpStep, branch: Br
   const { op } = step
   const name = nameIn(graph, step, branch, step.name)
   const template = branch === undefined ? undefined : `${graph.prefix}${step.name}`
-  const named = { name, kind: 'op', template } as const
+  const named = { name, kind: 'op', template, hooks: op.hooks } as const
   const fate = fateOf(waitingStep(run, graph, step, branch), run.ended, new Map())
   if (fate !== 'runs') return endSkipped(run, named, fate === 'unneeded')
 
@@ -87,15 +88,7 @@ async function callStep(run: RunState, { plan, prefix, partOf, ...graph }: Place
     config: graph.configOf(step.name),
     resources: () => bed.resources.of(testLocation, op.resources),
     stop,
-    facts: {
-      runId: bed.runId,
-      runStartedAt: bed.runStartedAt,
-      idempotencyKey: `${bed.runId} ${name}`,
-      attempt: number,
-      throttle: bed.throttle,
-      log: bed.logOf(name),
-      observe: observations.observe(),
-    },
+    facts: callFacts(bed, { step: name, attempt: number, observe: observations.observe() }),
   })
   await observations.check()
   const made = Object.fromEntries(Object.keys(op.outputs).flatMap((output) => (answers[output] === undefined ? [] : [[output, answers[output]]])))

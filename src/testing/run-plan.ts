@@ -10,6 +10,8 @@ import type { Resources } from '../definitions/resource.ts'
 import { checkJobConfig } from '../producers/launch/run-config.ts'
 import { answerOfGraph } from '../workers/graph-inputs.ts'
 import { once } from './attempt.ts'
+import { resourcesOfHooks, runHooks } from './run-hooks.ts'
+import type { HookedRun } from './run-hooks.ts'
 import { runOps } from './run-ops.ts'
 import { keptIn, newRun } from './run-state.ts'
 import type { RunState } from './run-state.ts'
@@ -32,20 +34,28 @@ export function stepSpecsOf(job: Job): readonly OpStepSpec[] {
   return work.kind === 'graph' ? work.steps : []
 }
 
+interface PlanRun {
+  /** For what the graph answers as it was handed it. */
+  readonly inputs?: Readonly<Record<string, unknown>>
+  /** Whose run it is, where it is a job's. */
+  readonly of?: HookedRun
+}
+
 /**
  * Runs a plan whose inputs are bound.
- * @param inputs for what the graph answers as it was handed it
  * @throws MillraceError `CONFIG_INVALID`, `TEST_UNKNOWN_RESOURCE`
  */
-export async function runPlan<Value>(plan: GraphPlan, options: TestOptions, inputs: Readonly<Record<string, unknown>> = {}): Promise<GraphRun<Value>> {
+export async function runPlan<Value>(plan: GraphPlan, options: TestOptions, { inputs = {}, of = {} }: PlanRun = {}): Promise<GraphRun<Value>> {
   const { name } = plan
   const config = checkJobConfig(name, stepSpecsOf({ ...declareJob({ name, assets: '*' }), work: { kind: 'graph', plan } }), options.config ?? {})
-  const resources = Object.assign({}, ...plan.steps.map(({ op }) => op.resources)) as Resources
+  const ofOps = Object.assign({}, ...plan.steps.map(({ op }) => op.resources)) as Resources
+  const resources = { ...ofOps, ...resourcesOfHooks([...plan.steps.map(({ op }) => op.hooks), of.hooks]) }
   return withTestBed(options, resources, async (bed) => {
     const run = newRun(bed, config)
     const input = (one: string): Promise<unknown> => Promise.resolve(inputs[one])
     await runOps(run, { plan, prefix: '', partOf: undefined, after: [], input, configOf: (step) => configOfStep(config, step) })
     const answered = hasAnswer(run, plan) ? { value: await readAnswer(run, plan, input) } : undefined
+    await runHooks(run, of)
     const made = testRunOf(run)
     const answer = (): Value => {
       if (answered !== undefined) return answered.value as Value

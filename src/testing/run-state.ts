@@ -1,10 +1,12 @@
 import type { StoredOutput } from '../catalog/step-values.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
+import type { Hooks } from '../definitions/hook.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import type { StepOutside } from '../definitions/ops/fate.ts'
 import type { OpDefinition } from '../definitions/ops/op-definition.ts'
 import type { KeptValues } from '../workers/op-values.ts'
 import type { Outcome } from './attempt.ts'
+import type { TestHook } from './run-hooks.ts'
 import type { TestBed } from './test-bed.ts'
 import type { TestStep } from './test-run.ts'
 
@@ -13,6 +15,10 @@ export interface EndedStep extends TestStep, StepOutside {
   readonly status: TestStep['status']
   /** Of a branch's step: what it was made from. */
   readonly template: string | undefined
+  /** What its end calls. */
+  readonly hooks?: Hooks | undefined
+  /** Those that it made, where it has any. */
+  readonly partitions?: readonly string[] | undefined
 }
 
 /** A run while it goes on: what the catalogue holds of a run on workers. */
@@ -27,6 +33,8 @@ export interface RunState {
   readonly items: Map<string, readonly { readonly key: string; readonly value: unknown }[]>
   /** What functions answered, by `valueKey`. */
   readonly values: Map<string, unknown>
+  /** Those that were called. */
+  readonly hooks: TestHook[]
 }
 
 export const newRun = (bed: TestBed, config: JsonObject): RunState => ({
@@ -36,9 +44,16 @@ export const newRun = (bed: TestBed, config: JsonObject): RunState => ({
   outputs: [],
   items: new Map(),
   values: new Map(),
+  hooks: [],
 })
 
 export const valueKey = (step: string, partition?: string): string => JSON.stringify([step, partition ?? null])
+
+/** What `valueKey` made a key of. */
+export function stepOfKey(key: string): readonly [step: string, partition: string | undefined] {
+  const [step, partition] = JSON.parse(key) as [string, string | null]
+  return [step, partition ?? undefined]
+}
 
 /** Where the ops of a run leave their outputs. */
 export const keptIn = ({ bed, outputs, items }: RunState): KeptValues => ({
@@ -54,7 +69,7 @@ export const keptIn = ({ bed, outputs, items }: RunState): KeptValues => ({
 export const branchNames = ({ ended }: RunState, template: string): string[] =>
   [...ended.values()].flatMap((one) => (one.template === template && !one.unneeded ? [one.name] : []))
 
-type Named = Pick<EndedStep, 'name' | 'kind' | 'template'>
+type Named = Pick<EndedStep, 'name' | 'kind' | 'template' | 'hooks' | 'partitions'>
 
 export function endSkipped(run: RunState, step: Named, unneeded: boolean): void {
   run.ended.set(step.name, { ...step, status: 'skipped', unneeded, outputs: [], attempts: 0, error: undefined, metadata: {}, checks: [] })

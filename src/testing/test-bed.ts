@@ -43,6 +43,8 @@ export interface TestBed {
   readonly signal: AbortSignal
   readonly throttle: Throttle
   readonly resources: ResourceClients
+  /** The same for hooks: a client that cannot be started is missed by who uses it alone, as what only sends through it does not. */
+  readonly whereStarted: { readonly location: string; readonly resources: ResourceClients }
   readonly openIo: (declared: ResourceDefinition<IoManager>) => Promise<IoManager>
   readonly moment: PartitionMoment
   readonly logOf: (step: string) => Log
@@ -85,6 +87,7 @@ export async function withTestBed<T>(options: TestOptions, needed: Resources, wo
       signal: options.signal ?? new AbortController().signal,
       throttle,
       resources,
+      whereStarted: { location: testLocation, resources: asFarAsStarted(resources) },
       openIo: async (declared) => (await started.of(testLocation, { io: io === 'declared' ? declared : io }))['io'] as IoManager,
       moment: { now: clock.now(), dynamic: (name) => partitionKeys[name] ?? [] },
       logOf: (step) => logInto(lines, step),
@@ -96,12 +99,32 @@ export async function withTestBed<T>(options: TestOptions, needed: Resources, wo
   }
 }
 
+const asFarAsStarted = (clients: ResourceClients): ResourceClients => ({
+  ...clients,
+  async of(location, definitions) {
+    const found: Record<string, unknown> = {}
+    for (const [name, definition] of Object.entries(definitions)) {
+      try {
+        found[name] = (await clients.of(location, { [name]: definition }))[name]
+      } catch (error) {
+        Object.defineProperty(found, name, {
+          enumerable: true,
+          get: (): never => {
+            throw error
+          },
+        })
+      }
+    }
+    return found
+  },
+})
+
 function refuseUnused(fakes: Readonly<Record<string, unknown>>, needed: Resources): void {
   const unused = Object.keys(fakes).find((name) => !(name in needed))
   if (unused === undefined) return
-  throw new MillraceError(`Nothing that is tested uses a resource ${unused}.`, {
+  throw new MillraceError(`\`resources\` has a client ${unused}, and nothing that is tested uses a resource of that name.`, {
     code: 'TEST_UNKNOWN_RESOURCE',
-    hint: `It uses: ${Object.keys(needed).join(', ') || 'none'}.`,
+    hint: `The resources are: ${Object.keys(needed).join(', ') || 'none'}. Mend the name, or leave it out.`,
   })
 }
 

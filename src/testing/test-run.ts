@@ -3,18 +3,20 @@ import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { MillraceError } from '../errors.ts'
+import type { TestHook } from './run-hooks.ts'
 import type { RunState } from './run-state.ts'
-import { valueKey } from './run-state.ts'
+import { stepOfKey, valueKey } from './run-state.ts'
 import type { TestLine } from './test-log.ts'
 
 /** What became of a step. */
 export interface TestStep {
   /** As a run calls it: `visit`, `visit[north]`, `shop/forecast.sum`, `shop/forecast`. */
   readonly name: string
-  readonly kind: 'op' | 'function'
+  /** `multi`: a function of several assets, which have a step each besides. */
+  readonly kind: 'op' | 'function' | 'multi'
   /** `skipped`: something that it hangs on failed, or left out what it is handed. */
   readonly status: 'succeeded' | 'failed' | 'skipped'
-  /** Attempts made; 0 where it was skipped. */
+  /** Attempts made; 0 where it was skipped, 1 where a function of several made it, whose own step counts. */
   readonly attempts: number
   /** What the last attempt threw; undefined where it did not fail. */
   readonly error: unknown
@@ -32,11 +34,13 @@ export interface TestRun {
   readonly failed: TestStep | undefined
   /** What steps that succeeded saw of assets. */
   readonly observations: readonly SeenAsset[]
+  /** The hooks that the ends of steps, and then of the run, called, in this order. */
+  readonly hooks: readonly TestHook[]
   readonly log: readonly TestLine[]
   /** @throws MillraceError `TEST_NO_STEP` where the run had no such step */
   readonly step: (name: string) => TestStep
   /**
-   * What an asset's function, or an op, answered: one value, or of an op of several outputs an object.
+   * What an asset's function, or an op, answered: one value, or of an op of several outputs, or a function of several assets, an object.
    * @throws MillraceError `TEST_NO_VALUE` where it answered nothing, with what failed as its cause
    */
   readonly value: ValueReader
@@ -48,7 +52,7 @@ interface ValueReader {
 }
 
 /** @returns what became of a run whose steps have ended */
-export function testRunOf({ bed, ended, values }: RunState): TestRun {
+export function testRunOf({ bed, ended, values, hooks }: RunState): TestRun {
   const steps = [...ended.values()].map(({ name, kind, status, attempts, error, metadata, checks }) => ({
     name,
     kind,
@@ -71,15 +75,36 @@ export function testRunOf({ bed, ended, values }: RunState): TestRun {
     const name = typeof of === 'string' ? of : of.key
     const key = valueKey(name, partition)
     if (values.has(key)) return values.get(key)
-    throw noValue(step(name), partition, failed)
+    throw noValue(step(name), partition, failed, partitionsOf(values, name))
   }
-  return { status: failed === undefined ? 'succeeded' : 'failed', steps, failed, observations: bed.observed, log: bed.lines, step, value }
+  return { status: failed === undefined ? 'succeeded' : 'failed', steps, failed, observations: bed.observed, hooks, log: bed.lines, step, value }
 }
 
-/** Says why there is no value, and what failed. */
-export function noValue(step: Pick<TestStep, 'name' | 'status'>, partition: string | undefined, failed: TestStep | undefined): MillraceError {
-  const what = partition === undefined ? step.name : `The partition ${partition} of ${step.name}`
-  const why =
-    failed === undefined ? `it ${step.status}` : `${failed.name} failed: ${failed.error instanceof Error ? failed.error.message : String(failed.error)}`
-  return new MillraceError(`${what} has no value: ${why}`, { code: 'TEST_NO_VALUE', ...(failed === undefined ? {} : { cause: failed.error }) })
+/** The partitions of a step of which there are values. */
+const partitionsOf = (values: RunState['values'], step: string): string[] =>
+  [...values.keys()].flatMap((key) => {
+    const [name, partition] = stepOfKey(key)
+    return name === step && partition !== undefined ? [partition] : []
+  })
+
+/** Says why there is no value, and what failed. @param made the partitions that have one */
+export function noValue(
+  { name, status }: Pick<TestStep, 'name' | 'status'>,
+  partition: string | undefined,
+  failed: TestStep | undefined,
+  made: readonly string[] = [],
+): MillraceError {
+  const code = 'TEST_NO_VALUE'
+  const cause = failed === undefined ? {} : { cause: failed.error }
+  if (partition === undefined && made.length > 0) {
+    return new MillraceError(`${name} has a value for each partition: say of which.`, { code, hint: `Those that were made: ${made.join(', ')}.`, ...cause })
+  }
+  const what = partition === undefined ? name : `The partition ${partition} of ${name}`
+  const otherwise = status === 'skipped' ? 'it was skipped, because something that it is made from was left out' : 'it answered none'
+  const why = failed === undefined ? otherwise : `${failed.name} failed: ${failed.error instanceof Error ? failed.error.message : String(failed.error)}`
+  return new MillraceError(`${what} has no value: ${why}`, {
+    code,
+    ...(made.length === 0 ? {} : { hint: `Those that were made: ${made.join(', ')}.` }),
+    ...cause,
+  })
 }

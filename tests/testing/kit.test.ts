@@ -1,5 +1,6 @@
 import {
   asset,
+  assetSensor,
   check,
   dailyPartitions,
   defineLocation,
@@ -13,6 +14,7 @@ import {
   output,
   partitionsOf,
   resource,
+  runStatusSensor,
   schedule,
   sensor,
   table,
@@ -105,11 +107,15 @@ describe('callAsset', () => {
       () => callAsset(count, { resources: fake(1), config: { times: 0, timse: 1 } }),
       { code: 'CONFIG_INVALID', message: expect.stringMatching(/times of shop\/count: .*timse: no asset/) },
     ],
-    ['a fake that nothing uses', () => callAsset(count, { resources: { shpo: {} } }), { code: 'TEST_UNKNOWN_RESOURCE', hint: 'It uses: shop.' }],
+    [
+      'a fake that nothing uses',
+      () => callAsset(count, { resources: { shpo: {} } }),
+      { code: 'TEST_UNKNOWN_RESOURCE', message: expect.stringContaining('a client shpo'), hint: 'The resources are: shop. Mend the name, or leave it out.' },
+    ],
     [
       'a missing input',
       () => callAsset(asset({ key: 'b', io, inputs: { count }, run: () => 1 })),
-      { code: 'TEST_INPUTS', message: 'b is called without its input count.' },
+      { code: 'TEST_INPUTS', message: 'b is called without its input count.', hint: 'Hand in `inputs: { count: … }`.' },
     ],
     [
       'an input of another type',
@@ -184,6 +190,11 @@ describe('runs', () => {
     ])
     expect((await runAssets([double])).failed?.error).toMatchObject({ code: 'VALUE_MISSING' })
     await expect(runAssets([double], { values: { 'shop/cuont': 4 } })).rejects.toMatchObject({ code: 'TEST_UNKNOWN_ASSET' })
+    const daily = asset({ key: 'daily', io, partitions: dailyPartitions({ start: '2026-01-01' }), run: () => 1 })
+    await expect(runAssets([double, daily], { select: double.key, values: { daily: 4 } })).rejects.toMatchObject({
+      code: 'TEST_VALUE_PARTITIONS',
+      message: 'The value given of daily is no object of values by partition.',
+    })
     const rows = table({ key: 'shop/rows', columns: z.object({ id: z.int() }), extract: () => [] })
     await expect(runAssets([rows])).rejects.toMatchObject({ code: 'TEST_NEEDS_POSTGRES' })
   })
@@ -242,6 +253,30 @@ test('callSensor hands over cursor, messages and time, and reads the answer as a
   await expect(callSensor(files, { ...options, cursor: 'odd' })).rejects.toMatchObject({ code: 'SENSOR_ANSWER_INVALID' })
 })
 
+test('callSensor hands a sensor of assets or of runs what a test says of them, and the rest is made up', async () => {
+  const made = assetSensor({
+    name: 'made',
+    watch: 'shop/*',
+    run: ({ materializations }) => ({ reason: materializations.map(({ asset: key, at }) => `${key} ${at}`).join() }),
+  })
+  const ended = runStatusSensor({
+    name: 'ended',
+    on: ['failed', 'canceled'],
+    jobs: 'nightly',
+    run: ({ runs }) => ({ runs: runs.map(({ id, job: of, status, tags }) => ({ runKey: id, assets: '*', tags: { ...tags, of: `${of ?? ''} ${status}` } })) }),
+  })
+  const clock = testClock('2026-01-02T00:00:00Z')
+  expect(await callSensor(made, { handed: { materializations: [{ asset: 'shop/count' }] }, clock })).toMatchObject({
+    reason: 'shop/count 2026-01-02T00:00:00.000Z',
+  })
+  expect(await callSensor(made)).toMatchObject({ reason: '' })
+  expect(await callSensor(ended, { handed: { runs: [{ id: 'x', tags: { team: 'data' } }] } })).toMatchObject({
+    runs: [{ runKey: 'x', tags: { team: 'data', of: 'nightly failed' } }],
+  })
+  for (const handed of [{ materializations: [] }, { runs: [{ status: 'succeeded' }] }, { runs: [{ job: 'other' }] }])
+    await expect(callSensor(ended, { handed })).rejects.toMatchObject({ code: 'TEST_HANDED', message: expect.stringContaining('The sensor ended') })
+})
+
 test('callSchedule tells tick after tick, and what each would start', async () => {
   const refresh = job({ name: 'refresh', assets: 'shop/*', config: { times: 3 } })
   const location = defineLocation({ name: 'place', assets: [count], jobs: [refresh] })
@@ -249,7 +284,7 @@ test('callSchedule tells tick after tick, and what each would start', async () =
   const nightly = schedule({ name: 'nightly', cron: '30 4 * * *', timeZone: 'Europe/Paris', job: refresh })
   const first = await callSchedule(nightly, { location, clock })
   // The night in which the clocks go forward.
-  expect(first).toEqual({ at: '2026-03-29T02:30:00.000Z', runs: [{ job: 'refresh', assets: ['shop/count'], config: { times: 3 } }] })
+  expect(first).toEqual({ at: '2026-03-29T02:30:00.000Z', runs: [{ job: 'refresh', assets: ['shop/count'], config: { times: 3 } }], log: [] })
   expect((await callSchedule(nightly, { location, clock })).at).toBe('2026-03-30T02:30:00.000Z')
   const decided = schedule({
     name: 'decided',
@@ -262,11 +297,41 @@ test('callSchedule tells tick after tick, and what each would start', async () =
   const at = testClock('2026-01-01T00:00:00Z')
   expect(await callSchedule(decided, { location, clock: at, resources: fake(5) })).toEqual({
     at: '2026-01-01T03:00:00.000Z',
-    runs: [{ job: undefined, assets: ['shop/count'], config: { times: 2 } }],
+    runs: [{ job: undefined, assets: ['shop/count'], config: { times: 2 }, runKey: '2026-01-01T03:00:00.000Z' }],
+    log: [],
   })
-  expect(await callSchedule(decided, { location, clock: at, resources: fake(0) })).toEqual({ at: '2026-01-02T03:00:00.000Z', runs: [], reason: 'nothing' })
+  expect(await callSchedule(decided, { location, clock: at, resources: fake(0) })).toEqual({
+    at: '2026-01-02T03:00:00.000Z',
+    runs: [],
+    reason: 'nothing',
+    log: [],
+  })
   const wrong = schedule({ name: 'wrong', cron: '0 0 * * *', assets: 'shop/count', config: { times: 0 } })
   await expect(callSchedule(wrong, { location })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+})
+
+test('callSchedule of new partitions tells those that came since the tick before', async () => {
+  const days = dailyPartitions({ start: '2026-01-01', end: '2026-01-06' })
+  const daily = asset({ key: 'new/daily', io, partitions: days, run: () => 1 })
+  const files = asset({ key: 'new/files', io, partitions: dynamicPartitions('files'), run: () => 1 })
+  const location = defineLocation({ name: 'place', assets: [daily, files] })
+  const made = schedule({ name: 'made', cron: '0 6 * * 1-5', assets: daily.key, partitions: 'new', tags: { by: 'clock' } })
+  const clock = testClock('2026-01-01T12:00:00Z')
+  const partitions = async () => {
+    const { at, runs, reason } = await callSchedule(made, { location, clock })
+    return [at.slice(0, 10), ...runs.map((run) => run.partitions?.join()), ...(reason === undefined ? [] : [reason])]
+  }
+  expect(await partitions()).toEqual(['2026-01-02', '2026-01-01'])
+  // Over the weekend.
+  expect(await partitions()).toEqual(['2026-01-05', '2026-01-02', '2026-01-03', '2026-01-04'])
+  expect(await partitions()).toEqual(['2026-01-06', '2026-01-05'])
+  expect(await partitions()).toEqual(['2026-01-07', 'No partition has come since the slot before.'])
+  const arrived = schedule({ name: 'arrived', cron: '* * * * *', assets: files.key, partitions: 'new' })
+  expect(await callSchedule(arrived, { location, clock, partitionKeys: { files: ['a'] } })).toMatchObject({
+    runs: [{ assets: ['new/files'], partitions: ['a'] }],
+  })
+  const wrong = schedule({ name: 'wrong', cron: '0 0 * * *', assets: daily.key, run: () => ({ runs: [{ partitions: ['2025-12-31'] }] }) })
+  await expect(callSchedule(wrong, { location, clock })).rejects.toMatchObject({ code: 'UNKNOWN_PARTITION' })
 })
 
 describe('transformRecords', () => {

@@ -8,6 +8,8 @@ import type { Job } from '../../src/definitions/ops/job.ts'
 import { mapOver } from '../../src/definitions/ops/map-over.ts'
 import { op } from '../../src/definitions/ops/op.ts'
 import type { Refs } from '../../src/definitions/ops/ref.ts'
+import { externalAsset } from '../../src/definitions/external-asset.ts'
+import { multiAsset } from '../../src/definitions/multi-asset.ts'
 import type { IoManager } from '../../src/definitions/io-manager.ts'
 import type { Location } from '../../src/definitions/location.ts'
 import type { ResourceDefinition } from '../../src/definitions/resource.ts'
@@ -111,11 +113,63 @@ function assetsIn(io: ResourceDefinition<IoManager>) {
     run: ({ inputs, partition }) => `${partition.window?.start.toISOString() ?? ''} ${String(inputs.daily)}`,
   })
   const all = asset({ key: 'all/days', io, inputs: { days: partitionsOf(daily) }, run: ({ inputs }) => inputs.days })
-  return [counts, total, flaky, refused, below, untrue, daily, before, all]
+  const split = multiAsset({
+    name: 'many/split',
+    inputs: { counts },
+    subset: true,
+    io,
+    retry: quick,
+    outputs: {
+      least: { key: 'many/least', value: z.number() },
+      most: { key: 'many/most', value: z.number(), checks: [{ name: 'even', run: ({ value }) => ({ passed: value % 2 === 0 }) }] },
+      none: { key: 'many/none', value: z.number().optional() },
+    },
+    run: ({ inputs, wanted, attempt }) => {
+      if (attempt === 1) throw new Error('not yet')
+      const [least, most] = [Math.min(...inputs.counts), Math.max(...inputs.counts)]
+      return { ...(wanted.has('least') ? { least } : {}), ...(wanted.has('most') ? { most: output(most, { metadata: { of: inputs.counts.length } }) } : {}) }
+    },
+  })
+  const behind = asset({ key: 'many/behind', io, inputs: { none: split.assets.none }, run: ({ inputs }) => inputs.none })
+  const summed = asset({
+    key: 'many/summed',
+    io,
+    inputs: { least: split.assets.least, most: split.assets.most },
+    run: ({ inputs }) => inputs.least + inputs.most,
+  })
+  const torn = multiAsset({
+    name: 'many/torn',
+    io,
+    retry: once,
+    outputs: {
+      good: { key: 'many/good', value: z.number() },
+      bad: {
+        key: 'many/bad',
+        value: z.number(),
+        checks: [{ name: 'small', blocking: true, run: ({ value }) => ({ passed: value < 5, message: 'it is not.' }) }],
+      },
+    },
+    run: () => ({ good: 1, bad: 9 }),
+  })
+  const after = asset({ key: 'many/after', io, deps: [torn.assets.good], run: () => 1 })
+  const weekdays = multiAsset({
+    name: 'days/pair',
+    inputs: { daily },
+    partitions: days,
+    io,
+    outputs: { each: { key: 'days/each', value: z.number() }, sevens: { key: 'days/sevens', value: z.number().optional() } },
+    run: ({ inputs, partition }) => ({ each: inputs.daily, ...(partition.key.endsWith('7') ? { sevens: inputs.daily * 10 } : {}) }),
+  })
+  const given = externalAsset({ key: 'shop/given' })
+  const onGiven = asset({ key: 'shop/on_given', io, deps: [given], run: () => 1 })
+  return [counts, total, flaky, refused, below, untrue, daily, before, all, split, behind, summed, torn, after, weekdays, given, onGiven]
 }
 
 const selections: readonly { readonly select: string; readonly partitions?: readonly string[] }[] = [
   { select: 'shop/*' },
+  { select: 'many/*' },
+  { select: 'many/most' },
+  { select: 'many/good' },
   { select: 'days/*', partitions: ['2026-01-06..2026-01-08'] },
 ]
 
@@ -166,7 +220,7 @@ describe('in process, with no queue and no database, goes as on a worker', () =>
   test.each(selections)('the selection $select', async ({ select, ...partitions }) => {
     const onWorker = await engine.run(select, { location: location.name, ...partitions })
     const io = memoryIo()
-    const inProcess = await runAssets(location, { select, io, ...partitions })
+    const inProcess = await runAssets(location, { select, io, values: { 'shop/counts': [1, 2] }, ...partitions })
     expect(here(inProcess)).toEqual(there(onWorker))
     for (const { asset: key, partition, value } of io.stored()) {
       expect(await stored.load({ asset: key, partition }, { signal: new AbortController().signal }), key).toEqual(value)

@@ -1,0 +1,106 @@
+import { asset, dailyPartitions, defineLocation, externalAsset, multiAsset, output } from 'millrace'
+import { callAsset, callMultiAsset, memoryIo, runAssets, testClock } from 'millrace/testing'
+import * as z from 'zod'
+import { describe, expect, test } from '../support/test.ts'
+
+const io = memoryIo()
+const count = asset({ key: 'shop/count', io, value: z.number(), run: () => 3 })
+
+describe('a function of several assets', () => {
+  const days = dailyPartitions({ start: '2026-01-01' })
+  const split = multiAsset({
+    name: 'many/split',
+    subset: true,
+    io,
+    inputs: { count },
+    outputs: {
+      half: { key: 'many/half', value: z.number(), checks: [{ name: 'small', blocking: true, run: ({ value }) => ({ passed: value < 50 }) }] },
+      twice: { key: 'many/twice', value: z.number() },
+      odd: { key: 'many/odd', value: z.number().optional() },
+    },
+    run: ({ inputs, wanted, log }) => {
+      log('asked', { wanted: [...wanted] })
+      const n = inputs.count
+      return {
+        ...(wanted.has('half') ? { half: output(n / 2, { metadata: { of: n } }) } : {}),
+        ...(wanted.has('twice') ? { twice: n * 2 } : {}),
+        ...(wanted.has('odd') && n % 2 === 1 ? { odd: n } : {}),
+      }
+    },
+  })
+  const together = multiAsset({
+    name: 'both/made',
+    io,
+    partitions: days,
+    outputs: { key: { key: 'both/key', value: z.string() }, first: { key: 'both/first', value: z.string().optional() } },
+    run: ({ partition }) => ({ key: partition.key, ...(partition.key.endsWith('01') ? { first: partition.key } : {}) }),
+  })
+  const clock = testClock('2026-01-04T00:00:00Z')
+
+  test('is called for all of its outputs, or for those that are wanted', async () => {
+    expect(await callMultiAsset(split, { inputs: { count: 8 } })).toEqual({
+      values: { half: 4, twice: 16 },
+      leftOut: ['odd'],
+      metadata: { half: { of: 8 }, twice: {} },
+      checks: [expect.objectContaining({ asset: 'many/half', name: 'small', passed: true })],
+      log: [expect.objectContaining({ step: 'many/split', fields: { wanted: ['half', 'twice', 'odd'] } })],
+    })
+    expect(await callMultiAsset(split, { inputs: { count: 7 }, wanted: ['odd'] })).toMatchObject({ values: { odd: 7 }, leftOut: [] })
+    expect(await callMultiAsset(together, { partition: '2026-01-02', clock })).toMatchObject({ values: { key: '2026-01-02' }, leftOut: ['first'] })
+  })
+
+  test('is called by one of its assets, and asked for that one alone where it can be', async () => {
+    const called = await callAsset(split.assets.half, { inputs: { count: 6 } })
+    expect(called).toMatchObject({ value: 3, metadata: { of: 6 }, checks: [{ name: 'small' }], log: [{ fields: { wanted: ['half'] } }] })
+    expect(await callAsset(together.assets.first, { partition: '2026-01-01', clock })).toMatchObject({ value: '2026-01-01', checks: [] })
+  })
+
+  test.each<[string, () => Promise<unknown>, object]>([
+    ['an output that was left out', () => callAsset(split.assets.odd, { inputs: { count: 2 } }), { code: 'TEST_NO_VALUE' }],
+    ['a blocking check that fails', () => callMultiAsset(split, { inputs: { count: 100 } }), { code: 'CHECK_FAILED' }],
+    ['a missing input', () => callMultiAsset(split), { code: 'TEST_INPUTS', message: 'many/split is called without its input count.' }],
+    ['an output that there is not', () => callMultiAsset(split, { inputs: { count: 1 }, wanted: ['half', 'hafl' as 'half'] }), { code: 'TEST_WANTED' }],
+    ['one of those that are made together', () => callMultiAsset(together, { partition: '2026-01-01', wanted: ['key'] }), { code: 'TEST_WANTED' }],
+    ['a missing partition', () => callMultiAsset(together), { code: 'PARTITION_NEEDED' }],
+  ])('rejects %s', async (_, call, error) => {
+    await expect(call()).rejects.toMatchObject(error)
+  })
+
+  test('runs once for those that are chosen, by partition too, and what hangs on what it left out is skipped', async () => {
+    const below = asset({ key: 'many/below', io, inputs: { odd: split.assets.odd }, run: ({ inputs }) => inputs.odd })
+    const run = await runAssets([below, split], { select: 'many/odd+', values: { 'shop/count': 4 } })
+    expect(run.status).toBe('succeeded')
+    expect(run.steps.map(({ name, kind, status }) => [name, kind, status])).toEqual([
+      ['many/split', 'multi', 'succeeded'],
+      ['many/odd', 'function', 'skipped'],
+      ['many/below', 'function', 'skipped'],
+    ])
+    expect(() => run.value(below)).toThrow('many/below has no value: it was skipped, because something that it is made from was left out')
+    expect((await runAssets([split.assets.twice], { values: { 'shop/count': 4 } })).value('many/split')).toEqual({ twice: 8 })
+    const both = await runAssets([together.assets.first], { partitions: ['2026-01-01..2026-01-03'], clock })
+    expect(both.steps.map(({ name, metadata }) => [name, Object.keys(metadata)])).toEqual([
+      ['both/made', []],
+      ['both/first', ['2026-01-01']],
+      ['both/key', ['2026-01-01', '2026-01-02', '2026-01-03']],
+    ])
+    expect(both.value(together.assets.first, '2026-01-01')).toBe('2026-01-01')
+    expect(() => both.value(together.assets.key)).toThrow('both/key has a value for each partition: say of which.')
+  })
+})
+
+test('external assets are taken as given, and no run makes them', async () => {
+  const feed = externalAsset({ key: 'ext/feed' })
+  const read = asset({ key: 'ext/read', io, deps: [feed], run: () => 1 })
+  const location = defineLocation({ name: 'place', assets: [feed, read] })
+  expect((await runAssets(location)).steps.map(({ name }) => name)).toEqual(['ext/read'])
+  expect((await runAssets([read, feed], { select: '+ext/read' })).value(read)).toBe(1)
+  await expect(runAssets(location, { select: 'kind:external' })).rejects.toMatchObject({
+    code: 'ASSET_EXTERNAL',
+    message: 'ext/feed is made by something else: no run materializes it.',
+  })
+  await expect(runAssets([feed])).rejects.toMatchObject({ code: 'ASSET_EXTERNAL' })
+  await expect(runAssets(location, { values: { 'ext/feed': 1 } })).rejects.toMatchObject({
+    code: 'TEST_UNKNOWN_ASSET',
+    message: expect.stringContaining('an external asset'),
+  })
+})

@@ -1,4 +1,4 @@
-import { asset, dailyPartitions, defineLocation, metadata, notEmpty, output, resource, table } from 'millrace'
+import { asset, dailyPartitions, defineLocation, metadata, notEmpty, output, resource, schedule, table } from 'millrace'
 import { csv, readRecords } from 'millrace/sources'
 import * as z from 'zod'
 import { quotientOf, sumOf } from './decimals.ts'
@@ -107,9 +107,25 @@ const operations = table({
   checks: [notEmpty({ severity: 'warn' })],
 })
 
+const daily = schedule({
+  name: 'retail_kpis_schedule',
+  // A day is over at midnight UTC, as its partitions say; by six its file is there.
+  cron: '0 6 * * *',
+  timeZone: 'UTC',
+  assets: `group:${group}`,
+  // One run for each day that is over, so that a day without a file holds no other up.
+  partitions: 'new',
+  // Nobody looks at KPIs that are late by more than a month without being asked: that is a backfill.
+  catchUp: 31,
+  // A file that is late is looked for every ten minutes, for an hour.
+  retries: 6,
+  retryDelayMs: 600_000,
+})
+
 export default defineLocation({
   name: 'retail-kpis',
   assets: [operationalData, revenue, unitsSold, averageSalesPrice, operations],
+  schedules: [daily],
   demo: {
     when: (env) => (env['RETAIL_CSV_BASE_URL'] ?? '').trim() === '',
     start: async () => {

@@ -6,6 +6,7 @@ import retail from '../../pipelines/retail-kpis/definitions.ts'
 import { startGenerator, stockCsv } from '../../pipelines/retail-kpis/generator.ts'
 import { stockColumns } from '../../pipelines/retail-kpis/operation.ts'
 import { retailFiles } from '../../pipelines/retail-kpis/source.ts'
+import { callSchedule, testClock } from 'millrace/testing'
 import { thrownBy } from '../sources/failure.ts'
 import { startEngine } from '../support/engine.ts'
 import type { Engine, RunView } from '../support/engine.ts'
@@ -202,6 +203,22 @@ test('sums and quotients are what Postgres makes of the same numbers', async ({ 
   expect(cases.map(([numbers, by]) => ({ sum: sumOf(numbers), quotient: quotientOf(numbers[0] ?? '0', by, 6) }))).toEqual(rows)
   expect([sumOf([]), sumOf(['.5', '-0.50']), quotientOf('14567.3222', '296', 6), quotientOf('1', '0.000', 6)]).toEqual(['0', '0', '49.213926', null])
   expect(() => sumOf(['1', 'two'])).toThrow('"two" is no decimal number')
+})
+
+test('a schedule makes each day that is over, by a run of its own, from the morning after', async () => {
+  const [daily, ...others] = retail.schedules
+  if (daily === undefined) throw new Error('no schedule')
+  expect(others).toEqual([])
+  expect(daily.spec).toMatchObject({ startsStopped: false, timeZone: 'UTC', catchUp: 31, retries: 6 })
+  const clock = testClock('2023-08-23T12:00:00Z')
+  const ticks = async () => {
+    const { at, runs } = await callSchedule(daily, { location: retail, clock })
+    return [at, runs.map(({ partitions, assets }) => [partitions, assets.length])]
+  }
+  expect(await ticks()).toEqual(['2023-08-24T06:00:00.000Z', [[['2023-08-23'], 5]]])
+  expect(await ticks()).toEqual(['2023-08-25T06:00:00.000Z', [[['2023-08-24'], 5]]])
+  // The last of its partitions is made.
+  expect(await ticks()).toEqual(['2023-08-26T06:00:00.000Z', []])
 })
 
 test('the demo stands in where no files are set, with the same ones every time', async () => {

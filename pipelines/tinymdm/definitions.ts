@@ -4,6 +4,7 @@ import { postgresJson } from 'millrace/io'
 import * as z from 'zod'
 import { currentDevices } from './current-devices.ts'
 import type { ListedFleet } from './current-devices.ts'
+import { deviceApps } from './device-apps.ts'
 import type { DeviceList } from './device-manager.ts'
 import { eachFleet, fleetsOf } from './fleets.ts'
 import type { FleetPlace, FleetsContext } from './fleets.ts'
@@ -20,10 +21,6 @@ const group = 'mdm_assets'
 const config = z.object({ organization: z.string().optional().meta({ description: 'Only this organization. Default: all' }) })
 const io = postgresJson({ schema: 'tinymdm' })
 
-/** Requests for apps that are under way at once, so that the rate limit is what they wait for, and not each other. */
-const appsAtOnce = 4
-/** Devices of a fleet whose apps may fail to be listed. Where more do, it is not the devices: each would be tried for seconds. */
-const mostFailed = 5
 /** Devices on a page of rows. */
 const perPage = 500
 
@@ -54,6 +51,8 @@ const deviceSnapshot = table({
   group,
   columns: SnapshotRow,
   primaryKey: ['id', 'syncedAt'],
+  // By which the latest of an organization is found.
+  indexes: [['organization', 'syncedAt']],
   write: { disposition: 'append' },
   config,
   resources: { mdm },
@@ -73,37 +72,16 @@ const deviceSnapshot = table({
 
 const deviceSnapshotApp = table({
   key: 'tinymdm/device_snapshot_app',
-  description: 'One row per app per device per sync. One request a device, as fast as the account may be asked.',
+  description: 'One row per app per device of the snapshot, per sync. One request a device, as fast as the account may be asked.',
   group,
   columns: AppRow,
   primaryKey: ['deviceId', 'packageName', 'syncedAt'],
   write: { disposition: 'append' },
   deps: [deviceSnapshot],
   config,
-  resources: { mdm },
-  extract: async function* (context) {
-    const seen = new Set<string>()
-    yield* eachFleet(fleetsContext(context), async function* (place) {
-      const list = await listFleet(place, context)
-      const fresh = list.devices.filter(({ id }) => !seen.has(id))
-      for (const { id } of fresh) seen.add(id)
-      let failed = 0
-      const appsOf = async (id: string): Promise<AppRecord[]> => {
-        try {
-          const apps = await place.organization.manager.apps(id, context.signal)
-          if (apps === undefined) context.log.warn(`the device ${id} was gone before its apps were listed`)
-          return (apps ?? []).map((app) => ({ deviceId: id, app }))
-        } catch (error) {
-          context.signal.throwIfAborted()
-          failed += 1
-          if (failed > mostFailed || failed === fresh.length) throw error
-          context.log.error(`the apps of the device ${id} are not known: ${error instanceof Error ? error.message : String(error)}`)
-          return []
-        }
-      }
-      for (const page of pagesOf(fresh, appsAtOnce)) yield (await Promise.all(page.map(({ id }) => appsOf(id)))).flat()
-    })
-  },
+  resources: { mdm, devices },
+  extract: deviceApps,
+  resumable: true,
   transform: ({ deviceId, app }: AppRecord, context) => ({ deviceId, ...app, syncedAt: context.runStartedAt }),
   quarantine: true,
   // At five requests a second 60,000 devices take so long.

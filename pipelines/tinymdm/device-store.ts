@@ -17,10 +17,22 @@ export interface PushTarget {
   readonly deleted: boolean
 }
 
+/** A device of a snapshot. */
+export interface SnapshotDevice {
+  readonly id: string
+  readonly organization: string
+  readonly fleet: string
+}
+
 /** The table `tinymdm.device`, and `tinymdm.device_config`, in which people and other programs say what a device is to be given. */
 export interface DeviceStore {
   /** All that is stored; of what is deleted without the raw device. */
   readonly known: () => Promise<DeviceRow[]>
+  /**
+   * The devices of each organization's latest snapshot within the day before a time (ISO 8601): that of the run's own sync where the organization answered it. In the order
+   * of their ids, each once; undefined where no snapshot was ever stored. A later sync changes nothing.
+   */
+  readonly snapshot: (noLater: string) => Promise<SnapshotDevice[] | undefined>
   readonly targets: (which: { readonly ids: readonly string[] } | { readonly organization: string }) => Promise<PushTarget[]>
   readonly close: () => Promise<void>
 }
@@ -33,6 +45,8 @@ const makeConfig = `CREATE TABLE IF NOT EXISTS tinymdm.device_config (
   user_name text,
   configuration text
 )`
+
+const Snapshot = z.object({ id: z.string(), organization: z.string(), fleet: z.string() })
 
 const Target = z.object({
   id: z.string(),
@@ -90,6 +104,27 @@ export function openDeviceStore(env: Readonly<Record<string, string | undefined>
          FROM tinymdm.device`,
       )
       return z.array(DeviceRow).parse(rows)
+    },
+    async snapshot(noLater) {
+      if (!(await isThere('tinymdm.device_snapshot'))) return undefined
+      // A loose index scan: of millions of rows it looks at one for each organization.
+      const { rows } = await pool.query(
+        `WITH RECURSIVE o AS (
+           (SELECT organization FROM tinymdm.device_snapshot ORDER BY organization LIMIT 1)
+           UNION ALL
+           SELECT (SELECT s.organization FROM tinymdm.device_snapshot s WHERE s.organization > o.organization ORDER BY s.organization LIMIT 1)
+           FROM o WHERE o.organization IS NOT NULL)
+         SELECT DISTINCT ON (s.id) s.id, s.organization, s.fleet FROM o
+         CROSS JOIN LATERAL (SELECT max(synced_at) AS synced_at FROM tinymdm.device_snapshot
+           WHERE organization = o.organization AND synced_at <= $1::timestamptz AND synced_at > $1::timestamptz - interval '1 day') latest
+         JOIN tinymdm.device_snapshot s ON s.organization = o.organization AND s.synced_at = latest.synced_at
+         ORDER BY s.id, s.synced_at DESC`,
+        [noLater],
+      )
+      return z
+        .array(Snapshot)
+        .parse(rows)
+        .toSorted((one, other) => (one.id < other.id ? -1 : 1))
     },
     async targets(which) {
       await prepare()

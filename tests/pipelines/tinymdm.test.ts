@@ -1,9 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import tinymdm from '../../pipelines/tinymdm/definitions.ts'
+import { deviceApps } from '../../pipelines/tinymdm/device-apps.ts'
+import { openDeviceStore } from '../../pipelines/tinymdm/device-store.ts'
+import { organizationsOf } from '../../pipelines/tinymdm/organizations.ts'
+import type { AppRecord } from '../../pipelines/tinymdm/rows.ts'
 import { simulatedApps, simulatedDevice } from '../../pipelines/tinymdm/simulated-fleets.ts'
 import { startSimulator } from '../../pipelines/tinymdm/simulator.ts'
 import type { ApiDevice, SimulatedAccount, SimulatedRequest, Simulator } from '../../pipelines/tinymdm/simulator.ts'
+import type { Json } from '../../src/definitions/json.ts'
+import type { RecordPage } from '../../src/definitions/page.ts'
 import { getJson, startBoard } from '../board/start.ts'
 import { startEngine } from '../support/engine.ts'
 import type { Engine, RunView } from '../support/engine.ts'
@@ -109,6 +115,11 @@ describe('tinymdm', () => {
       .slice(from)
       .filter(({ method }) => method !== 'GET')
       .map(({ method, path, body, status }) => ({ request: `${method} ${path}`, body, status }))
+
+  test('the apps of no snapshot are an error that says what to do', async () => {
+    const { step } = await engine.run('tinymdm/device_snapshot_app')
+    expect(step.error).toMatchObject({ code: 'TINYMDM_NO_SNAPSHOT', hint: expect.stringContaining('Materialize tinymdm/device_snapshot first') })
+  })
 
   test('a sync stores exactly what the API lists; an organization that has no credentials is a warning, one that fails stops nobody', async () => {
     faults.set('GET devices?group_id=11&per_page=1000', [503])
@@ -269,6 +280,52 @@ describe('tinymdm', () => {
     ])
     const { answer: unknown } = await ask('sync_and_push', { organization: 'umbrella' })
     expect(unknown.steps?.find(({ asset }) => asset === 'tinymdm/device_snapshot')?.error?.message).toBe('There is no organization umbrella')
+  })
+
+  test('the apps are listed on from where an attempt stopped: each device is asked for once, and a fleet that failed is not begun again', async () => {
+    const at = new Date().toISOString()
+    const env = { ...credentials, TINYMDM_BASE_URL: simulator.baseUrl, DESTINATION_URL: engine.database.url }
+    const throttle = { turn: () => Promise.resolve(), pause: () => Promise.resolve() }
+    const store = openDeviceStore(env)
+    await using _ = { [Symbol.asyncDispose]: () => store.close() }
+    const resources = { mdm: organizationsOf(env, throttle), devices: store }
+    const log = Object.assign(() => undefined, { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined })
+    const { signal } = new AbortController()
+    const pagesFrom = (position: Json | undefined) => deviceApps({ config: {}, resources, signal, position, runStartedAt: at, log })
+    const asked = (from: number) =>
+      simulator.requests.slice(from).flatMap(({ path, status }) => /^devices\/(\w+)\/apps$/.exec(path)?.slice(1, status === 200 ? 2 : 1) ?? [])
+    const listed = (await store.snapshot(at))?.map(({ id }) => id) ?? []
+    expect(listed).toEqual(['d1001', 'd1002', 'd1003', 'd1006', 'd1007', 'd1008', 'd2000'])
+
+    // As many pages as an attempt may have recorded before it died.
+    for (let recorded = 0; ; recorded += 1) {
+      const from = simulator.requests.length
+      const before: RecordPage<AppRecord>[] = []
+      for await (const page of pagesFrom(undefined)) {
+        if (before.length === recorded) break
+        before.push(page)
+      }
+      const middle = simulator.requests.length
+      const after: RecordPage<AppRecord>[] = []
+      for await (const page of pagesFrom(before.at(-1)?.position)) after.push(page)
+      const devicesOf = (pages: readonly RecordPage<AppRecord>[]) => [...new Set(pages.flatMap(({ records }) => records.map(({ deviceId }) => deviceId)))]
+      expect([...devicesOf(before), ...devicesOf(after)].toSorted(), String(recorded)).toEqual(listed)
+      expect(asked(middle).toSorted()).toEqual(devicesOf(after).toSorted())
+      expect(simulator.requests.slice(from).filter(({ path }) => path.startsWith('devices?'))).toEqual([])
+      if (after.length === 0) break
+    }
+
+    // Every device of the fleet fails, and so the fleet: what was listed of it before stays as it is.
+    const kiosksOf = listed.filter((id) => ['d1002', 'd1007', 'd1008'].includes(id))
+    for (const id of kiosksOf) faults.set(`GET devices/${id}/apps`, [400])
+    const pages: RecordPage<AppRecord>[] = []
+    for await (const page of pagesFrom(undefined)) pages.push(page)
+    expect(pages.flatMap(({ records }) => records).some(({ deviceId }) => kiosksOf.includes(deviceId))).toBe(false)
+    expect(
+      await engine.value(
+        'SELECT count(DISTINCT device_id)::int FROM tinymdm.device_snapshot_app WHERE synced_at = (SELECT max(synced_at) FROM tinymdm.device_snapshot)',
+      ),
+    ).toBe(listed.length)
   })
 
   test('two workers, one that syncs and one that pushes, share five turns a second at an account, and no request comes before its turn', async () => {

@@ -1,6 +1,5 @@
 import { ConfigError, SourceError } from 'millrace'
-import type { RawPage } from 'millrace'
-import { httpClient, jsonPages } from 'millrace/sources'
+import { httpClient } from 'millrace/sources'
 import type { HttpClient } from 'millrace/sources'
 import * as z from 'zod'
 
@@ -17,9 +16,7 @@ export type Credentials =
 
 export interface TailscaleClient {
   readonly tailnet: string
-  /** The tailnet's devices as the API lists them; `extra` is the tailnet's name, which the list lacks. */
-  readonly devices: (signal: AbortSignal) => AsyncIterable<RawPage>
-  /** The same list as one value. */
+  /** The tailnet's devices. @throws SourceError */
   readonly list: (signal: AbortSignal) => Promise<ListedDevice[]>
   /** Removes a device for good, by its `id`. Sent once, whatever comes of it. @throws SourceError */
   readonly remove: (id: string, signal: AbortSignal) => Promise<'removed' | 'gone already'>
@@ -81,7 +78,6 @@ export function tailscaleClient(options: TailscaleClientOptions): TailscaleClien
   const url = new URL(`tailnet/${encodeURIComponent(tailnet)}/devices`, base)
   return {
     tailnet,
-    devices: (signal) => jsonPages({ url, path: ['devices'], client, signal, extra: tailnet }),
     async list(signal) {
       const { body } = await client.fetchBytes({ url, accept: 'application/json', signal })
       try {

@@ -1,24 +1,25 @@
 import { defineLocation, notEmpty, schedule, sqlAsset, table, unique } from 'millrace'
-import type { Json } from 'millrace'
 import * as z from 'zod'
 import { hasNoCredentials } from './client.ts'
 import { DeviceRow, deviceRow } from './device.ts'
 import type { Device } from './device.ts'
-import { deviceSnapshot, prunedDevices, staleDevices } from './pruning.ts'
-import { group, tailscale } from './resources.ts'
+import { deviceSnapshot, ListPage, snapshotDevices, stored } from './device-snapshot.ts'
+import { prunedDevices, staleDevices } from './pruning.ts'
+import { group } from './resources.ts'
 import { startSimulator } from './simulator.ts'
 
-// The tables fetch the list themselves, as bytes that pass through: handed the value of device_snapshot, each of them would hold all of it, as text and as objects.
 const devices = table({
   key: 'tailscale/devices',
   description: 'One row per device per sync, with every field of the API.',
   group,
   columns: DeviceRow,
   write: { disposition: 'append' },
-  resources: { tailscale },
-  extract: ({ resources, signal }) => resources.tailscale.devices(signal),
-  transform: (device: Device, context) => deviceRow(device, context.runStartedAt),
-  checks: [notEmpty(), unique(['nodeId', 'syncedAt'])],
+  deps: [deviceSnapshot],
+  cursor: { field: 'syncedAt' },
+  resources: { stored },
+  extract: snapshotDevices,
+  transform: (device: Device, { page }) => deviceRow(device, ListPage.parse(page).listedAt),
+  checks: [unique(['nodeId', 'syncedAt'])],
 })
 
 const deviceHistory = table({
@@ -33,15 +34,15 @@ const deviceHistory = table({
   }),
   write: { disposition: 'append' },
   indexes: ['syncedAt', 'tailnet', 'nodeId'],
-  resources: { tailscale },
-  extract: ({ resources, signal }) => resources.tailscale.devices(signal),
-  transform: (device: Device, context) => ({
-    tailnet: tailnetOf(context.page),
-    nodeId: device.nodeId,
-    rawData: { ...device },
-    syncedAt: context.runStartedAt,
-  }),
-  checks: [notEmpty(), unique(['nodeId', 'syncedAt'])],
+  deps: [deviceSnapshot],
+  cursor: { field: 'syncedAt' },
+  resources: { stored },
+  extract: snapshotDevices,
+  transform: (device: Device, { page }) => {
+    const { tailnet, listedAt } = ListPage.parse(page)
+    return { tailnet, nodeId: device.nodeId, rawData: { ...device }, syncedAt: listedAt }
+  },
+  checks: [unique(['nodeId', 'syncedAt'])],
 })
 
 const device = sqlAsset({
@@ -91,8 +92,3 @@ export default defineLocation({
     },
   },
 })
-
-/** The list lacks the tailnet's name, so the page brings it. */
-function tailnetOf(page: Json | undefined): string {
-  return typeof page === 'string' ? page : ''
-}

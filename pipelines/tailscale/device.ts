@@ -53,7 +53,7 @@ export const DeviceRow = z.object({
   tailnetLockKey: z.string().nullable(),
   updateAvailable: z.boolean(),
   user: z.string(),
-  syncedAt: z.iso.datetime().meta({ description: 'When the sync began; one time for all of its devices' }),
+  syncedAt: z.iso.datetime().meta({ description: 'When the list was asked for; one time for all of its devices' }),
 })
 
 /** A device as a row of `tailscale/devices`. */

@@ -1,37 +1,13 @@
-import { asset, DataError, metadata, output } from 'millrace'
-import { postgresJson } from 'millrace/io'
+import { asset, DataError, output } from 'millrace'
 import * as z from 'zod'
-import { ListedDevice } from './client.ts'
-import { group, pruner, staleness, tailscale } from './resources.ts'
+import { deviceSnapshot, Listed, preview, stored } from './device-snapshot.ts'
+import { pruner, staleness } from './resources.ts'
 import { staleOf } from './stale.ts'
 
 const pruningGroup = 'tailscale_pruning'
-const io = postgresJson({ schema: 'tailscale' })
 const minute = 60_000
 /** A device that was away may be back: nothing is removed by a list that is older. */
 const freshFor = 60 * minute
-
-const Listed = z.object({
-  /** The list lacks it. */
-  tailnet: z.string(),
-  listedAt: z.iso.datetime(),
-  devices: z.array(ListedDevice),
-})
-
-export const deviceSnapshot = asset({
-  key: 'tailscale/device_snapshot',
-  description: 'The devices of the tailnet, as the API lists them.',
-  group,
-  resources: { tailscale },
-  value: Listed,
-  io,
-  run: async ({ resources, signal, log }) => {
-    const listedAt = new Date().toISOString()
-    const devices = await resources.tailscale.list(signal)
-    log('listed', { devices: devices.length })
-    return output({ tailnet: resources.tailscale.tailnet, listedAt, devices }, { metadata: preview('Devices preview', devices) })
-  },
-})
 
 export const staleDevices = asset({
   key: 'tailscale/stale_devices',
@@ -40,7 +16,7 @@ export const staleDevices = asset({
   inputs: { list: deviceSnapshot },
   resources: { staleness },
   value: Listed,
-  io,
+  io: stored,
   run: ({ inputs: { list }, resources, log }) => {
     const before = new Date(Date.parse(list.listedAt) - resources.staleness.minutes() * minute).toISOString()
     const { stale, unreadable } = staleOf(list.devices, before)
@@ -59,7 +35,7 @@ export const prunedDevices = asset({
   inputs: { stale: staleDevices },
   resources: { pruner },
   value: z.object({ pruned: z.array(Named), goneAlready: z.array(Named), left: z.array(Named.extend({ problem: z.string() })) }),
-  io,
+  io: stored,
   checks: [{ name: 'all_pruned', blocking: false, description: 'No stale device is left in the tailnet.' }],
   // What could not be removed is in the check; a removal is sent once.
   retry: { retries: 0 },
@@ -104,9 +80,4 @@ function refuseOld(listedAt: string): void {
     code: 'TAILSCALE_LIST_OLD',
     hint: 'Materialize +tailscale/pruned_devices, which lists them anew.',
   })
-}
-
-function preview(name: string, devices: readonly ListedDevice[]) {
-  const rows = devices.slice(0, 2).map((one) => z.record(z.string(), z.json()).parse(one))
-  return { [name]: metadata.json(rows) }
 }

@@ -62,7 +62,7 @@ describe('millrace dev', () => {
     expect(twin.stderr()).toContain('→')
 
     // Beside the installation that runs: its worker does the run.
-    const beside = spawnMillrace(['materialize', 'tailscale/devices', '--json'], env)
+    const beside = spawnMillrace(['materialize', '+tailscale/devices', '--json'], env)
     expect(await beside.exited).toMatchObject({ code: 0 })
     expect(JSON.parse(beside.stdout())).toMatchObject({ status: 'succeeded' })
     expect(beside.stderr()).not.toContain('starting')

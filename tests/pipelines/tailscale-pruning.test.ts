@@ -1,4 +1,5 @@
 import tailscale from '../../pipelines/tailscale/definitions.ts'
+import { simulatedDevices } from '../../pipelines/tailscale/simulated-devices.ts'
 import { staleMinutesOf, staleOf } from '../../pipelines/tailscale/stale.ts'
 import { thrownBy } from '../sources/failure.ts'
 import { startEngine } from '../support/engine.ts'
@@ -35,10 +36,10 @@ test('a device is stale by the list alone: one that is connected never is, and o
   expect([stale, unreadable].map((some) => some.map(({ id }) => id))).toEqual([['old'], ['odd', 'number']])
 })
 
-describe('pruning', () => {
+describe('on a worker', () => {
   let engine: Engine
   const asked: string[] = []
-  let devices = [device('1', ago(91)), device('2', ago(400)), device('3', ago(100)), device('4', ago(89)), device('5'), device('6', 'never')]
+  let devices: readonly object[] = [device('1', ago(91)), device('2', ago(400)), device('3', ago(100)), device('4', ago(89)), device('5'), device('6', 'never')]
   const answers: Record<string, number> = { '1': 200, '2': 404, '3': 500 }
 
   beforeAll(async () => {
@@ -54,7 +55,14 @@ describe('pruning', () => {
     return engine.stop
   })
   const stored = async (asset: string): Promise<unknown> => engine.value('SELECT value FROM tailscale.asset_value WHERE asset = $1', [`tailscale/${asset}`])
-  const checksOf = async ({ id }: RunView) => engine.query('SELECT name, passed, blocking, message FROM millrace.check_result WHERE run_id = $1', [id])
+  const checksOf = async ({ id }: RunView) =>
+    engine.query(`SELECT name, passed, blocking, message FROM millrace.check_result WHERE run_id = $1 AND asset = 'tailscale/pruned_devices'`, [id])
+
+  test('a table without a snapshot says what to do', async () => {
+    const { step } = await engine.run('tailscale/devices')
+    expect(step).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'VALUE_MISSING', hint: 'Materialize tailscale/device_snapshot first.' } })
+    expect(asked).toEqual([])
+  })
 
   test('removes what is stale, each with one request and its own credentials; what is left fails a check, and the rest is removed', async () => {
     const run = await engine.succeed('+tailscale/pruned_devices')
@@ -85,6 +93,47 @@ describe('pruning', () => {
     const run = await engine.succeed('+tailscale/pruned_devices')
     expect(run.events.map(({ message }) => message)).toContain('no device is stale: nothing to prune')
     expect(await stored('pruned_devices')).toEqual({ pruned: [], goneAlready: [], left: [] })
+  })
+
+  test('a list without a device is taken for a mistake: nothing is stored of it', async () => {
+    const before = await stored('device_snapshot')
+    devices = []
+    const run = await engine.run('group:tailscale')
+    expect(run.steps.map(({ status }) => status).toSorted()).toEqual(['failed', 'skipped', 'skipped', 'skipped'])
+    expect(run.events.map(({ message }) => message).join('\n')).toContain('The check not_empty of tailscale/device_snapshot failed: example.com has no device.')
+    expect(await stored('device_snapshot')).toEqual(before)
+  })
+
+  test('a sync asks for the list once, and makes every table of it, with its time; a list is in a table once', async () => {
+    const listed = async () => (await stored('device_snapshot')) as { readonly listedAt: string; readonly devices: readonly object[] }
+    const rows = () =>
+      engine.query(
+        `SELECT synced_at, count(*)::int AS history, (SELECT count(*)::int FROM tailscale.devices d WHERE d.synced_at = h.synced_at) AS devices
+         FROM tailscale.device_history h GROUP BY synced_at ORDER BY synced_at`,
+      )
+    devices = simulatedDevices(Date.now(), 'example.com')
+    const before = asked.length
+    await engine.succeed('group:tailscale')
+    expect(asked.slice(before)).toEqual(['GET list Bearer to-read'])
+    const first = await listed()
+    expect(first.devices).toEqual(devices)
+    expect(await rows()).toEqual([{ synced_at: new Date(first.listedAt), history: 200, devices: 200 }])
+    const raw = await engine.query('SELECT raw_data FROM tailscale.device_history WHERE tailnet = $1', ['example.com'])
+    expect(raw.map((one) => one['raw_data'])).toEqual(expect.arrayContaining([...devices]))
+    expect(await engine.value('SELECT count(*)::int FROM tailscale.device WHERE last_synced_at = $1', [first.listedAt])).toBe(200)
+
+    await engine.succeed(['tailscale/devices', 'tailscale/device_history'])
+    expect(asked.slice(before)).toHaveLength(1)
+    expect(await rows()).toHaveLength(1)
+
+    devices = devices.slice(1)
+    await engine.succeed('group:tailscale')
+    const { listedAt } = await listed()
+    expect(await rows()).toEqual([
+      { synced_at: new Date(first.listedAt), history: 200, devices: 200 },
+      { synced_at: new Date(listedAt), history: 199, devices: 199 },
+    ])
+    expect(await engine.value('SELECT count(*)::int FROM tailscale.device WHERE last_synced_at = $1', [listedAt])).toBe(199)
   })
 })
 

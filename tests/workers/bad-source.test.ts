@@ -138,7 +138,9 @@ describeBackends('a source that answers badly', (backend) => {
       key: 'source/devices',
       columns: Row,
       resources: { tailscale },
-      extract: ({ resources, signal }) => resources.tailscale.devices(signal),
+      extract: async function* ({ resources, signal }) {
+        yield { body: JSON.stringify(await resources.tailscale.list(signal)), format: { kind: 'json' } }
+      },
     })
     await engine.define([asset], { env: { TAILSCALE_OAUTH_CLIENT_SECRET: 'tskey-very-secret', TAILSCALE_TAILNET: 'example.com' } })
     const run = await engine.run('source/devices')

@@ -46,7 +46,7 @@ Ctrl-C cancels the run. Exit code 0: it succeeded; 1: it failed; 130: it was can
 A plan reads the definitions in your files, not those of running workers. Exit code 0: it can run; 1: a run would be refused.
 
 Examples:
-  millrace materialize tailscale/devices
+  millrace materialize +tailscale/devices
   millrace materialize retail/operational_data --partition 2023-08-02 --config '{"source_csv_path":"http://localhost:8000/{date}/stock.csv"}'
   millrace materialize group:tailscale --json
   millrace materialize '+retail/kpi and not tag:slow'

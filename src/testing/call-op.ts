@@ -37,7 +37,7 @@ export async function callOp<I extends Schemas, Out>(
   const { plan } = graphOfOne(op)
   // The op itself is asked for the types, as where a step before it hands on what does not fit; it is tried once, and calls no hook.
   const given = Object.fromEntries(Object.entries(inputs).map(([one, value]) => [one, { kind: 'constant', value } as const]))
-  const steps = plan.steps.map(({ op: { hooks: _, ...once }, ...step }) => ({ ...step, inputs: given, op: { ...once, retry: { retries: 0 } } }))
+  const steps = plan.steps.map((step) => ({ ...step, inputs: given, op: { ...step.op, hooks: { succeeded: [], failed: [] }, retry: { retries: 0 } } }))
   const run = await runPlan({ ...plan, steps }, options)
   if (run.failed !== undefined) throw run.failed.error
   return { value: run.value(name) as ValueOf<Out>, observations: run.observations, log: run.log }

@@ -93,8 +93,8 @@ export async function makeAsset(run: RunState, asset: FunctionAsset, partitions:
   const { bed } = run
   const { key: name, plan } = asset
   const keys = asset.partitions === undefined ? [undefined] : (partitions ?? [])
-  const made = asset.partitions === undefined ? undefined : partitions
-  const step = { name, kind: 'function', template: undefined, hooks: asset.hooks, partitions: made } as const
+  const own = asset.partitions === undefined ? undefined : partitions
+  const step = { name, kind: 'function', template: undefined, hooks: asset.hooks, partitions: own } as const
   const from: InputSource = {
     all: (key, stop) => loadInputsFrom((upstream) => bed.openIo(upstream.io), { asset, partitions: partitionsOfStep(run, asset), key, stop }),
     one: (input, stop) => loadGraphInput(asset, input, (upstream) => bed.openIo(upstream.io), stop),

@@ -8,11 +8,13 @@ export async function printUpcoming(databaseUrl: string, write: (line: string) =
   const client = new pg.Client({ connectionString: driverUrl(databaseUrl), application_name: 'millrace' })
   await client.connect()
   try {
-    const { rows } = await client.query<{ location: string; name: string }>(`SELECT location, name FROM millrace.schedule WHERE stopped`)
-    const stopped = new Set(rows.map((row) => `${row.location}/${row.name}`))
+    const { rows } = await client.query<{ location: string; name: string; stopped: boolean }>(`SELECT location, name, stopped FROM millrace.schedule`)
+    // What no leader has seen yet is as its definition says.
+    const states = new Map(rows.map((row) => [`${row.location}/${row.name}`, row.stopped]))
     const upcoming = (await currentManifests(client)).flatMap(({ manifest }) =>
       manifest.schedules.map((schedule) => {
-        const when = stopped.has(`${manifest.location}/${schedule.name}`) ? 'stopped' : `next ${nextTick(schedule, new Date()).toISOString()}`
+        const stopped = states.get(`${manifest.location}/${schedule.name}`) ?? schedule.startsStopped
+        const when = stopped ? 'stopped' : `next ${nextTick(schedule, new Date()).toISOString()}`
         return { when, line: `Scheduled  ${manifest.location}: ${schedule.name} (${schedule.cron.join(', ')} ${schedule.timeZone}), ${when}` }
       }),
     )

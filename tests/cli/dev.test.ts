@@ -54,6 +54,7 @@ describe('millrace dev', () => {
     expect(rows).toBeGreaterThan(100)
     await dev.waitForOutput(/Note .*Tailscale/i)
     await dev.waitForOutput(/Scheduled {2}tailscale: tailscale_schedule \(\*\/30 \* \* \* \* UTC\), next \d{4}-/)
+    await dev.waitForOutput(/Scheduled {2}tailscale: tailscale_device_deletion_schedule \(0 16 \* \* \* UTC\), stopped/)
     expect(await waitFor(async () => (await fetch(`http://127.0.0.1:${String(port)}/readyz`)).status === 200, { what: 'readyz' })).toBe(true)
 
     const twin = spawnMillrace(['dev', '--no-watch'], env)

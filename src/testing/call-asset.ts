@@ -9,7 +9,7 @@ import { functionTooLong } from '../workers/call-function.ts'
 import { once } from './attempt.ts'
 import { callMultiAsset } from './call-multi-asset.ts'
 import { checkInputs } from './check-inputs.ts'
-import { configOf, resourcesOf } from './known-assets.ts'
+import { configOf, requireFunction, resourcesOf } from './known-assets.ts'
 import { graphOf, makeOne } from './make-asset.ts'
 import { runOps } from './run-ops.ts'
 import { newRun } from './run-state.ts'
@@ -42,6 +42,7 @@ export interface AssetCall<Value> {
  *   `TEST_INPUTS`, `TEST_NO_VALUE`, `TEST_UNKNOWN_RESOURCE`, `TEST_VALUE_PARTITIONS`, and of the partition what a launch says
  */
 export async function callAsset<Value>(asset: FunctionAsset<Value>, options: CallAssetOptions = {}): Promise<AssetCall<Value>> {
+  requireFunction(asset)
   if (asset.madeBy !== undefined) return callTogether(asset, asset.madeBy, options)
   const config = configOf([asset], options.config)
   const { inputs = {}, partition } = options

@@ -33,7 +33,7 @@ export interface HookCall {
  * @throws what its function throws; MillraceError `HOOK_TIMEOUT`, `HOOK_ANSWER_INVALID`, `NOTIFIER_UNKNOWN`, `TEST_UNKNOWN_RESOURCE`
  */
 export async function callHook(hook: Hook, { error, run = {}, step, attempt = 1, ...options }: CallHookOptions = {}): Promise<HookCall> {
-  return withTestBed(options, hook.resources, async ({ runStartedAt: at, runId, signal, whereStarted, logOf, lines }) => {
+  return withTestBed(options, hook.resources, async ({ runStartedAt: at, runId, signal, forHooks, logOf, lines }) => {
     const failure = error === undefined ? undefined : failureFacts(error)
     const failedSteps = failure === undefined || step === undefined ? [] : [step.name ?? 'step']
     const facts = {
@@ -50,7 +50,7 @@ export async function callHook(hook: Hook, { error, run = {}, step, attempt = 1,
       step: step === undefined ? undefined : stepFacts(at, step),
       error: failure,
     } as const
-    const call = { ...whereStarted, idempotencyKey: randomUUID(), attempt, log: logOf(hook.name), ending: signal }
+    const call = { ...forHooks, idempotencyKey: randomUUID(), attempt, log: logOf(hook.name), ending: signal }
     try {
       const asked = await askHook(hook, facts, call)
       return { notifications: asked.map(({ through, content }) => ({ through, ...content })), log: lines }

@@ -69,14 +69,21 @@ function inOrder(of: readonly Asset[]): readonly Asset[] {
   return sorted
 }
 
-function functionsOnly(assets: readonly Asset[]): readonly FunctionAsset[] {
-  return assets.map((one) => {
-    if (one.kind === 'function') return one
-    throw new MillraceError(`${one.key} is a table of Postgres, and is not made without it.`, {
-      code: 'TEST_NEEDS_POSTGRES',
-      hint:
-        one.kind === 'table' ? 'Choose others by `select`, and try its records with transformRecords().' : 'Choose others by `select`: `kind:function`, say.',
-    })
+const functionsOnly = (assets: readonly Asset[]): readonly FunctionAsset[] => assets.map(requireFunction)
+
+/**
+ * What is called by itself, or made in process. Whoever writes a test without its types being checked is told what to do instead.
+ * @throws MillraceError `TEST_NEEDS_POSTGRES` for a table, `ASSET_EXTERNAL`, `TEST_SEVERAL_ASSETS`
+ */
+export function requireFunction(one: Asset | MultiAsset): FunctionAsset {
+  if (one.kind === 'function') return one
+  if (one.kind === 'external') throw external([one.key])
+  if (one.kind === 'multi') {
+    throw new MillraceError(`${one.key} is no asset, but a function that makes several.`, { code: 'TEST_SEVERAL_ASSETS', hint: 'Call it by callMultiAsset().' })
+  }
+  throw new MillraceError(`${one.key} is a table of Postgres, and is not made without it.`, {
+    code: 'TEST_NEEDS_POSTGRES',
+    hint: one.kind === 'table' ? 'Choose others by `select`, and try its records with transformRecords().' : 'Choose others by `select`: `kind:function`, say.',
   })
 }
 

@@ -80,7 +80,7 @@ async function callOne({ bed, hooks }: RunState, hook: Hook, { step, run, error 
   const tried = { retry: hook.retry, timeoutMs: hook.timeoutMs, tooLong: () => hookTooLong(hook) }
   const idempotencyKey = `${bed.runId} ${hook.name} ${step?.name ?? ''}`.trim()
   const asked = await attempt(bed, tried, ({ signal }, number) =>
-    askHook(hook, { outcome, run, step: of, error }, { ...bed.whereStarted, idempotencyKey, attempt: number, log: bed.logOf(hook.name), ending: signal }),
+    askHook(hook, { outcome, run, step: of, error }, { ...bed.forHooks, idempotencyKey, attempt: number, log: bed.logOf(hook.name), ending: signal }),
   )
   hooks.push({
     name: hook.name,

@@ -43,8 +43,8 @@ export interface TestBed {
   readonly signal: AbortSignal
   readonly throttle: Throttle
   readonly resources: ResourceClients
-  /** The same for hooks: a client that cannot be started is missed by who uses it alone, as what only sends through it does not. */
-  readonly whereStarted: { readonly location: string; readonly resources: ResourceClients }
+  /** Where hooks are called. A client that cannot be started is missed only by a hook that uses it: what sends through it does not. */
+  readonly forHooks: { readonly location: string; readonly resources: ResourceClients }
   readonly openIo: (declared: ResourceDefinition<IoManager>) => Promise<IoManager>
   readonly moment: PartitionMoment
   readonly logOf: (step: string) => Log
@@ -87,7 +87,7 @@ export async function withTestBed<T>(options: TestOptions, needed: Resources, wo
       signal: options.signal ?? new AbortController().signal,
       throttle,
       resources,
-      whereStarted: { location: testLocation, resources: asFarAsStarted(resources) },
+      forHooks: { location: testLocation, resources: asFarAsStarted(resources) },
       openIo: async (declared) => (await started.of(testLocation, { io: io === 'declared' ? declared : io }))['io'] as IoManager,
       moment: { now: clock.now(), dynamic: (name) => partitionKeys[name] ?? [] },
       logOf: (step) => logInto(lines, step),
@@ -99,6 +99,7 @@ export async function withTestBed<T>(options: TestOptions, needed: Resources, wo
   }
 }
 
+/** Clients of which those that cannot be started throw, why, when they are used. */
 const asFarAsStarted = (clients: ResourceClients): ResourceClients => ({
   ...clients,
   async of(location, definitions) {

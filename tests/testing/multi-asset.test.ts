@@ -61,6 +61,12 @@ describe('a function of several assets', () => {
     ['a missing input', () => callMultiAsset(split), { code: 'TEST_INPUTS', message: 'many/split is called without its input count.' }],
     ['an output that there is not', () => callMultiAsset(split, { inputs: { count: 1 }, wanted: ['half', 'hafl' as 'half'] }), { code: 'TEST_WANTED' }],
     ['one of those that are made together', () => callMultiAsset(together, { partition: '2026-01-01', wanted: ['key'] }), { code: 'TEST_WANTED' }],
+    // Types say so as well; tests are run without.
+    [
+      'a call as if it were one asset',
+      () => callAsset(split as never),
+      { code: 'TEST_SEVERAL_ASSETS', message: 'many/split is no asset, but a function that makes several.', hint: 'Call it by callMultiAsset().' },
+    ],
     ['a missing partition', () => callMultiAsset(together), { code: 'PARTITION_NEEDED' }],
   ])('rejects %s', async (_, call, error) => {
     await expect(call()).rejects.toMatchObject(error)

@@ -7,7 +7,7 @@ import type { Log } from '../definitions/log.ts'
 import type { PartitionMoment } from '../definitions/partitions/partition-set.ts'
 import type { Throttle } from '../definitions/rate-limit.ts'
 import type { ResourceDefinition, Resources } from '../definitions/resource.ts'
-import { MillraceError } from '../errors.ts'
+import { isRetryable, MillraceError } from '../errors.ts'
 import { createObservations } from '../workers/observations.ts'
 import type { Observations } from '../workers/observations.ts'
 import { createResourceClients } from '../workers/resource-clients.ts'
@@ -74,8 +74,14 @@ export async function withTestBed<T>(options: TestOptions, needed: Resources, wo
   })
   const resources: ResourceClients = {
     async of(location, definitions) {
-      const [faked, rest] = [Object.keys(definitions).filter((name) => name in fakes), Object.entries(definitions).filter(([name]) => !(name in fakes))]
-      return { ...(await started.of(location, Object.fromEntries(rest))), ...Object.fromEntries(faked.map((name) => [name, fakes[name]])) }
+      const clients = Object.entries(definitions).map(async ([name, definition]) => {
+        if (name in fakes) return [name, fakes[name]] as const
+        const client = started.of(location, { [name]: definition }).catch((error: unknown) => {
+          throw options.env === undefined ? notStarted(name, error) : error
+        })
+        return [name, (await client)[name]] as const
+      })
+      return Object.fromEntries(await Promise.all(clients))
     },
     close: () => started.close(),
   }
@@ -119,6 +125,15 @@ const asFarAsStarted = (clients: ResourceClients): ResourceClients => ({
     return found
   },
 })
+
+/** Where a test says nothing of the environment, that is most likely why. */
+const notStarted = (name: string, cause: unknown): MillraceError =>
+  new MillraceError(`The resource ${name} could not be started: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    code: 'TEST_RESOURCE',
+    retryable: isRetryable(cause),
+    hint: `Hand in a client, as \`resources: { ${name}: … }\`, or what it reads by \`env\`: the environment of a test is empty.`,
+    cause,
+  })
 
 function refuseUnused(fakes: Readonly<Record<string, unknown>>, needed: Resources): void {
   const unused = Object.keys(fakes).find((name) => !(name in needed))

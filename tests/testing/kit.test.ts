@@ -59,6 +59,18 @@ describe('callAsset', () => {
       resources: { own: resource({ start: ({ env }) => Object.keys(env), stop: (keys) => void stopped.push(...keys) }) },
       run: ({ resources }) => resources.own,
     })
+    const picky = resource<never>({
+      start: ({ env }) => {
+        throw new Error(`TOKEN is ${env['TOKEN'] ?? 'not set'}`)
+      },
+    })
+    const wants = asset({ key: 'b', io, resources: { picky }, run: () => 1 })
+    await expect(callAsset(wants)).rejects.toMatchObject({
+      code: 'TEST_RESOURCE',
+      message: 'The resource picky could not be started: TOKEN is not set',
+      hint: expect.stringContaining('`resources: { picky: … }`'),
+    })
+    await expect(callAsset(wants, { env: { TOKEN: 'odd' } })).rejects.toThrow(/^TOKEN is odd$/)
     expect(await callAsset(real)).toMatchObject({ value: [] })
     expect(await callAsset(real, { env: { X: '1' } })).toMatchObject({ value: ['X'] })
     expect(stopped).toEqual(['X'])

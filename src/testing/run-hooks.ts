@@ -1,6 +1,7 @@
 import type { Hook, Hooks } from '../definitions/hook.ts'
 import type { Resources } from '../definitions/resource.ts'
 import { StepFacts } from '../definitions/run-facts.ts'
+import type { FailureFacts, RunFacts } from '../definitions/run-facts.ts'
 import { askHook, hookTooLong } from '../workers/call-hook.ts'
 import { attempt } from './attempt.ts'
 import type { TestNotification } from './call-hook.ts'
@@ -39,29 +40,30 @@ export const resourcesOfHooks = (all: readonly (Hooks | undefined)[]): Resources
 export async function runHooks(run: RunState, { hooks, job, tags, assets = [], partitions }: HookedRun): Promise<void> {
   const { bed, ended } = run
   if (bed.signal.aborted) return
-  const failed = [...ended.values()].filter(({ status }) => status === 'failed')
-  const [first] = failed
-  const of = {
-    id: bed.runId,
-    job: job ?? null,
-    tags: { ...tags },
-    assets: [...assets],
-    partitions: partitions === undefined ? null : [...partitions],
-    createdAt: bed.runStartedAt,
-    startedAt: bed.runStartedAt,
-  }
+  const failed: EndedStep[] = []
+  const factsNow = (now: Partial<RunFacts>): RunFacts =>
+    runFacts(bed.runStartedAt, {
+      id: bed.runId,
+      job: job ?? null,
+      tags: { ...tags },
+      assets: [...assets],
+      partitions: partitions === undefined ? null : [...partitions],
+      failedSteps: failed.slice(0, mostFailedSteps).map(({ name }) => name),
+      error: failed[0] === undefined ? null : failureFacts(failed[0].error),
+      ...now,
+    })
   for (const step of ended.values()) {
     if (step.status === 'skipped') continue
-    const [before, error] = [failed.slice(0, failed.indexOf(step) + 1), step.status === 'failed' ? failureFacts(step.error) : undefined]
-    const facts = runFacts(bed.runStartedAt, { ...of, status: 'started', endedAt: null, failedSteps: before.map(({ name }) => name), error: error ?? null })
-    for (const hook of called(step.hooks, error !== undefined)) await callOne(run, hook, { step, run: facts, error })
+    const error = step.status === 'failed' ? failureFacts(step.error) : undefined
+    if (error !== undefined) failed.push(step)
+    for (const hook of called(step.hooks, error !== undefined)) await callOne(run, hook, { step, run: factsNow({ status: 'started', endedAt: null }), error })
   }
-  const error = first === undefined ? undefined : failureFacts(first.error)
-  const status = first === undefined ? 'succeeded' : 'failed'
-  const endedAt = bed.clock.now().toISOString()
-  const facts = runFacts(bed.runStartedAt, { ...of, status, endedAt, failedSteps: failed.map(({ name }) => name), error: error ?? null })
-  for (const hook of called(hooks, error !== undefined)) await callOne(run, hook, { step: undefined, run: facts, error })
+  const of = factsNow({ status: failed.length === 0 ? 'succeeded' : 'failed', endedAt: bed.clock.now().toISOString() })
+  for (const hook of called(hooks, failed.length > 0)) await callOne(run, hook, { step: undefined, run: of, error: of.error ?? undefined })
 }
+
+/** As a run's facts have them in the catalogue. */
+const mostFailedSteps = 20
 
 /** One that is named twice is called once. */
 const called = (hooks: Hooks | undefined, failed: boolean): readonly Hook[] => [
@@ -70,8 +72,8 @@ const called = (hooks: Hooks | undefined, failed: boolean): readonly Hook[] => [
 
 interface Ended {
   readonly step: EndedStep | undefined
-  readonly run: ReturnType<typeof runFacts>
-  readonly error: ReturnType<typeof failureFacts> | undefined
+  readonly run: RunFacts
+  readonly error: FailureFacts | undefined
 }
 
 async function callOne({ bed, hooks }: RunState, hook: Hook, { step, run, error }: Ended): Promise<void> {

@@ -35,7 +35,7 @@ interface HookCall extends Pick<HookContext, 'idempotencyKey' | 'attempt' | 'log
 }
 
 /** Calls the hook of an outbox row. @throws what `askHook` throws */
-export const callHook = (
+export const callHook = async (
   context: WorkerContext,
   hook: Hook,
   { content, location, id, attempt }: ClaimedOutbox,

@@ -61,8 +61,14 @@ describe('hooks', () => {
         throw new Error('it is down')
       },
     })
+    const seen: unknown[] = []
+    const watching = hook({
+      name: 'watching',
+      run: ({ step, run: { status, failedSteps, error } }) => void seen.push([step?.name, status, failedSteps, error?.message]),
+    })
+    const last = asset({ key: 'hooked/last', io, run: () => 1, onSuccess: watching })
     const nightly = job({ name: 'nightly', assets: '*', onSuccess: booked, onFailure: [booked, notify({ slack })] })
-    const run = await runJob(nightly, { assets: [ok, split], resources: { book: { write: (line: string) => void lines.push(line) } } })
+    const run = await runJob(nightly, { assets: [ok, split, last], resources: { book: { write: (line: string) => void lines.push(line) } } })
     expect(run.status).toBe('failed')
     expect(lines).toEqual(['success hooked/ok 1', 'failure nightly '])
     expect(
@@ -77,9 +83,11 @@ describe('hooks', () => {
     ).toEqual([
       ['booked', 'hooked/ok', 'success', 2, undefined, []],
       ['notify_slack', 'hooked/split', 'failure', 1, undefined, ['hooked/split failed']],
+      ['watching', 'hooked/last', 'success', 1, undefined, []],
       ['booked', undefined, 'failure', 2, undefined, []],
       ['notify_slack', undefined, 'failure', 1, undefined, ['The run of nightly failed']],
     ])
+    expect(seen).toEqual([['hooked/last', 'started', ['hooked/split'], 'it is down']])
     const single = op({ name: 'single', run: () => undefined, onSuccess: hook({ name: 'broken', retry: { retries: 0 }, run: () => 7 as never }) })
     const broken = await runJob(job({ name: 'broken', graph: single }))
     expect(broken).toMatchObject({ status: 'succeeded', hooks: [{ name: 'broken', step: 'single', error: { code: 'HOOK_ANSWER_INVALID' } }] })

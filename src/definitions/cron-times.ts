@@ -1,4 +1,5 @@
 import { CronExpressionParser } from 'cron-parser'
+import type { CronExpression } from 'cron-parser'
 import { zoneClock } from './partitions/zone-clock.ts'
 import type { ZoneClock } from './partitions/zone-clock.ts'
 
@@ -58,20 +59,22 @@ function together(all: readonly CronTimes[]): CronTimes {
 }
 
 function timesOf(cron: string, clock: ZoneClock): CronTimes {
-  const everyHour = CronExpressionParser.parse(cron, { tz: 'UTC' }).fields.hour.values.length === 24
-  const after = (utc: number): number => (everyHour ? shownAfter(cron, clock, utc) : chosenAfter(cron, clock, utc))
+  // Read once: partitions ask for thousands of times, one after the other.
+  const expression = CronExpressionParser.parse(cron, { tz: 'UTC' })
+  const everyHour = expression.fields.hour.values.length === 24
+  const after = (utc: number): number => (everyHour ? shownAfter(expression, clock, utc) : chosenAfter(expression, clock, utc))
   return { after, before: (utc) => lastBefore(after, utc) }
 }
 
-const nextLocal = (cron: string, local: number): number =>
-  CronExpressionParser.parse(cron, { tz: 'UTC', currentDate: new Date(local) })
-    .next()
-    .getTime()
+function nextLocal(expression: CronExpression, local: number): number {
+  expression.reset(new Date(local))
+  return expression.next().getTime()
+}
 
 /** The next time at which the clock shows one of the expression's. */
-function shownAfter(cron: string, clock: ZoneClock, utc: number): number {
+function shownAfter(expression: CronExpression, clock: ZoneClock, utc: number): number {
   for (let from = utc, stretch = clock.stretchOf(utc); ; from = stretch.to - 1, stretch = clock.stretchOf(stretch.to)) {
-    const found = nextLocal(cron, from + stretch.offset) - stretch.offset
+    const found = nextLocal(expression, from + stretch.offset) - stretch.offset
     if (found < stretch.to) return found
   }
 }
@@ -80,12 +83,12 @@ function shownAfter(cron: string, clock: ZoneClock, utc: number): number {
 const changeMs = 3 * 3_600_000
 
 /** The next of the expression's times, each of which comes once. */
-function chosenAfter(cron: string, clock: ZoneClock, utc: number): number {
+function chosenAfter(expression: CronExpression, clock: ZoneClock, utc: number): number {
   const { from, to, offset } = clock.stretchOf(utc)
-  const plain = nextLocal(cron, utc + offset) - offset
+  const plain = nextLocal(expression, utc + offset) - offset
   if (utc - changeMs >= from && plain + changeMs < to) return plain
   let found = Infinity
-  const expression = CronExpressionParser.parse(cron, { tz: 'UTC', currentDate: new Date(utc + offset - changeMs) })
+  expression.reset(new Date(utc + offset - changeMs))
   for (;;) {
     const local = expression.next().getTime()
     const time = clock.toUtc(local)

@@ -1,24 +1,29 @@
-import { CronExpressionParser } from 'cron-parser'
+import { cronTimes } from '../cron-times.ts'
 import type { Cadence } from './cadence.ts'
 import { formatMinute, parseMinute } from './minute-keys.ts'
-import type { ZoneClock } from './zone-clock.ts'
+import { zoneClock } from './zone-clock.ts'
 
 /**
- * The times of a cron expression. They can only be counted one by one, so those from `start` on are kept.
- * @throws what cron-parser throws for an expression that it cannot read
+ * The times of a cron expression, which are those of a schedule. They can only be counted one by one, so those from `start` on are kept.
+ * @throws what `cronTimes` throws
  */
-export function cronCadence(clock: ZoneClock, cron: string, timeZone: string, start: number): Cadence {
-  const following = CronExpressionParser.parse(cron, { tz: timeZone, currentDate: new Date(start - 1) })
-  const kept: number[] = [following.next().getTime()]
+export function cronCadence(cron: string, timeZone: string, start: number): Cadence {
+  const clock = zoneClock(timeZone)
+  const times = cronTimes([cron], timeZone)
+  const kept: number[] = [times.after(start - 1)]
   const at = (index: number): number => kept[index] as number
-
-  function growTo(utc: number): void {
-    while (at(kept.length - 1) < utc) kept.push(following.next().getTime())
+  const keepNext = (): void => {
+    kept.push(times.after(at(kept.length - 1)))
   }
 
-  /** Where the first one that is not before a time is kept; 0 for all before `start`. */
+  /** Where the first one that is not before a time is kept, or would be if those before `start` were: below 0. */
   function indexAtOrAfter(utc: number): number {
-    growTo(utc)
+    if (utc < at(0)) {
+      let count = 0
+      for (let found = times.after(utc - 1); found < at(0); found = times.after(found)) count += 1
+      return -count
+    }
+    while (at(kept.length - 1) < utc) keepNext()
     let low = 0
     let high = kept.length - 1
     while (low < high) {
@@ -29,32 +34,38 @@ export function cronCadence(clock: ZoneClock, cron: string, timeZone: string, st
     return low
   }
 
-  /** Before those that are kept, so many. */
+  /** The one so many before a time. */
   function earlier(utc: number, count: number): number {
-    const expression = CronExpressionParser.parse(cron, { tz: timeZone, currentDate: new Date(utc) })
     let found = utc
-    for (let n = 0; n < count; n += 1) found = expression.prev().getTime()
+    for (let n = 0; n < count; n += 1) {
+      const before = times.before(found)
+      if (before === undefined) throw new RangeError(`${JSON.stringify(cron)} has no time in the nine years before ${new Date(found).toISOString()}.`)
+      found = before
+    }
+    return found
+  }
+
+  function later(utc: number, count: number): number {
+    let found = utc
+    for (let n = 0; n < count; n += 1) found = times.after(found)
     return found
   }
 
   function atOrBefore(utc: number): number {
+    if (utc < at(0)) return earlier(utc + 1, 1)
     const index = indexAtOrAfter(utc)
-    if (at(index) === utc) return utc
-    return index > 0 ? at(index - 1) : earlier(utc, 1)
+    return at(index) === utc ? utc : at(index - 1)
   }
 
   return {
     atOrBefore,
-    atOrAfter(utc) {
-      if (utc >= at(0)) return at(indexAtOrAfter(utc))
-      return CronExpressionParser.parse(cron, { tz: timeZone, currentDate: new Date(utc - 1) })
-        .next()
-        .getTime()
-    },
+    atOrAfter: (utc) => (utc < at(0) ? later(utc - 1, 1) : at(indexAtOrAfter(utc))),
     step(boundary, count) {
+      // Those before `start` are not kept, however many windows lie between.
+      if (boundary < at(0)) return count < 0 ? earlier(boundary, -count) : later(boundary, count)
       const index = indexAtOrAfter(boundary) + count
       if (index < 0) return earlier(at(0), -index)
-      while (kept.length <= index) kept.push(following.next().getTime())
+      while (kept.length <= index) keepNext()
       return at(index)
     },
     between: (from, to) => indexAtOrAfter(to) - indexAtOrAfter(from),

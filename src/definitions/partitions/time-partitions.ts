@@ -51,5 +51,5 @@ function cadenceOf(spec: TimePartitionsSpec, clock: ZoneClock, start: number): C
   if (spec.kind === 'daily') return calendarCadence(clock, { ...spec, every: 'day', dayOffset: 0 })
   if (spec.kind === 'weekly') return calendarCadence(clock, { ...spec, every: 'week' })
   if (spec.kind === 'monthly') return calendarCadence(clock, { ...spec, every: 'month' })
-  return cronCadence(clock, spec.cron, spec.timeZone, start)
+  return cronCadence(spec.cron, spec.timeZone, start)
 }

@@ -86,6 +86,87 @@ describe('windows of time', () => {
   })
 })
 
+/** When the clocks of zones are changed: by an hour, by half of one (Lord Howe), at midnight (São Paulo), for Ramadan (Casablanca). */
+const changes = [
+  ['Europe/Berlin', '2026-03-29T01:00Z'],
+  ['Europe/Berlin', '2026-10-25T01:00Z'],
+  ['America/St_Johns', '2026-03-08T05:30Z'],
+  ['America/St_Johns', '2026-11-01T04:30Z'],
+  ['Australia/Lord_Howe', '2026-04-04T15:00Z'],
+  ['Australia/Lord_Howe', '2026-10-03T15:30Z'],
+  ['Pacific/Chatham', '2026-04-04T14:00Z'],
+  ['Pacific/Chatham', '2026-09-26T14:00Z'],
+  ['America/Sao_Paulo', '2018-02-18T02:00Z'],
+  ['America/Sao_Paulo', '2018-11-04T03:00Z'],
+  ['Africa/Casablanca', '2026-02-15T02:00Z'],
+  ['Africa/Casablanca', '2026-03-22T02:00Z'],
+] as const
+
+test('the changes of clocks are where the tests below look for them', () => {
+  for (const [timeZone, time] of changes) {
+    const at = Temporal.Instant.from(time)
+    const [before, after] = [at.subtract({ nanoseconds: 1 }), at].map((one) => one.toZonedDateTimeISO(timeZone).offset)
+    expect(before, `${timeZone} ${time}`).not.toBe(after)
+  }
+})
+
+const hour = 3_600_000
+/** A minute of every hour, or of chosen hours, on every day or on weekdays. */
+const crons = fc.record({
+  minute: fc.integer({ min: 0, max: 59 }),
+  hours: fc.oneof(
+    fc.constant(undefined),
+    fc.uniqueArray(fc.integer({ min: 0, max: 23 }), { minLength: 1, maxLength: 3 }),
+    fc.constantFrom([0], [1, 2], [2, 3]),
+  ),
+  weekdays: fc.boolean(),
+})
+type Cron = typeof crons extends fc.Arbitrary<infer Value> ? Value : never
+
+const cronSpec = ({ minute, hours, weekdays }: Cron, timeZone: string, start: number): TimePartitionsSpec =>
+  cronPartitions({
+    cron: `${String(minute)} ${hours?.join(',') ?? '*'} * * ${weekdays ? '1-5' : '*'}`,
+    timeZone,
+    start: new Date(start).toISOString().slice(0, 16),
+  })
+
+/** Its times from one to another (out), as the calendar of the platform has them. */
+function cronTimesOf({ minute, hours, weekdays }: Cron, timeZone: string, from: number, to: number): number[] {
+  const isMeant = (date: { readonly dayOfWeek: number }): boolean => !weekdays || date.dayOfWeek < 6
+  const found = new Set<number>()
+  if (hours === undefined) {
+    // Offsets are whole quarters of an hour.
+    for (let utc = Math.floor(from / hour) * hour + (minute % 15) * 60_000; utc < to; utc += hour / 4) {
+      const shown = Temporal.Instant.fromEpochMilliseconds(utc).toZonedDateTimeISO(timeZone)
+      if (shown.minute === minute && isMeant(shown)) found.add(utc)
+    }
+  } else {
+    const last = Temporal.Instant.fromEpochMilliseconds(to).toZonedDateTimeISO(timeZone).toPlainDate()
+    let date = Temporal.Instant.fromEpochMilliseconds(from).toZonedDateTimeISO(timeZone).toPlainDate()
+    for (; Temporal.PlainDate.compare(date, last) <= 0; date = date.add({ days: 1 })) {
+      for (const one of isMeant(date) ? hours : []) found.add(date.toZonedDateTime({ timeZone, plainTime: { hour: one, minute } }).epochMilliseconds)
+    }
+  }
+  return [...found].filter((utc) => utc >= from && utc < to).toSorted((one, other) => one - other)
+}
+
+test('windows of a cron expression begin at all its times, and at no others, around the changes of clocks', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...changes), crons, fc.integer({ min: 1, max: 90 }), ([timeZone, change], cron, hoursBefore) => {
+      const start = Math.floor(Date.parse(change) / hour) * hour - hoursBefore * hour
+      const now = start + 7 * 24 * hour
+      const spec = cronSpec(cron, timeZone, start)
+      const from = Temporal.PlainDateTime.from(spec.start).toZonedDateTime(timeZone).epochMilliseconds
+      const set = partitionSet(spec, { now: new Date(now), dynamic: () => [] })
+      const begins = cronTimesOf(cron, timeZone, from, now + 1)
+      expect(keysOf(set).map((key) => set.windowOf(key)?.start.toISOString())).toEqual(begins.slice(0, -1).map((utc) => new Date(utc).toISOString()))
+      expect(keysOf(set).map((key) => set.windowOf(key)?.end.toISOString())).toEqual(begins.slice(1).map((utc) => new Date(utc).toISOString()))
+      expect(keysOf(set).map((key) => set.indexOf(key))).toEqual(Array.from({ length: set.count }, (_, index) => index))
+    }),
+    { numRuns: 120 },
+  )
+})
+
 const zones = ['UTC', 'Europe/Berlin', 'America/St_Johns', 'Australia/Lord_Howe', 'America/Sao_Paulo', 'Asia/Kathmandu', 'Africa/Casablanca', 'Pacific/Chatham']
 const specs = fc
   .record({
@@ -135,14 +216,17 @@ test('every window begins where the calendar of its zone says, each ends where t
 })
 
 test('boundaries follow each other, forward and backward, also around the changes of a clock', () => {
-  const times = fc.tuple(
-    fc.constantFrom('2026-03-29T01:00Z', '2026-10-25T01:00Z', '2026-04-04T15:00Z', '2026-06-01T00:00Z'),
-    fc.integer({ min: -180, max: 180 }),
+  const times = fc.tuple(fc.constantFrom(...changes, ['UTC', '2026-06-01T00:00Z'] as const), fc.integer({ min: -180, max: 180 }))
+  const either = fc.oneof(
+    { arbitrary: specs, weight: 2 },
+    // Some begin after the change: what is before is counted, too.
+    fc.tuple(crons, fc.integer({ min: -3, max: 3 })),
   )
   fc.assert(
-    fc.property(specs, times, fc.integer({ min: -9000, max: 9000 }), (spec, [time, minutes], count) => {
+    fc.property(either, times, fc.integer({ min: -9000, max: 9000 }), (kind, [[timeZone, change], minutes], count) => {
+      const spec = Array.isArray(kind) ? cronSpec(kind[0], timeZone, Date.parse(change) + kind[1] * 24 * hour) : { ...kind, timeZone }
       const { cadence } = timePartitions(spec)
-      const utc = Date.parse(time) + minutes * 60_000
+      const utc = Date.parse(change) + minutes * 60_000
       const before = cadence.atOrBefore(utc)
       expect(before).toBeLessThanOrEqual(utc)
       expect(cadence.step(before, 1)).toBeGreaterThan(utc)

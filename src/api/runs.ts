@@ -99,7 +99,10 @@ const createRun = route({
     .strictObject({
       assets: z.array(z.string().min(1)).min(1).meta({ description: 'Selections: asset keys, `group:name`, `*`, or as `+a and not tag:slow`.' }),
       location: z.string().optional().meta({ description: 'Needed where a selection could mean several locations.' }),
-      config: z.record(z.string(), z.json()).default({}).meta({ description: "The chosen assets' configuration, merged into one object." }),
+      config: z
+        .record(z.string(), z.json())
+        .default({})
+        .meta({ description: "The chosen assets' configuration, merged into one object, and `ops: { step: { config: { … } } }` for one step alone." }),
       tags: z.record(z.string(), z.string()).optional(),
       partitions: z
         .array(z.string().min(1))

@@ -5,6 +5,7 @@ import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
 import { fateOf } from '../definitions/ops/fate.ts'
+import { configOfAssetStep } from '../definitions/ops/job-config.ts'
 import { waitsOfAnswer } from '../definitions/ops/graph-asset.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
 import { partitionSet } from '../definitions/partitions/partition-set.ts'
@@ -56,7 +57,7 @@ export const graphOf = (
   partOf: key,
   after,
   input,
-  configOf: () => run.config,
+  configOf: (step) => configOfAssetStep(run.config, `${key}.${step}`, plan.steps.find(({ name }) => name === step)?.op.config),
 })
 
 /** Which partitions an asset and its inputs have; undefined where they have none. */

@@ -3,7 +3,8 @@ import { holdsStep } from '../catalog/claims.ts'
 import { succeedOp } from '../catalog/succeed-op.ts'
 import type { OpResult } from '../catalog/succeed-op.ts'
 import type { Log } from '../definitions/log.ts'
-import { configOfStep } from '../definitions/ops/job-config.ts'
+import type { JsonObject } from '../definitions/json.ts'
+import { configOfAssetStep, configOfStep } from '../definitions/ops/job-config.ts'
 import { handedLeftOut, mayBeLeftOut } from '../definitions/ops/resolve.ts'
 import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
@@ -58,7 +59,7 @@ async function run(
   const kept = keptValues(context, claimed.location)
   const answers = await callOp(claimed.asset, op, {
     given: await valuesOf(kept, claimed, own, bindings, stop, (input) => graphInput(context, claimed, input, stop)),
-    config: claimed.place.partOf === undefined ? configOfStep(claimed.config, name) : claimed.config,
+    config: configOf(claimed, op, name),
     resources: () => context.resources.of(claimed.location, op.resources),
     stop,
     facts: {
@@ -78,6 +79,11 @@ async function run(
   const branches = await branchesOf(own, claimed.place.partOf, answers)
   const outputs = await keep(context, claimed, own, stop, Object.fromEntries(made.map((output) => [output, answers[output]])))
   return { outputs, branches, unneeded: unneededOf(claimed, own, leftOut), seconds: Math.round(performance.now() - began) / 1000, observed: observations.seen }
+}
+
+/** @param name of the step in its graph */
+function configOf({ config, place: { partOf } }: ClaimedStep, op: OwnOp['step']['op'], name: string): JsonObject {
+  return partOf === undefined ? configOfStep(config, name) : configOfAssetStep(config, `${partOf}.${name}`, op.config)
 }
 
 /** The outputs as the catalogue keeps them; an I/O manager's are stored here. */

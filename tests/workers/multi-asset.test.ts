@@ -54,7 +54,7 @@ describeBackends('a function of several assets', (backend) => {
     })
     await engine.define([total, pair, five])
     await engine.succeed('all/five')
-    const run = await engine.succeed(['all/twice', 'all/total'], { config: { by: 4 } })
+    const run = await engine.succeed(['all/twice', 'all/total'], { config: { by: 9, ops: { 'all/pair': { config: { by: 4 } } } } })
     expect(tries).toEqual([1, 2])
     expect(steps(run)).toEqual({ 'all/pair': 'succeeded', 'all/text': 'succeeded', 'all/twice': 'succeeded', 'all/total': 'succeeded' })
     expect(await stored('all/total')).toBe('5/20')

@@ -168,8 +168,14 @@ describeBackends('branches', (backend) => {
     const doubled = graphAsset({ key: 'shop/doubled', graph: doubling, inputs: { stock }, io })
     const last = asset({ key: 'shop/last', inputs: { doubled }, io, run: ({ inputs }) => inputs.doubled.length })
     const name = 'branches_stored'
-    await engine.work(defineLocation({ name, assets: [last, doubled, stock], jobs: [job({ name: 'refresh', assets: 'shop/*', tags: { team: 'shop' } })] }))
-    const view = await engine.run([], { job: 'refresh', location: name, config: { by: 3 } })
+    await engine.work(
+      defineLocation({
+        name,
+        assets: [last, doubled, stock],
+        jobs: [job({ name: 'refresh', assets: 'shop/*', tags: { team: 'shop' }, config: { by: 7, ops: { 'shop/doubled.double': { config: { by: 5 } } } } })],
+      }),
+    )
+    const view = await engine.run([], { job: 'refresh', location: name, config: { ops: { 'shop__doubled.double': { config: { by: 3 } } } } })
     expect(view.status).toBe('succeeded')
     expect(statuses(view)).toEqual({
       'shop/stock': 'succeeded',

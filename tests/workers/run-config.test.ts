@@ -31,9 +31,9 @@ describeBackends('run configuration', (backend) => {
     return error instanceof MillraceError ? error : expect.fail(String(error))
   }
 
-  test('reaches extract and transform, with defaults filled in', async () => {
+  test('reaches extract and transform, with defaults filled in, and what is said for the step alone over what is said for all', async () => {
     await engine.succeed('configured/rows', { config: { count: 2 } })
-    await engine.succeed('configured/rows', { config: { count: 1, since: '2020-02-29' } })
+    await engine.succeed('configured/rows', { config: { count: 3, ops: { configured__rows: { config: { count: 1, since: '2020-02-29' } } } } })
     expect(await engine.query('SELECT since, count(*)::int AS rows FROM configured.rows GROUP BY 1 ORDER BY 1')).toEqual([
       { since: '2020-02-29', rows: 1 },
       { since: '2024-01-01', rows: 2 },

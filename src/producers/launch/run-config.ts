@@ -1,46 +1,63 @@
 import * as z from 'zod'
-import type { JsonObject } from '../../definitions/json.ts'
+import type { Json, JsonObject } from '../../definitions/json.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
-import { configOfStep, fieldsOf, JobConfig } from '../../definitions/ops/job-config.ts'
+import { fieldsOf, StepConfig } from '../../definitions/ops/job-config.ts'
 import type { OpStepSpec } from '../../definitions/ops/job-spec.ts'
 import { MillraceError } from '../../errors.ts'
 
+/** A step as a run configuration knows it. */
+type ConfiguredStep = Pick<OpStepSpec, 'name' | 'configSchema'>
+
 /**
- * Checks a run's configuration against the JSON Schemas of its assets' configurations. One object serves all of them.
+ * Checks a run's configuration against the JSON Schemas of its assets' configurations: fields for all of them that have them, and `ops: { step: { config } }` for one
+ * alone. Its step is an asset's key, the name of a function of several, or `key.op` in a graph-backed one; for a key `a/b` there may be `a__b`, as Dagster calls its step.
  * Defaults are filled in by the worker, from the definitions themselves.
+ * @returns the same, with steps called as they are
  * @throws MillraceError `CONFIG_INVALID` naming every field that is wrong, and the ones there are.
  */
-export function checkRunConfig(assets: readonly AssetSpec[], config: JsonObject): JsonObject {
-  const known = new Set<string>()
-  const problems: string[] = []
-  for (const asset of assets.flatMap(configuredOf)) {
-    if (asset.configSchema === undefined) continue
-    const jsonSchema = z.looseObject({ properties: z.record(z.string(), z.unknown()).optional() }).parse(asset.configSchema)
-    const fields = Object.keys(jsonSchema.properties ?? {})
-    for (const field of fields) known.add(field)
-    const own = Object.fromEntries(Object.entries(config).filter(([field]) => fields.includes(field)))
-    const parsed = z.fromJSONSchema(jsonSchema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(own)
-    if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.') || '(whole)'} of ${asset.key}: ${issue.message}`))
-  }
-  problems.push(
-    ...Object.keys(config)
-      .filter((field) => !known.has(field))
-      .map((field) => `${field}: no asset of this run has such a setting`),
-  )
-  if (problems.length > 0) {
-    throw new MillraceError(`The run configuration does not fit. ${problems.join('; ')}.`, {
-      code: 'CONFIG_INVALID',
-      hint: known.size === 0 ? 'These assets take no configuration.' : `The settings are: ${[...known].join(', ')}.`,
-    })
-  }
-  return config
+export function checkRunConfig(assets: readonly AssetSpec[], given: JsonObject): JsonObject {
+  const steps = [...new Map(assets.flatMap(stepsOf).map((step) => [step.name, step])).values()]
+  const hasOps = !steps.some((step) => Object.hasOwn(fieldsOf(step), 'ops'))
+  const config = hasOps && isObject(given['ops']) ? { ...given, ops: withStepNames(given['ops'], steps) } : given
+  const { problems, known } = examine(steps, config, hasOps, { step: 'the run has no such step', field: 'no asset of this run has such a setting' })
+  if (problems.length === 0) return config
+  const settings = known.length === 0 ? 'These assets take no configuration.' : `The settings are: ${known.join(', ')}.`
+  throw invalid(problems, hasOps && 'ops' in config ? `${settings} The steps are: ${steps.map(({ name }) => name).join(', ')}.` : settings)
 }
 
-/** An asset, and the ops that make its value. */
-function configuredOf(asset: AssetSpec): readonly { readonly key: string; readonly configSchema?: unknown }[] {
-  if (asset.kind === 'sql' || asset.kind === 'external') return []
-  const steps = asset.kind === 'function' ? (asset.graph?.steps ?? []) : []
-  return [asset, ...steps.map((step) => ({ ...step, key: `${asset.key}.${step.name}` }))]
+/** An asset's step, and the ops that make its value. */
+function stepsOf(asset: AssetSpec): readonly ConfiguredStep[] {
+  if (asset.kind === 'external') return []
+  if (asset.kind === 'sql') return [{ name: asset.key }]
+  const { key, configSchema } = asset
+  const madeBy = asset.kind === 'function' ? asset.madeBy : undefined
+  const ops = asset.kind === 'function' ? (asset.graph?.steps ?? []) : []
+  return [
+    { name: madeBy?.name ?? key, ...(configSchema === undefined ? {} : { configSchema }) },
+    ...ops.map((step) => ({ ...step, name: `${key}.${step.name}` })),
+  ]
+}
+
+const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What is said of single steps, by the names that they have here. */
+function withStepNames(ops: JsonObject, steps: readonly ConfiguredStep[]): JsonObject {
+  const nameOf = (called: string): string => {
+    const alike = steps.filter(({ name }) => name.replaceAll('/', '__') === called)
+    const [only] = alike
+    return alike.length !== 1 || only === undefined || steps.some(({ name }) => name === called) ? called : only.name
+  }
+  return mergeOps(Object.entries(ops).map(([called, own]) => [nameOf(called), own]))
+}
+
+/** Of what is said twice of a step the later counts, field by field. */
+function mergeOps(entries: readonly (readonly [step: string, own: Json])[]): JsonObject {
+  const merged = new Map<string, Json>()
+  for (const [step, own] of entries) {
+    const [before, after] = [StepConfig.safeParse(merged.get(step)), StepConfig.safeParse(own)]
+    merged.set(step, before.success && after.success ? { config: { ...before.data.config, ...after.data.config } } : own)
+  }
+  return Object.fromEntries(merged)
 }
 
 /**
@@ -48,60 +65,70 @@ function configuredOf(asset: AssetSpec): readonly { readonly key: string; readon
  * @throws MillraceError `CONFIG_INVALID` naming every field that is wrong, and the ones there are
  */
 export function checkJobConfig(job: string, steps: readonly OpStepSpec[], config: JsonObject): JsonObject {
-  const own = JobConfig.safeParse(config)
-  if (!own.success)
-    throw invalid(
-      own.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`),
-      `${job} takes \`ops: { step: { config: { … } } }\`.`,
-    )
-  const problems: string[] = []
-  const known = new Set<string>()
-  for (const step of steps) {
-    const fields = Object.keys(fieldsOf(step))
-    for (const field of fields) known.add(field)
-    const of = own.data.ops?.[step.name]?.config ?? {}
-    problems.push(
-      ...Object.keys(of)
-        .filter((field) => !fields.includes(field))
-        .map((field) => `ops.${step.name}.config.${field}: the step has no such setting`),
-    )
-    if (step.configSchema === undefined) continue
-    const effective = Object.fromEntries(Object.entries(configOfStep(config, step.name)).filter(([field]) => fields.includes(field)))
-    const parsed = z.fromJSONSchema(step.configSchema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(effective)
-    if (parsed.success) continue
-    for (const { path, message } of parsed.error.issues) {
-      const at = path.join('.') || '(whole)'
-      problems.push(path[0] !== undefined && String(path[0]) in of ? `ops.${step.name}.config.${at}: ${message}` : `${at} of ${step.name}: ${message}`)
-    }
-  }
-  const names = steps.map(({ name }) => name)
-  problems.push(
-    ...Object.keys(own.data.ops ?? {})
-      .filter((name) => !names.includes(name))
-      .map((name) => `ops.${name}: the job has no such step`),
-  )
-  problems.push(
-    ...Object.keys(config)
-      .filter((field) => field !== 'ops' && !known.has(field))
-      .map((field) => `${field}: no step of this job has such a setting`),
-  )
+  const { problems, known } = examine(steps, config, true, { step: 'the job has no such step', field: 'no step of this job has such a setting' })
   if (problems.length === 0) return config
   throw invalid(
     problems,
-    known.size === 0 ? `${job} takes no configuration.` : `The settings are: ${[...known].join(', ')}. The steps are: ${names.join(', ')}.`,
+    known.length === 0
+      ? `${job} takes no configuration.`
+      : `The settings are: ${known.join(', ')}. The steps are: ${steps.map(({ name }) => name).join(', ')}.`,
   )
+}
+
+/**
+ * What is wrong with a configuration, each with its path, and the names of the fields that there are.
+ * @param hasOps whether `ops` stands for single steps, and is no field
+ */
+function examine(
+  steps: readonly ConfiguredStep[],
+  config: JsonObject,
+  hasOps: boolean,
+  unknown: { readonly step: string; readonly field: string },
+): { readonly problems: readonly string[]; readonly known: readonly string[] } {
+  const { ops, ...flat } = config
+  const shared = hasOps ? flat : config
+  const problems: string[] = []
+  const known = new Set<string>()
+  if (hasOps && ops !== undefined && !isObject(ops)) problems.push('ops: it must be an object with steps, as { step: { config: { … } } }')
+  const own = new Map(hasOps && isObject(ops) ? Object.entries(ops) : [])
+  for (const step of steps) {
+    const fields = fieldsOf(step)
+    for (const field of Object.keys(fields)) known.add(field)
+    const parsed = StepConfig.safeParse(own.get(step.name) ?? {})
+    if (!parsed.success) problems.push(...parsed.error.issues.map(({ path, message }) => `${['ops', step.name, ...path].join('.')}: ${message}`))
+    else problems.push(...problemsOf(step, shared, parsed.data.config))
+  }
+  problems.push(
+    ...[...own.keys()].filter((name) => !steps.some((step) => step.name === name)).map((name) => `ops.${name}: ${unknown.step}`),
+    ...Object.keys(shared)
+      .filter((field) => !known.has(field))
+      .map((field) => `${field}: ${unknown.field}`),
+  )
+  return { problems, known: [...known] }
+}
+
+/** What is wrong of one step's. @param own what is said for it alone */
+function problemsOf(step: ConfiguredStep, shared: JsonObject, own: JsonObject): string[] {
+  const fields = fieldsOf(step)
+  const problems = Object.keys(own)
+    .filter((field) => !Object.hasOwn(fields, field))
+    .map((field) => `ops.${step.name}.config.${field}: the step has no such setting`)
+  if (step.configSchema === undefined) return problems
+  const effective = Object.fromEntries(Object.entries({ ...shared, ...own }).filter(([field]) => Object.hasOwn(fields, field)))
+  const parsed = z.fromJSONSchema(step.configSchema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(effective)
+  for (const { path, message } of parsed.error?.issues ?? []) {
+    const at = path.join('.') || '(whole)'
+    const isOwn = path[0] !== undefined && Object.hasOwn(own, String(path[0]))
+    problems.push(isOwn ? `ops.${step.name}.config.${at}: ${message}` : `${at} of ${step.name}: ${message}`)
+  }
+  return problems
 }
 
 /** The configuration of a launch over that of its job: field by field, and of single steps field by field too. */
 export function mergeConfig(ofJob: JsonObject, given: JsonObject): JsonObject {
-  const [below, above] = [JobConfig.safeParse(ofJob).data?.ops ?? {}, JobConfig.safeParse(given).data?.ops ?? {}]
   const merged = { ...ofJob, ...given }
-  const names = [...new Set([...Object.keys(below), ...Object.keys(above)])]
-  if (names.length === 0) return merged
-  return {
-    ...merged,
-    ops: { ...below, ...above, ...Object.fromEntries(names.map((name) => [name, { config: { ...below[name]?.config, ...above[name]?.config } }])) },
-  }
+  const [below, above] = [ofJob['ops'], given['ops']]
+  return isObject(below) && isObject(above) ? { ...merged, ops: mergeOps([...Object.entries(below), ...Object.entries(above)]) } : merged
 }
 
 function invalid(problems: readonly string[], hint: string): MillraceError {

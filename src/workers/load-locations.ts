@@ -139,6 +139,7 @@ const hints: Record<string, string> = {
   ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX:
     'Node runs TypeScript by leaving the types out: no enum, namespace or parameter properties. Use a union of literals, a module, or plain fields.',
   ERR_MODULE_NOT_FOUND: 'Imports of own files end in .ts; packages must be installed.',
+  ERR_PACKAGE_PATH_NOT_EXPORTED: 'Of a package only that can be imported which its package.json names under `exports`. Look for a misspelt path.',
   DEFINITION_INVALID: 'Mend the definitions; the last good version stays in force.',
 }
 

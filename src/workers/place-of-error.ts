@@ -50,9 +50,13 @@ function headPlace(stack: string): Place | undefined {
   return { file: pathOf(url), line: Number(line), column: (marks?.indexOf('^') ?? 0) + 1 }
 }
 
-/** The import of what could not be found. */
-function importPlace({ message }: Error): Place | undefined {
-  const [, what = '', file = ''] = /^Cannot find (?:module|package) '([^']+)' imported from (.+)$/.exec(message) ?? []
+/** Node's codes of imports that lead nowhere: a file or package that is not there, what a package does not export or import, a folder. */
+const importCodes = ['ERR_MODULE_NOT_FOUND', 'ERR_PACKAGE_PATH_NOT_EXPORTED', 'ERR_PACKAGE_IMPORT_NOT_DEFINED', 'ERR_UNSUPPORTED_DIR_IMPORT']
+
+/** The import of what could not be found. Node names it first in its message, in quotes, and the file that imports it last. */
+function importPlace(error: Error): Place | undefined {
+  if (!('code' in error && typeof error.code === 'string' && importCodes.includes(error.code))) return undefined
+  const [, what = '', file = ''] = /^[^'"]*['"]([^'"]+)['"].* imported from (.+)$/.exec(error.message) ?? []
   if (file === '') return undefined
   // The message has the whole path, the import the end of it.
   const name = what.split(/[/\\]/).at(-1) ?? what

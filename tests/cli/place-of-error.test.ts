@@ -13,10 +13,13 @@ const files: readonly (readonly [what: string, text: string, file: string, line:
   ['syntax that has no JavaScript', `${head}enum Size { S }\n${tail}`, 'definitions.ts', 3, 1],
   ['a syntax error in a file of its own', `${head}import './part.ts'\n${tail}`, 'part.ts', 2, 16],
   ['an import of a file that is not there', `${head}import { x } from './gone.ts'\n${tail}`, 'definitions.ts', 3, 22],
+  ['an import of a part that a package does not export', `${head}import { rest } from 'millrace/nonsense'\n${tail}`, 'definitions.ts', 3, 32],
+  ['an import of a folder', `${head}import { x } from '../f0'\n${tail}`, 'definitions.ts', 3, 23],
   ['an import of what a file does not export', `${head}import { nothing } from './whole.ts'\n${tail}`, 'definitions.ts', 3, 10],
   ['an error that its code throws', `${head}const token = JSON.parse('{')\n${tail}`, 'definitions.ts', 3, 20],
   ['an error that a file beside the location throws', `${head}import '../../shared.ts'\n${tail}`, 'shared.ts', 1, 7],
   ['a definition that cannot be', `${head}const x = 1\n  externalAsset({ key: 'no key' })\n${tail}`, 'definitions.ts', 4, 3],
+  ['an option that there is not', `${head}const x = 1\n  externalAsset({ key: 'a/x', dep: [] })\n${tail}`, 'definitions.ts', 4, 3],
   [
     'the second of two that have one key',
     `${head}const one = externalAsset({ key: 'a/x' })\nconst two = externalAsset({ key: 'a/x' })\nexport default defineLocation({ name: 'shop', assets: [one, two] })\n`,

@@ -2,6 +2,7 @@ import { MillraceError } from '../errors.ts'
 import { DefinitionError, traceOf } from './definition-error.ts'
 import type { Trace } from './definition-error.ts'
 import type { JsonObject } from './json.ts'
+import type { OptionNames } from './known-options.ts'
 import { storedMetadata } from './metadata/fields.ts'
 import type { MetadataFields } from './metadata/fields.ts'
 
@@ -18,6 +19,17 @@ export interface AssetFactsOptions {
   readonly codeVersion?: string
   /** What is to be shown of it whether or not it was made yet: plain JSON, or values of `metadata.…`. */
   readonly metadata?: MetadataFields
+}
+
+/** Of all sorts of assets. */
+export const factNames: OptionNames<AssetFactsOptions> = {
+  description: true,
+  group: true,
+  tags: true,
+  owners: true,
+  kinds: true,
+  codeVersion: true,
+  metadata: true,
 }
 
 /** The same, read. */

@@ -1,4 +1,5 @@
 import { DefinitionError } from './definition-error.ts'
+import type { OptionNames } from './known-options.ts'
 
 export interface CheckOptions {
   /** Unique among the asset's checks. Default: made from what the check asks. */
@@ -9,6 +10,8 @@ export interface CheckOptions {
   readonly severity?: 'warn' | 'error'
   readonly description?: string
 }
+
+export const checkNames: OptionNames<CheckOptions> = { name: true, blocking: true, severity: true, description: true }
 
 export interface CheckSettings {
   name: string

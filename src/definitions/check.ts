@@ -1,9 +1,11 @@
-import { checkSettingsOf } from './check-settings.ts'
+import { checkNames, checkSettingsOf } from './check-settings.ts'
 import type { CheckOptions } from './check-settings.ts'
 import type { TableCheckSpec } from './check-spec.ts'
 import { DefinitionError } from './definition-error.ts'
 import { keyOf } from './dependency.ts'
 import type { AssetReference } from './dependency.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 
 export interface TableCheckOptions extends CheckOptions {
   /**
@@ -13,11 +15,16 @@ export interface TableCheckOptions extends CheckOptions {
   readonly of?: 'load' | 'table'
 }
 
+const tableCheckNames: OptionNames<TableCheckOptions> = { ...checkNames, of: true }
+
 type Fields = string | readonly string[]
 
 const listOf = (fields: Fields): string[] => (typeof fields === 'string' ? [fields] : [...fields])
 
-function settingsOf({ of, ...options }: TableCheckOptions, ownName: string) {
+/** @throws DefinitionError when the settings cannot be, or an option is unknown */
+function settingsOf(given: TableCheckOptions, ownName: string) {
+  refuseUnknown(`The check ${given.name ?? ownName}`, given, tableCheckNames)
+  const { of, ...options } = given
   return { ...checkSettingsOf(options, ownName), ...(of === undefined ? {} : { of }) }
 }
 
@@ -58,8 +65,13 @@ export function rowCountBetween(min: number | undefined, max: number | undefined
   return { kind: 'row-count', ...settingsOf(options, 'row_count'), ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) }
 }
 
+type FreshOptions = TableCheckOptions & { readonly maxAgeMs: number }
+const freshNames: OptionNames<FreshOptions> = { ...tableCheckNames, maxAgeMs: true }
+
 /** The newest value of a time or date is at most `maxAgeMs` old, by the clock of the database. A table without any is not fresh. */
-export function fresh(field: string, { maxAgeMs, ...options }: TableCheckOptions & { readonly maxAgeMs: number }): TableCheckSpec {
+export function fresh(field: string, given: FreshOptions): TableCheckSpec {
+  refuseUnknown(`The check fresh(${JSON.stringify(field)})`, given, freshNames)
+  const { maxAgeMs, ...options } = given
   if (!(maxAgeMs > 0 && maxAgeMs < 1e13)) throw new DefinitionError(`fresh(${JSON.stringify(field)}) wants a positive maxAgeMs, in milliseconds.`)
   return { kind: 'fresh', ...settingsOf(options, `fresh_${field}`), columns: [field], maxAgeMs }
 }
@@ -121,16 +133,20 @@ export function references(fields: Fields, to: AssetReference, toFields: Fields,
 
 /** The columns and their types are those of the last load that was published with this check. The first time there is nothing to compare with. */
 export function schemaUnchanged(options: CheckOptions = {}): TableCheckSpec {
+  refuseUnknown('The check schema_unchanged', options, checkNames)
   return { kind: 'schema-unchanged', ...checkSettingsOf(options, 'schema_unchanged') }
 }
 
 const tenMinutes = 600_000
+type SqlOptions = Omit<TableCheckOptions, 'name'> & { readonly timeoutMs?: number }
+const sqlNames: OptionNames<SqlOptions> = { blocking: true, severity: true, description: true, of: true, timeoutMs: true }
 
 /**
  * A `SELECT` that answers the offending rows, so that none is well. `{{table}}` in it stands for the rows that it is asked of: staged, as long as nothing is published.
  * It runs read-only; a query that Postgres refuses, or that takes longer than `timeoutMs` (default ten minutes), has failed.
  */
-export function customSql(name: string, query: string, options: Omit<TableCheckOptions, 'name'> & { readonly timeoutMs?: number } = {}): TableCheckSpec {
+export function customSql(name: string, query: string, options: SqlOptions = {}): TableCheckSpec {
+  refuseUnknown(`The check ${name}`, options, sqlNames)
   const { timeoutMs = tenMinutes, ...rest } = options
   const settings = settingsOf({ ...rest, name }, name)
   const marks = [...query.matchAll(/\{\{(.*?)\}\}/gs)].map(([, inside = '']) => inside.trim())

@@ -1,3 +1,5 @@
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 
 /** Another asset, or its key. */
@@ -8,7 +10,9 @@ export type Dependency = AssetReference | { readonly asset: AssetReference; read
 
 export const keyOf = (reference: AssetReference): string => (typeof reference === 'string' ? reference : reference.key)
 
-/** The keys of dependencies, each once, and the mappings that they name. */
+const mappedNames: OptionNames<Extract<Dependency, { readonly asset: unknown }>> = { asset: true, partitions: true }
+
+/** The keys of dependencies, each once, and the mappings that they name. @throws DefinitionError for an option that there is not */
 export function readDependencies(dependencies: readonly Dependency[]): {
   readonly deps: readonly string[]
   readonly mappings: Readonly<Record<string, PartitionMapping>>
@@ -18,6 +22,7 @@ export function readDependencies(dependencies: readonly Dependency[]): {
   for (const one of dependencies) {
     const mapped = typeof one === 'object' && 'asset' in one ? one : undefined
     const key = keyOf(mapped?.asset ?? (one as AssetReference))
+    if (mapped !== undefined) refuseUnknown(`The dependency on ${key}`, mapped, mappedNames)
     deps.add(key)
     if (mapped !== undefined) mappings[key] = mapped.partitions
   }

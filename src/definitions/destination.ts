@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { DefinitionError } from './definition-error.ts'
+import { refuseUnknown } from './known-options.ts'
 
 /** The name of a variable whose value is read, where it is needed, from the environment of the process that needs it. */
 export const FromEnv = z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable’s name has letters, digits and _') })
@@ -31,6 +32,7 @@ export type DestinationSpec = z.infer<typeof DestinationSpec>
  * @throws DefinitionError when the name or a variable’s name cannot be, or a value stands where a variable’s name should
  */
 export function destination(options: DestinationSpec): DestinationSpec {
+  refuseUnknown(`The destination ${options.name}`, options, DestinationSpec.shape)
   const parsed = DestinationSpec.safeParse(options)
   if (parsed.success) return parsed.data
   const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`).join('; ')

@@ -1,10 +1,12 @@
-import { readFacts } from './asset-facts.ts'
+import { factNames, readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
-import { freshnessOf } from './freshness.ts'
+import { freshnessNames, freshnessOf } from './freshness.ts'
 import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
 
@@ -16,6 +18,8 @@ export interface ExternalAssetOptions extends AssetFactsOptions, FreshnessOption
   /** What of it is reported by itself: a day, say. */
   readonly partitions?: PartitionsSpec
 }
+
+const names: OptionNames<ExternalAssetOptions> = { ...factNames, ...freshnessNames, key: true, deps: true, partitions: true }
 
 /** An asset that something else materializes and reports to us. No run makes it. */
 export interface ExternalAsset extends AssetFacts {
@@ -29,9 +33,10 @@ export interface ExternalAsset extends AssetFacts {
 
 /**
  * Declares an asset that something else materializes. That it did is reported by `millrace assets report`, or over the API.
- * @throws DefinitionError when the key is not one
+ * @throws DefinitionError when the key is not one, or an option is unknown
  */
 export function externalAsset(options: ExternalAssetOptions): ExternalAsset {
+  refuseUnknown(`The external asset ${options.key}`, options, names)
   checkAssetKey(options.key)
   const { key, deps = [], partitions } = options
   return { kind: 'external', key, ...readFacts(key, options), ...readDependencies(deps), partitions, freshness: freshnessOf(key, options, partitions) }

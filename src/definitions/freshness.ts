@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { cronTimes } from './cron-times.ts'
 import { DefinitionError } from './definition-error.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import { isTime } from './partitions/partition-mapping.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
 
@@ -28,6 +30,9 @@ export interface FreshnessOption {
   readonly freshness?: FreshnessPolicy
 }
 
+export const freshnessNames: OptionNames<FreshnessOption> = { freshness: true }
+const policyNames: OptionNames<FreshnessPolicy> = { within: true, warnAfter: true, cron: true, timeZone: true }
+
 /** A freshness policy as data. */
 export const FreshnessSpec = z.strictObject({
   withinMs: z.number().positive(),
@@ -42,6 +47,7 @@ const unitMs: Readonly<Record<Unit, number>> = { second: 1000, minute: 60_000, h
 /** @throws DefinitionError for a policy that cannot be */
 export function freshnessOf(key: string, { freshness }: FreshnessOption, partitions?: PartitionsSpec): FreshnessSpec | undefined {
   if (freshness === undefined) return undefined
+  refuseUnknown(`The freshness of ${key}`, freshness, policyNames)
   const { within, warnAfter, cron, timeZone } = freshness
   const refuse = (why: string): never => {
     throw new DefinitionError(`The freshness of ${key} cannot be: ${why}`)

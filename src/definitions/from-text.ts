@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { shapeOf } from './column-shape.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import { readBigInt, readBoolean, readJson, readMoment, readNumber, readWhole } from './text-values.ts'
 import type { TextReader } from './text-values.ts'
 
@@ -9,6 +11,8 @@ export interface FromTextOptions<Columns extends z.ZodObject> {
   /** Texts that mean NULL besides the empty one, in columns that may be NULL and are not text: `['NA']`. */
   readonly nulls?: readonly string[]
 }
+
+const optionNames: OptionNames<FromTextOptions<z.ZodObject>> = { names: true, nulls: true }
 
 /** How a column is read from the text of a record. */
 export interface TextReading {
@@ -26,11 +30,15 @@ export const textReadings = new WeakMap<object, ReadonlyMap<string, TextReading>
  * A transform for records whose values are all text, as those of CSV are: each is read as its column's type wants it.
  * Nothing is guessed: what is no number, date or boolean stays text, and the record goes where records go that do not fit, with that column named.
  * The empty text is NULL where the column may be NULL. Values that are not text pass through.
+ * @throws DefinitionError for an option that there is not, and for the name of a field that is no column
  */
 export function fromText<Columns extends z.ZodObject>(
   columns: Columns,
-  { names = {}, nulls = [] }: FromTextOptions<Columns> = {},
+  options: FromTextOptions<Columns> = {},
 ): (record: Readonly<Record<string, unknown>>) => z.input<Columns> {
+  refuseUnknown('fromText()', options, optionNames)
+  const { names = {}, nulls = [] } = options
+  refuseUnknown('The names of fromText()', names, columns.shape)
   const nothing = new Set(nulls)
   const given = new Map<string, string | undefined>(Object.entries(names))
   const fields = Object.entries<z.core.$ZodType>(columns.shape).map(([field, schema]) => ({
@@ -50,12 +58,16 @@ export function fromText<Columns extends z.ZodObject>(
   return transform
 }
 
-/** A transform for records whose fields go by other names than the columns': `fromNames(Order, { shipMode: 'Ship Mode' })`. Values stay as they are. */
+/**
+ * A transform for records whose fields go by other names than the columns': `fromNames(Order, { shipMode: 'Ship Mode' })`. Values stay as they are.
+ * @throws DefinitionError for the name of a field that is no column
+ */
 export function fromNames<Columns extends z.ZodObject>(
   columns: Columns,
   names: { readonly [Field in keyof z.input<Columns>]?: string },
 ): (record: Readonly<Record<string, unknown>>) => z.input<Columns> {
   const given = new Map<string, string | undefined>(Object.entries(names))
+  refuseUnknown('fromNames()', names, columns.shape)
   const fields = Object.keys(columns.shape).map((field) => [field, given.get(field) ?? field] as const)
   return (record) => Object.fromEntries(fields.map(([field, name]) => [field, record[name]])) as z.input<Columns>
 }

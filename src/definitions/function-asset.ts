@@ -1,16 +1,19 @@
 import type * as z from 'zod'
-import { readFacts } from './asset-facts.ts'
+import { factNames, readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
 import type { Condition } from './automation/condition.ts'
+import { DataError } from '../errors.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
 import { check } from './function-check.ts'
 import type { CheckReport, FunctionCheck, FunctionCheckOptions } from './function-check.ts'
-import { hooksOf } from './hook.ts'
+import { hooksOf, hookUseNames } from './hook.ts'
 import type { Hooks, HookUse } from './hook.ts'
 import type { IoManager } from './io-manager.ts'
 import type { JsonObject } from './json.ts'
+import { refuseUnknown, unknownOptions } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { Partition } from './partitions/partition.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
@@ -21,10 +24,11 @@ import type { GraphPlan } from './ops/plan.ts'
 import type { Observe } from './observe.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from './resource.ts'
-import { freshnessOf } from './freshness.ts'
+import { freshnessNames, freshnessOf } from './freshness.ts'
 import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
-import { poolUseOf } from './pool.ts'
+import { poolNames, poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
+import { retryOf } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
 
 /** Several partitions of an asset, as an input. */
@@ -125,6 +129,26 @@ export interface FunctionAssetOptions<
   readonly timeoutMs?: number
 }
 
+const names: OptionNames<FunctionAssetOptions<unknown, Inputs, z.ZodType, Resources>> = {
+  ...factNames,
+  ...poolNames,
+  ...hookUseNames,
+  ...freshnessNames,
+  key: true,
+  inputs: true,
+  deps: true,
+  partitions: true,
+  automation: true,
+  config: true,
+  resources: true,
+  value: true,
+  io: true,
+  checks: true,
+  run: true,
+  retry: true,
+  timeoutMs: true,
+}
+
 const mark: unique symbol = Symbol('millrace.output')
 
 /** A value with what is to be shown of it. */
@@ -141,11 +165,19 @@ export interface OutputOptions {
   readonly checks?: readonly CheckReport[]
 }
 
+const outputNames: OptionNames<OutputOptions> = { metadata: true, checks: true }
+
 /** What a function may answer: the value, or `output(value, { metadata, checks })`. */
 export type Answer<Value> = Value | Output<Value>
 
-/** Answers a value together with metadata, which is shown with the materialization (plain JSON, or values of `metadata.…`), and with results of checks. */
-export function output<Value>(value: Value, { metadata = {}, checks = [] }: OutputOptions = {}): Output<Value> {
+/**
+ * Answers a value together with metadata, which is shown with the materialization (plain JSON, or values of `metadata.…`), and with results of checks.
+ * @throws DataError `VALUE_INVALID` for an option that there is not
+ */
+export function output<Value>(value: Value, options: OutputOptions = {}): Output<Value> {
+  const { metadata = {}, checks = [] } = options
+  const unknown = unknownOptions('output()', options, outputNames)
+  if (unknown !== undefined) throw new DataError(unknown, { code: 'VALUE_INVALID', hint: 'Mend the function.' })
   return { [mark]: true, value, metadata, checks }
 }
 
@@ -185,7 +217,7 @@ const hour = 3_600_000
 
 /**
  * An asset that a function computes, and an I/O manager stores.
- * @throws DefinitionError when the key is not one, or a check cannot be
+ * @throws DefinitionError when the key is not one, an option is unknown, or a check cannot be
  */
 export function asset<
   Value,
@@ -194,6 +226,7 @@ export function asset<
   Needs extends Resources = Resources,
   const Parts extends PartitionsSpec | undefined = undefined,
 >(options: FunctionAssetOptions<Value, Needed, ConfigSchema, Needs, Parts>): FunctionAsset<Value> {
+  refuseUnknown(`The asset ${options.key}`, options, names)
   checkAssetKey(options.key)
   const inputs: Inputs = options.inputs ?? {}
   const run = options.run as (context: FunctionContext<never, never, never, never>) => Answer<Value> | Promise<Answer<Value>>
@@ -214,7 +247,7 @@ export function asset<
     freshness: freshnessOf(options.key, options, options.partitions),
     pool: poolUseOf(options.key, options),
     ...hooksOf(options),
-    retry: options.retry ?? {},
+    retry: retryOf(options.key, options.retry),
     timeoutMs: options.timeoutMs ?? hour,
   }
 }

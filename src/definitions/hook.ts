@@ -1,10 +1,12 @@
 import * as z from 'zod'
 import { DefinitionError } from './definition-error.ts'
 import type { JsonObject } from './json.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import { NotificationRequest } from './notification.ts'
 import type { Notifiers } from './notification.ts'
 import type { ClientsOf, Resources } from './resource.ts'
-import { RetryPolicy } from './retry.ts'
+import { retryOf, RetryPolicy } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
 import type { FailureFacts, RunFacts, StepFacts } from './run-facts.ts'
 
@@ -68,6 +70,8 @@ export interface HookUse {
   readonly onFailure?: Hook | readonly Hook[]
 }
 
+export const hookUseNames: OptionNames<HookUse> = { onSuccess: true, onFailure: true }
+
 /** The hooks of something that ends. */
 export interface Hooks {
   readonly succeeded: readonly Hook[]
@@ -85,6 +89,7 @@ export const ParsedHookAnswer = z
   .transform((answer) => answer ?? { notifications: [] })
 
 const minute = 60_000
+const hookNames: OptionNames<HookOptions<Resources>> = { name: true, resources: true, run: true, retry: true, timeoutMs: true }
 
 /**
  * Declares a function that is called when a step or a run has ended.
@@ -92,11 +97,12 @@ const minute = 60_000
  */
 export function hook<Needs extends Resources = Resources>(options: HookOptions<Needs>): Hook {
   const { name, timeoutMs = minute } = options
+  refuseUnknown(`The hook ${name}`, options, hookNames)
   if (!/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/.test(name)) {
     throw new DefinitionError(`The hook name ${JSON.stringify(name)} must start with a letter or _ and go on with letters, digits, _ or -, at most 100.`)
   }
   if (!(timeoutMs > 0)) throw new DefinitionError(`The timeoutMs of the hook ${name} must be more than 0.`)
-  const retry = RetryPolicy.safeParse({ retries: 5, delayMs: 2000, ...options.retry })
+  const retry = RetryPolicy.safeParse({ retries: 5, delayMs: 2000, ...retryOf(`the hook ${name}`, options.retry) })
   if (!retry.success) throw new DefinitionError(`The retry of the hook ${name} cannot be: ${z.prettifyError(retry.error)}.`)
   return { kind: 'hook', name, resources: options.resources ?? {}, run: options.run, retry: retry.data, timeoutMs, parts: [options] }
 }
@@ -108,11 +114,15 @@ export interface NotifyOptions {
   readonly message?: (context: HookContext) => Omit<NotificationRequest, 'through'>
 }
 
+const notifyNames: OptionNames<NotifyOptions> = { name: true, message: true }
+
 /**
  * A hook that sends a notification through a resource: `onFailure: notify({ slack })`.
  * @throws DefinitionError unless it is handed one resource
  */
-export function notify(through: Notifiers, { name, message = usualMessage }: NotifyOptions = {}): Hook {
+export function notify(through: Notifiers, options: NotifyOptions = {}): Hook {
+  refuseUnknown('notify()', options, notifyNames)
+  const { name, message = usualMessage } = options
   const [only, ...others] = Object.entries(through)
   if (only === undefined || others.length > 0) throw new DefinitionError('notify() is handed one resource, by its name: notify({ slack }).')
   const [called, resource] = only

@@ -24,6 +24,8 @@ import type { TableAsset } from './table.ts'
 import { DestinationSpec } from './destination.ts'
 import { tableNameOf } from './asset-key.ts'
 import { blaming, DefinitionError } from './definition-error.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import type { Trace } from './definition-error.ts'
 
 export type Asset = TableAsset | SqlAsset | FunctionAsset | ExternalAsset
@@ -56,6 +58,19 @@ export interface LocationOptions {
   readonly demo?: Demo
 }
 
+const names: OptionNames<LocationOptions> = {
+  name: true,
+  assets: true,
+  jobs: true,
+  schedules: true,
+  sensors: true,
+  limits: true,
+  pools: true,
+  runs: true,
+  demo: true,
+}
+const demoNames: OptionNames<Demo> = { when: true, start: true }
+
 /** A code location: definitions deployed together by their own workers. */
 export interface Location {
   readonly kind: 'location'
@@ -77,9 +92,11 @@ export interface Location {
 
 /**
  * Declares a code location. A definitions file exports it as its default.
- * @throws DefinitionError on a key, table, destination, job or schedule defined twice, an unknown dependency, or a cycle.
+ * @throws DefinitionError on an unknown option, a key, table, destination, job or schedule defined twice, an unknown dependency, or a cycle.
  */
 export function defineLocation(options: LocationOptions): Location {
+  refuseUnknown(`The location ${options.name}`, options, names)
+  if (options.demo !== undefined) refuseUnknown(`The demo of the location ${options.name}`, options.demo, demoNames)
   if (!/^[a-z][a-z0-9_-]{0,39}$/.test(options.name)) {
     throw new DefinitionError(
       `The location name ${JSON.stringify(options.name)} must start with a small letter and have at most 40 small letters, digits, _ or -.`,

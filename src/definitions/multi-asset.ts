@@ -1,13 +1,13 @@
 import type * as z from 'zod'
-import { readFacts } from './asset-facts.ts'
+import { factNames, readFacts } from './asset-facts.ts'
 import type { AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
 import type { Condition } from './automation/condition.ts'
 import { DataError } from '../errors.ts'
 import { DefinitionError } from './definition-error.ts'
-import { freshnessOf } from './freshness.ts'
+import { freshnessNames, freshnessOf } from './freshness.ts'
 import type { FreshnessOption } from './freshness.ts'
-import { hooksOf } from './hook.ts'
+import { hooksOf, hookUseNames } from './hook.ts'
 import type { HookUse } from './hook.ts'
 import type { Dependency } from './dependency.ts'
 import { outputOf } from './function-asset.ts'
@@ -18,12 +18,15 @@ import type { IoManager } from './io-manager.ts'
 import { dependenciesOf } from './output-deps.ts'
 import type { OutputDependencies } from './output-deps.ts'
 import type { JsonObject } from './json.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { Partition } from './partitions/partition.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
-import { poolUseOf } from './pool.ts'
+import { poolNames, poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from './resource.ts'
+import { retryOf } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
 
 /** One of the assets that a function makes together. */
@@ -43,6 +46,18 @@ export interface AssetOutputOptions<Value> extends AssetFactsOptions, HookUse, F
   readonly automation?: Condition
   /** Asked about the value before anything is stored. */
   readonly checks?: readonly FunctionCheckOptions<NoInfer<Exclude<Value, undefined>>>[]
+}
+
+const outputNames: OptionNames<AssetOutputOptions<unknown>> = {
+  ...factNames,
+  ...hookUseNames,
+  ...freshnessNames,
+  key: true,
+  deps: true,
+  value: true,
+  io: true,
+  automation: true,
+  checks: true,
 }
 
 /** What a function of several assets is handed. */
@@ -106,6 +121,22 @@ export interface MultiAssetOptions<
   readonly timeoutMs?: number
 }
 
+const names: OptionNames<MultiAssetOptions<unknown, boolean, Inputs, z.ZodType, Resources, undefined>> = {
+  ...poolNames,
+  name: true,
+  outputs: true,
+  subset: true,
+  inputs: true,
+  deps: true,
+  partitions: true,
+  config: true,
+  resources: true,
+  io: true,
+  run: true,
+  retry: true,
+  timeoutMs: true,
+}
+
 /** A function that makes several assets, as the worker that runs it holds it. */
 export interface MultiAsset<Values = Readonly<Record<string, unknown>>> {
   readonly kind: 'multi'
@@ -141,7 +172,8 @@ const hour = 3_600_000
 
 /**
  * A function that makes several assets. Listed in a location, it brings all of them.
- * @throws DefinitionError when a name or key is none, there are no outputs, two have one key, one has nowhere to be stored, or what `dependenciesOf` refuses
+ * @throws DefinitionError when a name or key is none, an option is unknown, there are no outputs, two have one key, one has nowhere to be stored, or what
+ *   `dependenciesOf` refuses
  */
 export function multiAsset<
   Values,
@@ -151,6 +183,7 @@ export function multiAsset<
   Needs extends Resources = Resources,
   const Parts extends PartitionsSpec | undefined = undefined,
 >(options: MultiAssetOptions<Values, Subset, Needed, ConfigSchema, Needs, Parts>): MultiAsset<Values> {
+  refuseUnknown(`The function of several assets ${options.name}`, options, names)
   checkAssetKey(options.name)
   const { name, subset = false } = options
   const inputs: Inputs = options.inputs ?? {}
@@ -173,7 +206,7 @@ export function multiAsset<
     resources: options.resources ?? {},
     run: async (context) => answersOf(multi, context.wanted, await (options.run as (context: unknown) => unknown)(context)),
     pool: poolUseOf(name, options),
-    retry: options.retry ?? {},
+    retry: retryOf(name, options.retry),
     timeoutMs: options.timeoutMs ?? hour,
   }
   for (const [output, one] of Object.entries(outputs)) assets[output] = assetOf(multi, output, { ...one, io: one.io ?? options.io }, of(one.key))
@@ -184,6 +217,7 @@ type PlacedOutput = Omit<AssetOutputOptions<never>, 'io'> & { readonly io: Resou
 
 function assetOf(multi: MultiAsset, output: string, options: PlacedOutput, dependencies: OutputDependencies): FunctionAsset {
   const { key, value, io, checks = [] } = options
+  refuseUnknown(`The output ${output} of ${multi.key}`, options, outputNames)
   checkAssetKey(key)
   if (io === undefined)
     throw new DefinitionError(`${key}, an output of ${multi.key}, has nowhere to be stored: give it \`io\`, or ${multi.key} for all of them.`)

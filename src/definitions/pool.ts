@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { DefinitionError } from './definition-error.ts'
+import type { OptionNames } from './known-options.ts'
 
 /** What a step may say of the pool that bounds how many steps like it run at once. */
 export interface PoolOptions {
@@ -8,6 +9,8 @@ export interface PoolOptions {
   /** How many of its slots the step takes. Default 1. */
   readonly slots?: number
 }
+
+export const poolNames: OptionNames<PoolOptions> = { pool: true, slots: true }
 
 /** The slots that a step takes of a pool. */
 export const PoolUse = z.object({ name: z.string(), slots: z.int().min(1) })

@@ -1,3 +1,5 @@
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import type { Throttle } from './rate-limit.ts'
 
 /** A configured client that extractors and transforms are handed. Started once per worker, when first used. */
@@ -16,8 +18,12 @@ export interface ResourceContext {
   readonly throttle: Throttle
 }
 
-/** Declares a resource. */
+const names: OptionNames<ResourceDefinition<unknown>> = { start: true, stop: true }
+
+/** Declares a resource. @throws DefinitionError for an option that there is not */
 export function resource<Client>(definition: ResourceDefinition<Client>): ResourceDefinition<Client> {
+  // An object of a class may have fields of its own.
+  if (Object.getPrototypeOf(definition) === Object.prototype) refuseUnknown('resource()', definition, names)
   return definition
 }
 

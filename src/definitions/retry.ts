@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { refuseUnknown } from './known-options.ts'
 
 /** How often a step is tried again, and after how long: `delayMs × factor^(attempt-1)`, at most `maxDelayMs`, each drawn between half and the whole (jitter). */
 export const RetryPolicy = z.object({
@@ -10,6 +11,12 @@ export const RetryPolicy = z.object({
 })
 export type RetryPolicy = z.infer<typeof RetryPolicy>
 export type RetryOptions = z.input<typeof RetryPolicy>
+
+/** How what may fail is tried again. @param what `the op fetch` @throws DefinitionError for an option that there is not */
+export function retryOf(what: string, retry: RetryOptions = {}): RetryOptions {
+  refuseUnknown(`The retry of ${what}`, retry, RetryPolicy.shape)
+  return retry
+}
 
 /**
  * Milliseconds to wait before the next attempt.

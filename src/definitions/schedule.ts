@@ -2,6 +2,8 @@ import * as z from 'zod'
 import { cronTimes } from './cron-times.ts'
 import { DefinitionError } from './definition-error.ts'
 import type { JsonObject } from './json.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import type { Job } from './ops/job.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, Resources } from './resource.ts'
@@ -77,6 +79,28 @@ interface Common<Needs extends Resources> extends Given {
 export type ScheduleOptions<Needs extends Resources = Resources> = Common<Needs> &
   ({ readonly assets: string | readonly string[] } | { readonly job: Job | string })
 
+const names: OptionNames<ScheduleOptions> = {
+  name: true,
+  cron: true,
+  timeZone: true,
+  assets: true,
+  job: true,
+  partitions: true,
+  catchUp: true,
+  evaluationTimeoutMs: true,
+  maxRuns: true,
+  runOnFirstStart: true,
+  startsStopped: true,
+  config: true,
+  tags: true,
+  priority: true,
+  timeoutMs: true,
+  retries: true,
+  retryDelayMs: true,
+  resources: true,
+  run: true,
+}
+
 /** A schedule, as the worker that evaluates its ticks holds it. */
 export interface Schedule {
   readonly kind: 'schedule'
@@ -90,6 +114,8 @@ export interface Schedule {
  * @throws DefinitionError for options that cannot be
  */
 export function schedule<Needs extends Resources = Resources>(options: ScheduleOptions<Needs>): Schedule {
+  refuseUnknown(`The schedule ${options.name}`, options, names)
+  if ('job' in options && 'assets' in options) throw new DefinitionError(`The schedule ${options.name} has both \`job\` and \`assets\`. Leave one out.`)
   const { resources, run, cron, ...given } = options
   const what = 'job' in given ? { assets: [], job: typeof given.job === 'string' ? given.job : given.job.name } : { assets: [given.assets].flat() }
   const parsed = ScheduleSpec.safeParse({

@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { DefinitionError } from './definition-error.ts'
 import type { Json, JsonObject } from './json.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import { NotificationRequest } from './notification.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, Resources } from './resource.ts'
@@ -156,6 +158,20 @@ export interface RunStatusSensorOptions<Needs extends Resources> extends SensorC
   ) => Answered | Promise<Answered>
 }
 
+const commonNames: OptionNames<SensorCommon<Resources>> = {
+  name: true,
+  description: true,
+  everyMs: true,
+  assets: true,
+  startsStopped: true,
+  timeoutMs: true,
+  maxRuns: true,
+  resources: true,
+}
+const names: OptionNames<SensorOptions<Resources>> = { ...commonNames, run: true }
+const assetSensorNames: OptionNames<AssetSensorOptions<Resources>> = { ...names, watch: true, watchLocation: true, atOnce: true }
+const runStatusSensorNames: OptionNames<RunStatusSensorOptions<Resources>> = { ...names, on: true, jobs: true, locations: true, atOnce: true }
+
 /** A sensor, as the worker that evaluates it holds it. */
 export interface Sensor {
   readonly kind: 'sensor'
@@ -170,6 +186,7 @@ export interface Sensor {
  * @throws DefinitionError for options that cannot be
  */
 export function sensor<Needs extends Resources = Resources>(options: SensorOptions<Needs>): Sensor {
+  refuseUnknown(`The sensor ${options.name}`, options, names)
   return build(options, options.run)
 }
 
@@ -178,6 +195,7 @@ export function sensor<Needs extends Resources = Resources>(options: SensorOptio
  * @throws DefinitionError for options that cannot be
  */
 export function assetSensor<Needs extends Resources = Resources>(options: AssetSensorOptions<Needs>): Sensor {
+  refuseUnknown(`The sensor ${options.name}`, options, assetSensorNames)
   const { watch, watchLocation, atOnce = watchedAtOnce, everyMs = watchEveryMs } = options
   const watches = { kind: 'assets', assets: [watch].flat(), ...(watchLocation === undefined ? {} : { location: watchLocation }), atOnce } as const
   return build({ ...options, everyMs }, options.run, watches)
@@ -188,6 +206,7 @@ export function assetSensor<Needs extends Resources = Resources>(options: AssetS
  * @throws DefinitionError for options that cannot be
  */
 export function runStatusSensor<Needs extends Resources = Resources>(options: RunStatusSensorOptions<Needs>): Sensor {
+  refuseUnknown(`The sensor ${options.name}`, options, runStatusSensorNames)
   const { on, jobs, locations, atOnce = watchedAtOnce, everyMs = watchEveryMs } = options
   return build({ ...options, everyMs }, options.run, {
     kind: 'runs',

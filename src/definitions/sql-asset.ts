@@ -1,4 +1,4 @@
-import { readFacts } from './asset-facts.ts'
+import { factNames, readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
 import type { Condition } from './automation/condition.ts'
@@ -6,13 +6,16 @@ import type { TableCheckSpec } from './check-spec.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
 import type { DestinationSpec } from './destination.ts'
-import { hooksOf } from './hook.ts'
+import { hooksOf, hookUseNames } from './hook.ts'
 import type { Hooks, HookUse } from './hook.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
-import { freshnessOf } from './freshness.ts'
+import { freshnessNames, freshnessOf } from './freshness.ts'
 import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
-import { poolUseOf } from './pool.ts'
+import { poolNames, poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
+import { retryOf } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
 
 /** How a SQL asset is kept: a view, or a table merged by its primary key. */
@@ -37,6 +40,25 @@ export interface SqlAssetOptions extends AssetFactsOptions, PoolOptions, HookUse
   /** Statement timeout. Default one hour. */
   readonly timeoutMs?: number
 }
+
+const names: OptionNames<SqlAssetOptions> = {
+  ...factNames,
+  ...poolNames,
+  ...hookUseNames,
+  ...freshnessNames,
+  key: true,
+  tableName: true,
+  select: true,
+  store: true,
+  destination: true,
+  deps: true,
+  automation: true,
+  checks: true,
+  retry: true,
+  timeoutMs: true,
+}
+const viewNames: OptionNames<Extract<SqlStore, { readonly kind: 'view' }>> = { kind: true }
+const tableNames: OptionNames<Extract<SqlStore, { readonly kind: 'table' }>> = { kind: true, primaryKey: true, indexes: true }
 
 /** A SQL asset as data: load workers compute it without the user's code. */
 export interface SqlAsset extends AssetFacts {
@@ -67,11 +89,13 @@ const hour = 3_600_000
 
 /**
  * An asset that Postgres computes: a `SELECT` merged into a table by key, or a view.
- * @throws DefinitionError when the key is not one.
+ * @throws DefinitionError when the key is not one, or an option is unknown
  */
 export function sqlAsset(options: SqlAssetOptions): SqlAsset {
+  refuseUnknown(`The SQL asset ${options.key}`, options, names)
   checkAssetKey(options.key)
   const { store } = options
+  refuseUnknown(`The store of ${options.key}`, store, store.kind === 'view' ? viewNames : tableNames)
   return {
     kind: 'sql',
     key: options.key,
@@ -90,7 +114,7 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
     freshness: freshnessOf(options.key, options),
     pool: poolUseOf(options.key, options),
     ...hooksOf(options),
-    retry: options.retry ?? {},
+    retry: retryOf(options.key, options.retry),
     timeoutMs: options.timeoutMs ?? hour,
   }
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { OptionNames } from './known-options.ts'
 import type { SchemaContractOption } from './schema-contract.ts'
 
 /** How a table is kept on disk. What is left out is as it is in an existing table, and Postgres' default in a new one. */
@@ -56,4 +57,14 @@ export interface TableSettings {
    * the preview of a run's rows; fields whose names say that they are secrets are left out anyway. `false`: no column's.
    */
   readonly statistics?: false | { readonly exclude: readonly string[] }
+}
+
+export const settingNames: OptionNames<TableSettings> = {
+  schemaContract: true,
+  unlogged: true,
+  tablespace: true,
+  fillfactor: true,
+  partitionBy: true,
+  grants: true,
+  statistics: true,
 }

@@ -1,28 +1,33 @@
 import type * as z from 'zod'
-import { readFacts } from './asset-facts.ts'
+import { factNames, readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
 import type { Condition } from './automation/condition.ts'
 import type { TableCheckSpec } from './check-spec.ts'
 import { readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
+import { DefinitionError } from './definition-error.ts'
 import type { DestinationSpec } from './destination.ts'
-import { hooksOf } from './hook.ts'
+import { hooksOf, hookUseNames } from './hook.ts'
 import type { Hooks, HookUse } from './hook.ts'
 import type { Json, JsonObject } from './json.ts'
+import { refuseUnknown } from './known-options.ts'
+import type { OptionNames } from './known-options.ts'
 import type { Log } from './log.ts'
 import type { Page } from './page.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { PartitionsToFetch } from './partitions/partition.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
-import { freshnessOf } from './freshness.ts'
+import { freshnessNames, freshnessOf } from './freshness.ts'
 import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
-import { poolUseOf } from './pool.ts'
+import { poolNames, poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
-import type { QuarantineContract } from './quarantine.ts'
+import { QuarantineContract } from './quarantine.ts'
 import type { Throttle } from './rate-limit.ts'
 import type { ClientsOf, Resources } from './resource.ts'
+import { retryOf } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
+import { settingNames } from './table-options.ts'
 import type { TableSettings } from './table-options.ts'
 
 /**
@@ -187,6 +192,44 @@ export interface TableOptions<
   readonly timeoutMs?: number
 }
 
+const names: OptionNames<TableOptions<z.ZodObject, unknown>> = {
+  ...factNames,
+  ...settingNames,
+  ...poolNames,
+  ...hookUseNames,
+  ...freshnessNames,
+  key: true,
+  tableName: true,
+  columns: true,
+  write: true,
+  destination: true,
+  primaryKey: true,
+  indexes: true,
+  deps: true,
+  partitions: true,
+  automation: true,
+  config: true,
+  resources: true,
+  extract: true,
+  resumable: true,
+  cursor: true,
+  transform: true,
+  repairLine: true,
+  checks: true,
+  quarantine: true,
+  retry: true,
+  timeoutMs: true,
+}
+type Disposition = WriteOptions['disposition']
+const writeNames: { readonly [Kind in Disposition]: OptionNames<Extract<WriteOptions, { readonly disposition: Kind }>> } = {
+  append: { disposition: true, publish: true },
+  replace: { disposition: true, by: true },
+  merge: { disposition: true, newestBy: true, deletedBy: true },
+  snapshot: { disposition: true, at: true },
+  scd2: { disposition: true, from: true, to: true, missing: true, deletedBy: true },
+}
+const cursorNames: OptionNames<FieldCursor> = { field: true, initial: true, lag: true }
+
 /** A table asset, as the worker that extracts and transforms it holds it. */
 export interface TableAsset extends AssetFacts {
   readonly kind: 'table'
@@ -225,7 +268,7 @@ const hour = 3_600_000
 
 /**
  * An asset that is a Postgres table filled by extract, transform and load.
- * @throws DefinitionError when the key is not one.
+ * @throws DefinitionError when the key is not one, or an option is unknown
  */
 export function table<
   Columns extends z.ZodObject,
@@ -234,7 +277,9 @@ export function table<
   Needs extends Resources = Resources,
   const Parts extends PartitionsSpec | undefined = PartitionsSpec | undefined,
 >(options: TableOptions<Columns, Record, ConfigSchema, Needs, Parts>): TableAsset {
+  refuseUnknown(`The table ${options.key}`, options, names)
   checkAssetKey(options.key)
+  checkParts(options)
   return {
     kind: 'table',
     key: options.key,
@@ -261,9 +306,19 @@ export function table<
     freshness: freshnessOf(options.key, options, options.partitions),
     pool: poolUseOf(options.key, options),
     ...hooksOf(options),
-    retry: options.retry ?? {},
+    retry: retryOf(options.key, options.retry),
     timeoutMs: options.timeoutMs ?? hour,
   }
+}
+
+function checkParts({ key, write, cursor, quarantine }: Pick<TableOptions<z.ZodObject, unknown>, 'key' | 'write' | 'cursor' | 'quarantine'>): void {
+  if (write !== undefined) {
+    if (!Object.hasOwn(writeNames, write.disposition))
+      throw new DefinitionError(`The disposition ${JSON.stringify(write.disposition)} of ${key} is none. They are: ${Object.keys(writeNames).join(', ')}.`)
+    refuseUnknown(`The disposition ${write.disposition} of ${key}`, write, writeNames[write.disposition])
+  }
+  if (typeof cursor === 'object') refuseUnknown(`The cursor of ${key}`, cursor, cursorNames)
+  if (typeof quarantine === 'object') refuseUnknown(`The quarantine of ${key}`, quarantine, QuarantineContract.shape)
 }
 
 function settingsOf({ schemaContract, unlogged, tablespace, fillfactor, partitionBy, grants, statistics }: TableSettings): TableSettings {

@@ -2,6 +2,8 @@ import { cronTimes } from '../cron-times.ts'
 import { DefinitionError } from '../definition-error.ts'
 import { keyOf } from '../dependency.ts'
 import type { AssetReference } from '../dependency.ts'
+import { refuseUnknown } from '../known-options.ts'
+import type { OptionNames } from '../known-options.ts'
 import { nameOf } from './condition.ts'
 import type { Condition } from './condition.ts'
 
@@ -21,6 +23,10 @@ export interface CronOptions {
   readonly timeZone?: string
 }
 
+const depsNames: OptionNames<DepsOptions> = { only: true, ignore: true }
+const windowNames: OptionNames<WindowOptions> = { lookbackMs: true }
+const cronNames: OptionNames<CronOptions> = { timeZone: true }
+
 const all = (...of: readonly Condition[]): Condition => ({ kind: 'all', of })
 const any = (...of: readonly Condition[]): Condition => ({ kind: 'any', of })
 const not = (of: Condition): Condition => ({ kind: 'not', of })
@@ -36,8 +42,17 @@ const keysOf = ({ only, ignore }: DepsOptions) => ({
   ...(only === undefined ? {} : { only: only.map(keyOf) }),
   ...(ignore === undefined ? {} : { ignore: ignore.map(keyOf) }),
 })
-const anyDepsMatch = (of: Condition, deps: DepsOptions = {}): Condition => ({ kind: 'anyDeps', of, ...keysOf(deps) })
-const allDepsMatch = (of: Condition, deps: DepsOptions = {}): Condition => ({ kind: 'allDeps', of, ...keysOf(deps) })
+const windowOf = ({ lookbackMs }: WindowOptions): WindowOptions => (lookbackMs === undefined ? {} : { lookbackMs })
+const zoneOf = ({ timeZone }: CronOptions): CronOptions => (timeZone === undefined ? {} : { timeZone })
+
+function anyDepsMatch(of: Condition, deps: DepsOptions = {}): Condition {
+  refuseUnknown('A condition of any dependency', deps, depsNames)
+  return { kind: 'anyDeps', of, ...keysOf(deps) }
+}
+function allDepsMatch(of: Condition, deps: DepsOptions = {}): Condition {
+  refuseUnknown('A condition of all dependencies', deps, depsNames)
+  return { kind: 'allDeps', of, ...keysOf(deps) }
+}
 
 const missing = (): Condition => ({ kind: 'missing' })
 const newlyUpdated = (): Condition => ({ kind: 'newlyUpdated' })
@@ -48,14 +63,18 @@ const inProgress = (): Condition => label('inProgress', any({ kind: 'runInProgre
 const newlyMissing = (): Condition => label('newlyMissing', newlyTrue(missing()))
 const sinceLastHandled = (trigger: Condition): Condition => since(trigger, label('handled', any(newlyRequested(), newlyUpdated(), initialEvaluation())))
 
-function inLatestTimeWindow({ lookbackMs }: WindowOptions = {}): Condition {
+function inLatestTimeWindow(options: WindowOptions = {}): Condition {
+  refuseUnknown('A condition of the latest window', options, windowNames)
+  const { lookbackMs } = options
   if (lookbackMs !== undefined && !(Number.isInteger(lookbackMs) && lookbackMs > 0))
     throw new DefinitionError(`The lookbackMs of a condition must be a whole number of milliseconds above 0, not ${String(lookbackMs)}.`)
   return { kind: 'latestWindow', ...(lookbackMs === undefined ? {} : { lookbackMs }) }
 }
 
 /** @throws DefinitionError for an expression or a time zone that is none */
-function cronTickPassed(cron: string, { timeZone = 'UTC' }: CronOptions = {}): Condition {
+function cronTickPassed(cron: string, options: CronOptions = {}): Condition {
+  refuseUnknown(`A condition of ${JSON.stringify(cron)}`, options, cronNames)
+  const { timeZone = 'UTC' } = options
   try {
     Intl.DateTimeFormat('en', { timeZone })
   } catch {
@@ -73,41 +92,51 @@ const anyDepsUpdated = (deps?: DepsOptions): Condition =>
   label('anyDepsUpdated', anyDepsMatch(any(all(newlyUpdated(), not({ kind: 'updatedWithTarget' })), willBeRequested()), deps))
 const anyDepsMissing = (deps?: DepsOptions): Condition => label('anyDepsMissing', anyDepsMatch(all(missing(), not(willBeRequested())), deps))
 const anyDepsInProgress = (deps?: DepsOptions): Condition => label('anyDepsInProgress', anyDepsMatch(inProgress(), deps))
-const allDepsUpdatedSinceCron = (cron: string, options: CronOptions & DepsOptions = {}): Condition =>
-  label(
+function allDepsUpdatedSinceCron(cron: string, options: CronOptions & DepsOptions = {}): Condition {
+  refuseUnknown(`A condition of ${JSON.stringify(cron)}`, options, { ...cronNames, ...depsNames })
+  return label(
     `allDepsUpdatedSinceCron(${cron}, ${options.timeZone ?? 'UTC'})`,
-    allDepsMatch(any(since(newlyUpdated(), cronTickPassed(cron, options)), willBeRequested()), options),
+    allDepsMatch(any(since(newlyUpdated(), cronTickPassed(cron, zoneOf(options))), willBeRequested()), keysOf(options)),
   )
+}
 
 /**
  * Starts an asset when something that it is made from was updated, and a partition when it comes into being or is wiped; not while a dependency is missing or being
  * made, nor while it is being made itself.
  */
-export const eager = (options: DepsOptions & WindowOptions = {}): Condition =>
-  label(
+export function eager(options: DepsOptions & WindowOptions = {}): Condition {
+  refuseUnknown('eager()', options, { ...depsNames, ...windowNames })
+  const deps = keysOf(options)
+  return label(
     'eager',
     all(
-      inLatestTimeWindow(options),
-      sinceLastHandled(any(newlyMissing(), anyDepsUpdated(options))),
-      not(anyDepsMissing(options)),
-      not(anyDepsInProgress(options)),
+      inLatestTimeWindow(windowOf(options)),
+      sinceLastHandled(any(newlyMissing(), anyDepsUpdated(deps))),
+      not(anyDepsMissing(deps)),
+      not(anyDepsInProgress(deps)),
       not(inProgress()),
     ),
   )
+}
 
 /**
  * Starts an asset once after each time of a cron expression, when all that it is made from was updated since that time.
  * @throws DefinitionError for an expression or a time zone that is none
  */
-export const onCron = (cron: string, options: CronOptions & DepsOptions & WindowOptions = {}): Condition =>
-  label(
+export function onCron(cron: string, options: CronOptions & DepsOptions & WindowOptions = {}): Condition {
+  refuseUnknown(`onCron(${JSON.stringify(cron)})`, options, { ...cronNames, ...depsNames, ...windowNames })
+  const zone = zoneOf(options)
+  return label(
     `onCron(${cron}, ${options.timeZone ?? 'UTC'})`,
-    all(inLatestTimeWindow(options), sinceLastHandled(cronTickPassed(cron, options)), allDepsUpdatedSinceCron(cron, options)),
+    all(inLatestTimeWindow(windowOf(options)), sinceLastHandled(cronTickPassed(cron, zone)), allDepsUpdatedSinceCron(cron, { ...zone, ...keysOf(options) })),
   )
+}
 
 /** Makes what comes to be missing after the condition was set: a new partition, or what was wiped; not while a dependency is missing. */
-export const onMissing = (options: DepsOptions & WindowOptions = {}): Condition =>
-  label('onMissing', all(inLatestTimeWindow(options), sinceLastHandled(newlyMissing()), not(anyDepsMissing(options))))
+export function onMissing(options: DepsOptions & WindowOptions = {}): Condition {
+  refuseUnknown('onMissing()', options, { ...depsNames, ...windowNames })
+  return label('onMissing', all(inLatestTimeWindow(windowOf(options)), sinceLastHandled(newlyMissing()), not(anyDepsMissing(keysOf(options)))))
+}
 
 /** A condition without those of its parts that are equal to one: `when.without(eager(), when.anyDepsMissing())`, also where it is negated. */
 function without(condition: Condition, part: Condition): Condition {

@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import { DataError } from '../../errors.ts'
+import { unknownOptions } from '../known-options.ts'
 
 // The same for two copies of the package: one of the project, and one that runs it.
 const mark = Symbol.for('millrace.metadata')
@@ -13,10 +14,15 @@ export function made<T extends object>(schema: z.ZodType<T>, value: NoInfer<T>):
   if (parsed.success) return Object.freeze(Object.defineProperty(parsed.data, mark, { value: true }))
   const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`).slice(0, 5)
   const type = 'type' in value ? String(value.type) : 'value'
-  throw new DataError(`This ${type} cannot be metadata: ${wrong.join('; ')}.`, {
-    code: 'METADATA_INVALID',
-    hint: 'Mend what the function hands to `metadata`.',
-  })
+  throw invalid(`This ${type} cannot be metadata: ${wrong.join('; ')}.`)
+}
+
+const invalid = (message: string): DataError => new DataError(message, { code: 'METADATA_INVALID', hint: 'Mend what the function hands to `metadata`.' })
+
+/** @throws DataError `METADATA_INVALID` for an option that there is not */
+export function refuseUnknownOption(what: string, options: object, known: object): void {
+  const unknown = unknownOptions(what, options, known)
+  if (unknown !== undefined) throw invalid(unknown)
 }
 
 /** Whether a value was made by one of our functions. */

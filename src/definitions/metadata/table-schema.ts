@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { mostDescribed } from './limits.ts'
-import { made } from './made.ts'
+import type { OptionNames } from '../known-options.ts'
+import { made, refuseUnknownOption } from './made.ts'
 
 const Column = z.strictObject({
   name: z.string().max(500),
@@ -19,8 +20,12 @@ export interface TableSchemaOptions {
   readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable?: boolean; readonly description?: string }[]
 }
 
+const names: OptionNames<TableSchemaOptions> = { columns: true }
+
 /** Columns and their types. Of more than 1000 columns the first are kept. */
-export function tableSchema({ columns }: TableSchemaOptions): TableSchemaMetadata {
+export function tableSchema(options: TableSchemaOptions): TableSchemaMetadata {
+  refuseUnknownOption('metadata.tableSchema()', options, names)
+  const { columns } = options
   const value = { columns: columns.slice(0, mostDescribed).map((one) => ({ ...one })), ...(columns.length > mostDescribed ? { cutFrom: columns.length } : {}) }
   return made(TableSchemaMetadata, { type: 'tableSchema', value })
 }

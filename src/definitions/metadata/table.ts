@@ -2,7 +2,8 @@ import * as z from 'zod'
 import { isSecretKey, redacted } from '../../redact.ts'
 import type { Json } from '../json.ts'
 import { beginning, mostCell, mostColumns, mostRows } from './limits.ts'
-import { made } from './made.ts'
+import type { OptionNames } from '../known-options.ts'
+import { made, refuseUnknownOption } from './made.ts'
 
 const Cell = z.union([z.string(), z.number(), z.boolean(), z.null()])
 type Cell = z.infer<typeof Cell>
@@ -24,8 +25,12 @@ export interface TableMetadataOptions {
   readonly rows: readonly Readonly<Record<string, Json | undefined>>[]
 }
 
+const names: OptionNames<TableMetadataOptions> = { columns: true, rows: true }
+
 /** Rows, shown as a table. Of more than 100 rows or 50 columns the first are kept, and of long text in a cell 500 characters. A column with the name of a secret is hidden. */
-export function table({ rows, columns = Object.keys(rows[0] ?? {}) }: TableMetadataOptions): TableMetadata {
+export function table(options: TableMetadataOptions): TableMetadata {
+  refuseUnknownOption('metadata.table()', options, names)
+  const { rows, columns = Object.keys(rows[0] ?? {}) } = options
   const kept = columns.slice(0, mostColumns)
   const isCut = rows.length > mostRows || columns.length > mostColumns
   return made(TableMetadata, {

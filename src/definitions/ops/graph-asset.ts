@@ -1,13 +1,18 @@
 import type * as z from 'zod'
+import { factNames } from '../asset-facts.ts'
 import type { AssetFactsOptions } from '../asset-facts.ts'
 import type { Condition } from '../automation/condition.ts'
 import { DefinitionError } from '../definition-error.ts'
 import { asset } from '../function-asset.ts'
 import type { FunctionAsset, Inputs } from '../function-asset.ts'
 import type { FunctionCheckOptions } from '../function-check.ts'
+import { hookUseNames } from '../hook.ts'
 import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { ResourceDefinition } from '../resource.ts'
+import { refuseUnknown } from '../known-options.ts'
+import type { OptionNames } from '../known-options.ts'
+import { freshnessNames } from '../freshness.ts'
 import type { FreshnessOption } from '../freshness.ts'
 import type { RetryOptions } from '../retry.ts'
 import type { AssetReference } from '../dependency.ts'
@@ -50,11 +55,27 @@ export type GraphAssetOptions<I extends Schemas, Answer> = GraphAssetCommon<Valu
         readonly inputs: AssetsFor<I>
       })
 
+const names: OptionNames<GraphAssetOptions<Schemas, unknown>> = {
+  ...factNames,
+  ...hookUseNames,
+  ...freshnessNames,
+  key: true,
+  deps: true,
+  automation: true,
+  value: true,
+  io: true,
+  retry: true,
+  checks: true,
+  graph: true,
+  inputs: true,
+}
+
 /**
  * An asset that a graph makes. In a run its ops are steps of their own, called `key.step`.
- * @throws DefinitionError when the key is none, the graph answers nothing, or an input is missing
+ * @throws DefinitionError when the key is none, an option is unknown, the graph answers nothing, or an input is missing
  */
 export function graphAsset<I extends Schemas, Answer>(options: GraphAssetOptions<I, Answer>): FunctionAsset<ValueOf<Answer>> {
+  refuseUnknown(`The asset ${options.key}`, options, names)
   const { graph, inputs, ...rest } = options as GraphAssetCommon<ValueOf<Answer>> & { readonly graph: AnyGraph; readonly inputs?: Inputs }
   const { name, plan, inputs: wanted } = graph.definition
   if (answersOf(plan).length === 0) throw new DefinitionError(`The graph ${name} answers nothing, so ${rest.key} would have no value.`)

@@ -1,4 +1,6 @@
 import type * as z from 'zod'
+import { refuseUnknown } from '../known-options.ts'
+import type { OptionNames } from '../known-options.ts'
 import { composeGraph, composeWithin, inputRef, passOn } from './composition.ts'
 import { checkName } from './op.ts'
 import type { GivenOf } from './op.ts'
@@ -17,6 +19,8 @@ export interface GraphOptions<I extends Schemas, Answer extends Refs | undefined
   /** Wires ops and graphs together: called when the definitions load, to learn of the steps. */
   readonly compose: (inputs: InputRefs<I>) => Answer
 }
+
+const names: OptionNames<GraphOptions<Schemas, undefined>> = { name: true, description: true, inputs: true, compose: true }
 
 type Call<I extends Schemas, Answer> = {} extends GivenOf<I> ? (inputs?: GivenOf<I>) => Answer : (inputs: GivenOf<I>) => Answer
 
@@ -44,9 +48,10 @@ export interface AnyGraph {
 
 /**
  * Declares a graph, and composes it.
- * @throws DefinitionError when its name is none, or it cannot be composed
+ * @throws DefinitionError when its name is none, an option is unknown, or it cannot be composed
  */
 export function graph<I extends Schemas = {}, Answer extends Refs | undefined | void = void>(options: GraphOptions<I, Answer>): Graph<I, Answer> {
+  refuseUnknown(`The graph ${options.name}`, options, names)
   checkName('graph', options.name)
   const { compose, inputs = {} as I, description } = options
   const plan = composeGraph(options.name, () => compose(refsOf(inputs, (input) => inputRef(input)) as InputRefs<I>))

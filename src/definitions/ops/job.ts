@@ -1,6 +1,9 @@
-import { hooksOf } from '../hook.ts'
+import { hooksOf, hookUseNames } from '../hook.ts'
 import type { Hooks, HookUse } from '../hook.ts'
+import { DefinitionError } from '../definition-error.ts'
 import type { JsonObject } from '../json.ts'
+import { refuseUnknown } from '../known-options.ts'
+import type { OptionNames } from '../known-options.ts'
 import { bindInputs } from './bind-inputs.ts'
 import { composeGraph, inputRef } from './composition.ts'
 import type { AnyGraph, GraphDefinition } from './graph.ts'
@@ -32,6 +35,10 @@ export type JobOptions = JobCommon &
       }
   )
 
+const commonNames: OptionNames<JobCommon> = { ...hookUseNames, name: true, description: true, tags: true, config: true }
+const graphNames: OptionNames<Extract<JobOptions, { readonly graph: unknown }>> = { ...commonNames, graph: true, inputs: true }
+const assetNames: OptionNames<Extract<JobOptions, { readonly assets: unknown }>> = { ...commonNames, assets: true }
+
 /** What is executed and monitored by its name. */
 export interface Job {
   readonly kind: 'job'
@@ -46,9 +53,11 @@ export interface Job {
 
 /**
  * Declares a job.
- * @throws DefinitionError when its name is none, or the inputs that it hands its graph do not fit
+ * @throws DefinitionError when its name is none, an option is unknown, or the inputs that it hands its graph do not fit
  */
 export function job(options: JobOptions): Job {
+  if ('assets' in options && 'graph' in options) throw new DefinitionError(`The job ${options.name} has both \`assets\` and \`graph\`. Leave one out.`)
+  refuseUnknown(`The job ${options.name}`, options, 'assets' in options ? assetNames : graphNames)
   checkName('job', options.name)
   const { name, description, tags = {}, config = {} } = options
   const common = { kind: 'job', name, description, tags, config, ...hooksOf(options) } as const

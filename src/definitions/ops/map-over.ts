@@ -1,5 +1,13 @@
+import { refuseUnknown } from '../known-options.ts'
+import type { OptionNames } from '../known-options.ts'
 import { addMapping } from './composition.ts'
 import type { Ref, Refs } from './ref.ts'
+
+interface MapOptions<Item> {
+  readonly key?: (item: Item) => string
+}
+
+const names: OptionNames<MapOptions<unknown>> = { key: true }
 
 /** References to the lists of what all branches answered. */
 export type Collected<Answer> =
@@ -18,12 +26,13 @@ export interface Mapped<Answer> {
 /**
  * Runs a branch for each item of a list that an op answers: its steps are made when the op has succeeded, and are called `step[key]`.
  * @param options `key` names an item, uniquely: at most 100 characters, no brackets. Default: its position, from 0
- * @throws DefinitionError when it goes over something else than the output of an op, or within another mapping
+ * @throws DefinitionError for an option that there is not, when it goes over something else than the output of an op, or within another mapping
  */
 export function mapOver<Item, Answer extends Refs | undefined | void>(
   items: Ref<readonly Item[]>,
   branch: (item: Ref<Item>) => Answer,
-  options: { readonly key?: (item: Item) => string } = {},
+  options: MapOptions<Item> = {},
 ): Mapped<Answer> {
+  refuseUnknown('mapOver()', options, names)
   return { collect: addMapping(items, branch, options.key) as () => Collected<Answer> }
 }

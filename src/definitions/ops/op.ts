@@ -1,13 +1,16 @@
 import type * as z from 'zod'
 import { DefinitionError } from '../definition-error.ts'
 import type { FunctionContext } from '../function-asset.ts'
-import { hooksOf } from '../hook.ts'
+import { hooksOf, hookUseNames } from '../hook.ts'
 import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { JsonObject } from '../json.ts'
-import { poolUseOf } from '../pool.ts'
+import { refuseUnknown } from '../known-options.ts'
+import type { OptionNames } from '../known-options.ts'
+import { poolNames, poolUseOf } from '../pool.ts'
 import type { PoolOptions } from '../pool.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from '../resource.ts'
+import { retryOf } from '../retry.ts'
 import type { RetryOptions } from '../retry.ts'
 import { addStep } from './composition.ts'
 import { onlyOutput } from './op-definition.ts'
@@ -25,6 +28,8 @@ interface CallOptions {
   /** Steps that must have succeeded first, though nothing is handed on: references to any of their outputs. */
   readonly after?: readonly Ref<unknown>[]
 }
+
+const callNames: OptionNames<CallOptions> = { after: true }
 
 type Call<I extends Schemas, Out> =
   {} extends GivenOf<I> ? (inputs?: GivenOf<I>, options?: CallOptions) => Out : (inputs: GivenOf<I>, options?: CallOptions) => Out
@@ -66,6 +71,23 @@ export interface OpOptions<I extends Schemas, O extends z.ZodType, Os extends Sc
   readonly timeoutMs?: number
 }
 
+const names: OptionNames<OpOptions<Schemas, z.ZodType, Schemas, z.ZodType, Resources>> = {
+  ...poolNames,
+  ...hookUseNames,
+  name: true,
+  description: true,
+  tags: true,
+  inputs: true,
+  output: true,
+  outputs: true,
+  config: true,
+  resources: true,
+  io: true,
+  run: true,
+  retry: true,
+  timeoutMs: true,
+}
+
 /** A unit of computation. Called while a graph is composed, it adds a step and answers references to its outputs. */
 export type Op<I extends Schemas, Out> = Call<I, Out> & {
   readonly kind: 'op'
@@ -92,7 +114,7 @@ const hour = 3_600_000
 
 /**
  * Declares an op.
- * @throws DefinitionError when its name is none, or it has both `output` and `outputs`
+ * @throws DefinitionError when its name is none, an option is unknown, or it has both `output` and `outputs`
  */
 export function op<
   I extends Schemas = {},
@@ -101,6 +123,7 @@ export function op<
   ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
   Needs extends Resources = {},
 >(options: OpOptions<I, O, Os, ConfigSchema, Needs>): Op<I, Produced<O, Os>> {
+  refuseUnknown(`The op ${options.name}`, options, names)
   checkName('op', options.name)
   if (options.output !== undefined && options.outputs !== undefined)
     throw new DefinitionError(`The op ${options.name} has both \`output\` and \`outputs\`. Leave one out.`)
@@ -117,13 +140,15 @@ export function op<
     io: options.io,
     pool: poolUseOf(`op ${options.name}`, options),
     ...hooksOf(options),
-    retry: options.retry ?? {},
+    retry: retryOf(`the op ${options.name}`, options.retry),
     timeoutMs: options.timeoutMs ?? hour,
     run: options.run,
   }
   const callAs =
     (called: string | undefined) =>
-    (given: Readonly<Record<string, unknown>> = {}, { after = [] }: CallOptions = {}): unknown => {
+    (given: Readonly<Record<string, unknown>> = {}, call: CallOptions = {}): unknown => {
+      refuseUnknown(`The call of the op ${called ?? options.name}`, call, callNames)
+      const { after = [] } = call
       const refs = addStep(definition, { called, given, after })
       return definition.single ? refs[onlyOutput] : refs
     }

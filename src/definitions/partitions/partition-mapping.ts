@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { DefinitionError } from '../definition-error.ts'
+import { refuseUnknown } from '../known-options.ts'
+import type { OptionNames } from '../known-options.ts'
 import type { PartitionsSpec } from './partitions-spec.ts'
 
 /** Which partitions of an upstream asset a partition of a downstream one is made from. */
@@ -15,13 +17,23 @@ export const PartitionMapping = z.discriminatedUnion('kind', [
 ])
 export type PartitionMapping = z.infer<typeof PartitionMapping>
 
+interface WindowOffsets {
+  readonly start?: number
+  readonly end?: number
+}
+
+const offsetNames: OptionNames<WindowOffsets> = { start: true, end: true }
+
 /** The mappings, for `deps: [{ asset: sales, partitions: mapPartitions.window({ start: -6 }) }]`. */
 export const mapPartitions = {
   same: (): PartitionMapping => ({ kind: 'same' }),
   all: (): PartitionMapping => ({ kind: 'all' }),
   last: (): PartitionMapping => ({ kind: 'last' }),
-  window: ({ start = 0, end = 0 }: { readonly start?: number; readonly end?: number }): PartitionMapping =>
-    PartitionMapping.parse({ kind: 'window', start, end }),
+  window(offsets: WindowOffsets): PartitionMapping {
+    refuseUnknown('mapPartitions.window()', offsets, offsetNames)
+    const { start = 0, end = 0 } = offsets
+    return PartitionMapping.parse({ kind: 'window', start, end })
+  },
   dimension: (dimension: string): PartitionMapping => ({ kind: 'dimension', dimension }),
 } as const
 

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { DefinitionError } from '../definition-error.ts'
+import { refuseUnknown } from '../known-options.ts'
 import { dimensionSeparator } from './partition-set.ts'
-import { PartitionsSpec } from './partitions-spec.ts'
-import type { OneDimensionSpec, TimePartitionsSpec } from './partitions-spec.ts'
+import { PartitionsSpec, TimePartitionsSpec } from './partitions-spec.ts'
+import type { OneDimensionSpec } from './partitions-spec.ts'
 import { timePartitions } from './time-partitions.ts'
 
 type OptionsOf<Kind extends TimePartitionsSpec['kind']> = Omit<Extract<z.input<typeof TimePartitionsSpec>, { kind: Kind }>, 'kind'>
@@ -64,6 +65,9 @@ function parse(what: string, options: unknown): PartitionsSpec {
 }
 
 function time(what: string, options: z.input<typeof TimePartitionsSpec>): TimePartitionsSpec {
+  const { kind: _, ...names } = TimePartitionsSpec.options.find(({ shape }) => shape.kind.value === options.kind)?.shape ?? {}
+  const { kind: __, ...given } = options
+  refuseUnknown(`${what}()`, given, names)
   const parsed = parse(what, options) as TimePartitionsSpec
   if (parsed.kind === 'cron' && parsed.cron.trim().split(/\s+/).length !== 5) {
     throw new DefinitionError(`${what} cannot be: ${JSON.stringify(parsed.cron)} has not five fields (minute, hour, day, month, day of the week).`)

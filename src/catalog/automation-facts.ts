@@ -45,30 +45,33 @@ export async function countPartitions(
   return rows
 }
 
-/** What runs make, or are to make, of a location's assets. */
+/** What runs make, or are to make, of a location's assets, and of those that another one makes. */
 export async function openSteps(
   database: Database,
   location: string,
 ): Promise<{ readonly asset: string; readonly partitions: string[] | null; readonly runId: string }[]> {
   const { rows } = await database.query<{ asset: string; partitions: string[] | null; runId: string }>(
-    `SELECT asset, partitions, run_id AS "runId" FROM millrace.step WHERE location = $1 AND ended_at IS NULL AND kind <> 'op'`,
+    `SELECT asset, partitions, run_id AS "runId" FROM millrace.step WHERE location = $1 AND ended_at IS NULL AND kind <> 'op'
+     UNION ALL SELECT s.asset, s.partitions, s.run_id FROM millrace.asset_elsewhere e
+       JOIN millrace.step s ON s.location = e.maker AND s.asset = e.key AND s.ended_at IS NULL AND s.kind <> 'op' WHERE e.location = $1`,
     [location],
   )
   return rows
 }
 
-/** What backfills still have to make; of partitions only those that are asked for. */
+/** What backfills still have to make, of what another location makes too; of partitions only those that are asked for. */
 export async function openBackfillUnits(
   database: Database,
   location: string,
   keys: readonly string[],
 ): Promise<{ readonly id: string; readonly assets: string[]; readonly partitions: (string | null)[] }[]> {
   const { rows } = await database.query<{ id: string; assets: string[]; partitions: (string | null)[] }>(
-    `SELECT b.id, array(SELECT jsonb_array_elements_text(u.value -> 'assets')) AS assets,
+    `SELECT b.id, array(SELECT one FROM jsonb_array_elements_text(u.value -> 'assets') one
+         WHERE b.location = $1 OR one IN (SELECT e.key FROM millrace.asset_elsewhere e WHERE e.location = $1 AND e.maker = b.location)) AS assets,
        array(SELECT p.partition FROM millrace.backfill_part p WHERE p.backfill_id = b.id AND p.unit = u.n - 1 AND p.status IN ('waiting', 'running')
          AND (p.partition IS NULL OR p.partition = ANY($2))) AS partitions
      FROM millrace.backfill b CROSS JOIN LATERAL jsonb_array_elements(b.plan -> 'units') WITH ORDINALITY u(value, n)
-     WHERE b.location = $1 AND b.status IN ('running', 'canceling')
+     WHERE (b.location = $1 OR b.location IN (SELECT e.maker FROM millrace.asset_elsewhere e WHERE e.location = $1)) AND b.status IN ('running', 'canceling')
        AND EXISTS (SELECT FROM millrace.backfill_part p WHERE p.backfill_id = b.id AND p.unit = u.n - 1 AND p.status IN ('waiting', 'running'))`,
     [location, keys],
   )
@@ -83,8 +86,8 @@ export async function failedAssets(
 ): Promise<string[]> {
   if (assets.length === 0) return []
   const { rows } = await database.query<{ asset: string }>(
-    `SELECT one.asset FROM unnest($2::text[], $3::text[]) one(asset, step) CROSS JOIN LATERAL (SELECT status FROM millrace.step s
-       WHERE s.location = $1 AND s.asset = one.step AND (s.makes IS NULL OR one.asset = ANY(s.makes)) AND s.status IN ('succeeded', 'failed') ORDER BY started_at DESC NULLS LAST LIMIT 1) last
+    `SELECT one.asset FROM unnest($2::text[], $3::text[]) one(asset, step) LEFT JOIN millrace.asset_elsewhere e ON e.location = $1 AND e.key = one.asset
+       CROSS JOIN LATERAL (SELECT status FROM millrace.step s WHERE s.location = coalesce(e.maker, $1) AND s.asset = one.step AND (s.makes IS NULL OR one.asset = ANY(s.makes)) AND s.status IN ('succeeded', 'failed') ORDER BY started_at DESC NULLS LAST LIMIT 1) last
      WHERE last.status = 'failed'`,
     [location, assets.map(({ key }) => key), assets.map(({ step }) => step)],
   )

@@ -66,9 +66,9 @@ export interface TakenChange {
   readonly runPartitions: readonly string[] | null
 }
 
-/** Changes with the runs that made them. @param from the name of a table, or of a part of the statement, that has the changes' columns */
+/** Changes with the runs that made them; what a run of another location makes has nothing to do with the assets of this one. @param from the name of a table, or of a part of the statement, that has the changes' columns */
 const changesOf = (from: string): string =>
-  `SELECT t.kind, t.asset, t.partition, t.at, t.run_id AS "runId", s.started_at AS began, r.assets AS "runAssets", r.partitions AS "runPartitions"
+  `SELECT t.kind, t.asset, t.partition, t.at, t.run_id AS "runId", s.started_at AS began, CASE WHEN r.location = t.location THEN r.assets END AS "runAssets", CASE WHEN r.location = t.location THEN r.partitions END AS "runPartitions"
    FROM ${from} t LEFT JOIN millrace.run r ON t.kind = 'updated' AND r.id = t.run_id
      LEFT JOIN millrace.step s ON t.kind = 'updated' AND s.run_id = t.run_id AND s.asset = t.asset
    WHERE t.location = $1 ORDER BY t.id LIMIT ${String(changesAtOnce)}`

@@ -17,9 +17,11 @@ export interface ExternalAssetOptions extends AssetFactsOptions, FreshnessOption
   readonly deps?: readonly Dependency[]
   /** What of it is reported by itself: a day, say. */
   readonly partitions?: PartitionsSpec
+  /** The code location of this installation that makes it, under the same key: what is made there need not be reported. */
+  readonly madeIn?: string
 }
 
-const names: OptionNames<ExternalAssetOptions> = { ...factNames, ...freshnessNames, key: true, deps: true, partitions: true }
+const names: OptionNames<ExternalAssetOptions> = { ...factNames, ...freshnessNames, key: true, deps: true, partitions: true, madeIn: true }
 
 /** An asset that something else materializes and reports to us. No run makes it. */
 export interface ExternalAsset extends AssetFacts {
@@ -29,15 +31,25 @@ export interface ExternalAsset extends AssetFacts {
   readonly mappings: Readonly<Record<string, PartitionMapping>>
   readonly partitions: PartitionsSpec | undefined
   readonly freshness: FreshnessSpec | undefined
+  /** Undefined: who makes it reports it. */
+  readonly madeIn: string | undefined
 }
 
 /**
- * Declares an asset that something else materializes. That it did is reported by `millrace assets report`, or over the API.
+ * Declares an asset that something else materializes. That it did is reported by `millrace assets report`, or over the API; of one of another code location it is known.
  * @throws DefinitionError when the key is not one, or an option is unknown
  */
 export function externalAsset(options: ExternalAssetOptions): ExternalAsset {
   refuseUnknown(`The external asset ${options.key}`, options, names)
   checkAssetKey(options.key)
-  const { key, deps = [], partitions } = options
-  return { kind: 'external', key, ...readFacts(key, options), ...readDependencies(deps), partitions, freshness: freshnessOf(key, options, partitions) }
+  const { key, deps = [], partitions, madeIn } = options
+  return {
+    kind: 'external',
+    key,
+    ...readFacts(key, options),
+    ...readDependencies(deps),
+    partitions,
+    freshness: freshnessOf(key, options, partitions),
+    madeIn,
+  }
 }

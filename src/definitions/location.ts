@@ -286,6 +286,8 @@ function upstreamOf(asset: Asset, byKey: ReadonlyMap<string, Asset>, location: s
     )
   })
   for (const upstream of found) checkDependency(asset, upstream)
+  if (asset.kind === 'external' && asset.madeIn === location)
+    throw new DefinitionError(`${asset.key} is made in ${location} itself, its own location. Leave \`madeIn\` out, or name another.`)
   if (asset.kind === 'function') checkInputs(asset, byKey)
   return found
 }

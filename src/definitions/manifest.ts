@@ -115,7 +115,12 @@ const FunctionAssetSpec = z.object({
 })
 type FunctionAssetSpec = z.infer<typeof FunctionAssetSpec>
 
-const ExternalAssetSpec = z.object({ kind: z.literal('external'), ...common })
+const ExternalAssetSpec = z.object({
+  kind: z.literal('external'),
+  ...common,
+  /** The location that makes it. Absent: who makes it reports it. */
+  madeIn: z.string().optional(),
+})
 
 export const AssetSpec = z.discriminatedUnion('kind', [TableAssetSpec, SqlAssetSpec, FunctionAssetSpec, ExternalAssetSpec])
 export type AssetSpec = z.infer<typeof AssetSpec>
@@ -161,7 +166,7 @@ function unlessEmpty<Name extends string, Value extends object>(name: Name, valu
 
 function assetSpecOf(asset: Asset): AssetSpec {
   if (asset.kind === 'table') return tableAssetSpecOf(asset)
-  if (asset.kind === 'external') return { kind: 'external', ...commonOf(asset), checks: [] }
+  if (asset.kind === 'external') return { kind: 'external', ...commonOf(asset), checks: [], ...(asset.madeIn === undefined ? {} : { madeIn: asset.madeIn }) }
   return asset.kind === 'sql' ? sqlAssetSpecOf(asset) : functionAssetSpecOf(asset)
 }
 

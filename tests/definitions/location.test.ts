@@ -42,6 +42,7 @@ describe('a location that cannot be', () => {
       /in a circle: a\/x → a\/y → a\/x/,
     ],
     ['external assets depend on each other', () => [externalAsset({ key: 'a/x', deps: ['a/y'] }), externalAsset({ key: 'a/y', deps: ['a/x'] })], /in a circle/],
+    ['an external asset is made in the location itself', () => [externalAsset({ key: 'a/x', madeIn: 'place' })], /a\/x is made in place itself/],
     ['an asset depends on what is not there', () => [made('a/x', ['b/y'])], /a\/x depends on b\/y, which the location place does not define/],
     ['two assets have one key', () => [made('a/x'), rows('a/x')], /The asset key a\/x is defined twice in the location place/],
     ['an output has the key of an asset', () => [made('a/x'), several('a/split', 'a/x')], /The asset key a\/x is defined twice/],

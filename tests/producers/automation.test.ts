@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import { askForAutomation, setAutomationStopped } from '../../src/catalog/automation.ts'
+import { transaction } from '../../src/catalog/database.ts'
 import { lead } from '../../src/catalog/leader.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
 import { automationHistory, listAutomation } from '../../src/api/automation.ts'
 import { createLocationReader } from '../../src/catalog/read/locations.ts'
 import { eager, when } from '../../src/definitions/automation/conditions.ts'
+import { externalAsset } from '../../src/definitions/external-asset.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
 import type { FunctionAsset } from '../../src/definitions/function-asset.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
@@ -132,6 +134,88 @@ describeBackends('automation conditions', (backend) => {
     expect(await engine.query(`SELECT partitions FROM millrace.automation_evaluation WHERE location = $1 AND answer = 'requested'`, [location.name])).toEqual([
       { partitions: ['eu', 'us'] },
     ])
+  })
+
+  test('look at what another location makes: what was made, is being made, and is wiped there', async () => {
+    const keys = freshKeys()
+    const regions = staticPartitions(['eu', 'us'])
+    let gate = Promise.resolve()
+    const a = asset({ key: keys.a, io, run: () => gate.then(() => 1) })
+    const b = asset({ key: keys.b, io, partitions: regions, run: () => 1 })
+    const { location: maker } = await engine.define([a, b])
+    await engine.succeed(a.key)
+
+    const madeIn = maker.name
+    const elsewhere = externalAsset({ key: a.key, madeIn })
+    const parted = externalAsset({ key: b.key, partitions: regions, madeIn })
+    const afterA = asset({ key: `${keys.a}/after`, io, deps: [elsewhere], run: () => 1, automation: eager() })
+    const afterB = asset({ key: `${keys.b}/after`, io, deps: [parted], partitions: regions, run: () => 1, automation: eager() })
+    const meanwhile = asset({ key: `${keys.c}/meanwhile`, io, deps: [elsewhere], run: () => 1, automation: when.anyDepsInProgress() })
+    const { location } = await engine.define([elsewhere, parted, afterA, afterB, meanwhile])
+    const known = () =>
+      engine.query('SELECT key, run_id FROM millrace.asset WHERE location = $1 AND key = ANY($2) ORDER BY key', [location.name, [a.key, b.key]])
+    // What was there is known at once.
+    expect(await known()).toMatchObject([{ key: a.key }])
+    await tick()
+    expect(await startedIn(location.name)).toEqual([])
+
+    let open = (): void => undefined
+    gate = new Promise((resolve) => (open = resolve))
+    // Of the two locations that know the key, the one that makes it is meant.
+    const { runId } = await engine.launch(a.key)
+    await waitFor(
+      async () => {
+        await tick()
+        return (await startedIn(location.name)).some(({ assets }) => assets.includes(meanwhile.key))
+      },
+      { what: 'the run that is started while another location makes what it hangs on' },
+    )
+    open()
+    expect((await engine.ended(runId)).status).toBe('succeeded')
+    await engine.succeed(b.key, { partitions: ['eu'] })
+    const madeOf = async () =>
+      (await startedIn(location.name)).filter(({ assets }) => !assets.includes(meanwhile.key)).map(({ assets, partitions }) => [assets, partitions])
+    await waitFor(
+      async () => {
+        await tick()
+        return (await madeOf()).length === 2
+      },
+      { what: 'the runs that are started by what another location made' },
+    )
+    expect(await madeOf()).toEqual(
+      expect.arrayContaining([
+        [[afterA.key], null],
+        [[afterB.key], ['eu']],
+      ]),
+    )
+    expect(await known()).toEqual([
+      { key: a.key, run_id: runId },
+      { key: b.key, run_id: expect.any(String) as unknown },
+    ])
+    const others = await engine.query(`SELECT partition FROM millrace.asset_partition WHERE location = $1 AND asset = $2`, [location.name, b.key])
+    expect(others).toEqual([{ partition: 'eu' }])
+
+    // What is being written while the definitions come into force is not missed between the two.
+    const late = createLocation([externalAsset({ key: keys.c, madeIn })])
+    let published = false
+    const waits = `SELECT count(*)::int FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND mode = 'ExclusiveLock'`
+    const publishing = await transaction(engine.database.pool, async (client) => {
+      await client.query(`INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ($1, $2, clock_timestamp(), '{}')`, [madeIn, keys.c])
+      const done = publishManifest(engine.database.pool, manifestOf(late), 'v1', undefined).then(() => (published = true))
+      await waitFor(async () => published || Number(await engine.value(waits)) > 0, { what: 'the definitions in force, or waiting for what is being written' })
+      return { done }
+    })
+    await publishing.done
+    expect(await engine.query('SELECT key FROM millrace.asset WHERE location = $1', [late.name])).toEqual([{ key: keys.c }])
+
+    await engine.query('DELETE FROM millrace.asset WHERE location = $1 AND key = $2', [madeIn, a.key])
+    expect(await known()).toMatchObject([{ key: b.key }])
+    // Two that name each other are told once.
+    const circle = [`${location.name}_x`, `${location.name}_y`]
+    await engine.query(`INSERT INTO millrace.asset_elsewhere (location, key, maker) VALUES ($1, 'k', $2), ($2, 'k', $1)`, circle)
+    await engine.query(`INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ($1, 'k', clock_timestamp(), '{}')`, [circle[0]])
+    await engine.query(`UPDATE millrace.asset SET materialized_at = clock_timestamp() WHERE location = $1`, [circle[1]])
+    expect(await engine.value(`SELECT count(DISTINCT materialized_at)::int FROM millrace.asset WHERE key = 'k'`)).toBe(1)
   })
 
   test('that ask for what cannot be run say why, and start the others', async () => {

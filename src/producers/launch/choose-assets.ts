@@ -37,13 +37,16 @@ export async function chooseAssets(database: Database, request: Choice): Promise
     const keys = found.get(one.manifest.location)
     return keys === undefined ? [] : [{ ...one, keys: [...keys] }]
   })
-  if (matching.length > 1) {
-    throw new MillraceError(`${request.assets.join(', ')} is to be found in several locations: ${matching.map((one) => one.manifest.location).join(', ')}.`, {
+  // One that only knows them as made elsewhere is not meant.
+  const making = matching.filter(({ manifest, keys }) => manifest.assets.some((one) => isMade(one) && keys.includes(one.key)))
+  const meant = making.length > 0 ? making : matching
+  if (meant.length > 1) {
+    throw new MillraceError(`${request.assets.join(', ')} is to be found in several locations: ${meant.map((one) => one.manifest.location).join(', ')}.`, {
       code: 'LOCATION_AMBIGUOUS',
       hint: 'Say which one by naming the location.',
     })
   }
-  const chosen = matching[0]
+  const [chosen] = meant
   if (chosen === undefined) throw noneOf(faults, request.assets, manifests, await brokenLocations(database, request.location))
   return { version: chosen.version, manifest: chosen.manifest, ...toMake(chosen.manifest, new Set(chosen.keys)) }
 }
@@ -54,9 +57,13 @@ function toMake({ assets }: Manifest, chosen: ReadonlySet<string>): Pick<Chosen,
   const asked = own.filter(({ key }) => chosen.has(key))
   if (asked.length === 0) {
     const keys = [...chosen].join(', ')
+    const madeIn = assets.find((one) => one.kind === 'external' && one.madeIn !== undefined && chosen.has(one.key))
     throw new MillraceError(`${keys} ${chosen.size === 1 ? 'is' : 'are'} made by something else: no run materializes ${chosen.size === 1 ? 'it' : 'them'}.`, {
       code: 'ASSET_EXTERNAL',
-      hint: 'Whatever makes it reports it: `millrace assets report KEY`, or POST /api/v1/assets/KEY/materializations.',
+      hint:
+        madeIn?.kind === 'external' && madeIn.madeIn !== undefined
+          ? `${madeIn.key} is made in the location ${madeIn.madeIn}: name that one.`
+          : 'Whatever makes it reports it: `millrace assets report KEY`, or POST /api/v1/assets/KEY/materializations.',
     })
   }
   const { keys, notes } = withTogether(own, new Set(asked.map(({ key }) => key)))

@@ -2,7 +2,8 @@ import * as z from 'zod'
 import { nameOf } from '../catalog/destinations.ts'
 import { freshnessStates, readFreshness } from '../catalog/freshness.ts'
 import type { Freshness } from '../catalog/freshness.ts'
-import { readCheckResults, readMaterializations, readObservations, readOpenSteps } from '../catalog/read/assets.ts'
+import { readAssetFailures, readCheckResults, readMaterializations, readObservations, readOpenSteps } from '../catalog/read/assets.ts'
+import type { AssetFailureRead } from '../catalog/read/assets.ts'
 import { ColumnStatistics } from '../definitions/column-statistics.ts'
 import { describeFreshness } from '../definitions/freshness.ts'
 import { assetKinds } from '../definitions/manifest.ts'
@@ -10,7 +11,9 @@ import type { AssetSpec } from '../definitions/manifest.ts'
 import { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
 import { chooseInLocations } from '../definitions/selection/select-in-locations.ts'
 import { redact } from '../redact.ts'
+import { AutomatedState, automationStates, idOf } from './automation-state.ts'
 import { AssetCheck, checksOf } from './check-result.ts'
+import { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
 import { route } from './route.ts'
 import { metadataForm } from './run-view.ts'
@@ -24,6 +27,15 @@ const AssetFreshness = z
     missing: z.array(z.string()).meta({ description: 'Partitions that are overdue, at most ten.' }),
   })
   .meta({ id: 'AssetFreshness' })
+
+const AssetFailure = z
+  .object({
+    at: z.iso.datetime(),
+    runId: z.uuid(),
+    step: z.string().meta({ description: 'What failed: of an asset that is made by ops, or together with others, another one.' }),
+    error: Failure.nullable(),
+  })
+  .meta({ id: 'AssetFailure' })
 
 export const Asset = z
   .object({
@@ -69,6 +81,10 @@ export const Asset = z
       .nullable()
       .meta({ description: 'What was seen of it, or of a partition of it, last.' }),
     freshness: AssetFreshness.nullable().meta({ description: 'Null where it has no freshness policy.' }),
+    lastFailure: AssetFailure.nullable().meta({
+      description: 'When it was to be made last and was not, whatever was made since; null where that never happened.',
+    }),
+    automation: AutomatedState.nullable().meta({ description: 'What its condition was found to be last; null where it has none.' }),
     running: z.object({ runId: z.uuid(), status: z.string() }).nullable().meta({ description: 'The oldest run under way that materializes it.' }),
   })
   .meta({ id: 'Asset' })
@@ -77,9 +93,11 @@ export type Asset = z.output<typeof Asset>
 /** Every asset of every location that is loaded, in the order its location declares them. */
 export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'locations'>): Promise<Asset[]> {
   const all = await locations.all(pool)
-  const [materializations, observations, checks, steps, freshness] = await Promise.all([
+  const [materializations, observations, failures, automation, checks, steps, freshness] = await Promise.all([
     readMaterializations(pool),
     readObservations(pool),
+    readAssetFailures(pool),
+    automationStates(pool, all),
     readCheckResults(pool),
     readOpenSteps(pool),
     readFreshness(
@@ -87,9 +105,9 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
       all.flatMap(({ manifest }) => manifest ?? []),
     ),
   ])
-  const idOf = (location: string, key: string) => JSON.stringify([location, key])
   const lastOf = new Map(materializations.map((one) => [idOf(one.location, one.key), one]))
   const observed = new Map(observations.map((one) => [idOf(one.location, one.key), one]))
+  const failed = new Map(failures.map((one) => [idOf(one.location, one.asset), one]))
   const freshnessOf = new Map(freshness.map((one) => [idOf(one.location, one.asset), one]))
   const checksOfAsset = Map.groupBy(checks, (one) => idOf(one.location, one.asset))
   // The last entry of a key wins, so the oldest run goes in last.
@@ -128,10 +146,25 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
               },
         lastObservation: seen === undefined ? null : { at: seen.observedAt, metadata: z.record(z.string(), z.json()).parse(redact(seen.metadata)) },
         freshness: presentFreshness(freshnessOf.get(idOf(name, spec.key))),
+        lastFailure: presentAssetFailure(failed.get(idOf(name, spec.key))),
+        automation: automation.get(idOf(name, spec.key)) ?? null,
         running: step === undefined ? null : { runId: step.runId, status: step.status },
       }
     }),
   )
+}
+
+/** When an asset was to be made last and was not; null where that never happened. */
+export function presentAssetFailure(found: AssetFailureRead | undefined): Asset['lastFailure'] {
+  return found === undefined ? null : { at: found.failedAt, runId: found.runId, step: found.step, error: found.error }
+}
+
+/** Whether it was to be made since it was materialized last, and was not. */
+export function isFailedSince({
+  lastMaterialization,
+  lastFailure,
+}: Pick<Asset, 'lastFailure'> & { readonly lastMaterialization: { readonly at: string } | null }): boolean {
+  return lastFailure !== null && (lastMaterialization === null || Date.parse(lastFailure.at) > Date.parse(lastMaterialization.at))
 }
 
 /** How fresh an asset is; null where it has no policy. */

@@ -1,7 +1,9 @@
 import * as z from 'zod'
-import { askForAutomation, automationAnswers, setAutomationStopped } from '../catalog/automation.ts'
-import { readAutomatedAssets, readAutomations, readEvaluations, readOutcome } from '../catalog/read/automation.ts'
-import { nameOf } from '../definitions/automation/condition.ts'
+import { askForAutomation, setAutomationStopped } from '../catalog/automation.ts'
+import { readAutomations, readEvaluations, readOutcome } from '../catalog/read/automation.ts'
+import { findAsset } from '../catalog/read/partitioned-asset.ts'
+import { answer, AutomatedState, automationStates, idOf } from './automation-state.ts'
+import { MillraceError } from '../errors.ts'
 import { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
 import { HttpError } from './problem.ts'
@@ -9,11 +11,6 @@ import { route } from './route.ts'
 import { Accepted } from './sensors.ts'
 
 const LocationName = z.object({ location: z.string() })
-
-const answer = z.enum(automationAnswers).meta({
-  description:
-    '`requested`: it was asked for. `held`: its condition is true, but it was asked for before and nothing has changed since. `no`: its condition is false. `failed`: its run could not be launched.',
-})
 
 const Outcome = z
   .object({
@@ -40,16 +37,7 @@ const JudgedPartition = z
   .meta({ id: 'ConditionOutcomeOfPartition' })
 export type JudgedPartition = z.output<typeof JudgedPartition>
 
-const AutomatedAsset = z
-  .object({
-    asset: z.string(),
-    condition: z.string(),
-    answer: answer.nullable().meta({ description: 'Of the last evaluation; null before there was one.' }),
-    reason: z.string().nullable(),
-    since: z.iso.datetime().nullable().meta({ description: 'Since when all parts of the condition are what they are.' }),
-  })
-  .meta({ id: 'AutomatedAsset' })
-export type AutomatedAsset = z.output<typeof AutomatedAsset>
+const AutomatedAsset = AutomatedState.extend({ asset: z.string() }).meta({ id: 'AutomatedAsset' })
 
 const Automation = z
   .object({
@@ -66,13 +54,12 @@ export type Automation = z.output<typeof Automation>
 
 /** The automation of every location that is loaded and has conditions. */
 export async function listAutomation({ pool, locations }: Pick<Parts, 'pool' | 'locations'>): Promise<Automation[]> {
-  const [all, states, assets] = await Promise.all([locations.all(pool), readAutomations(pool), readAutomatedAssets(pool)])
-  const known = new Map(assets.map((one) => [JSON.stringify([one.location, one.asset]), one]))
+  const all = await locations.all(pool)
+  const [states, known] = await Promise.all([readAutomations(pool), automationStates(pool, all)])
   return all.flatMap(({ name: location, manifest }) => {
-    const automated = (manifest?.assets ?? []).flatMap(({ key, automation }): AutomatedAsset[] => {
-      if (automation === undefined) return []
-      const found = known.get(JSON.stringify([location, key]))
-      return [{ asset: key, condition: nameOf(automation), answer: found?.answer ?? null, reason: found?.reason ?? null, since: found?.since ?? null }]
+    const automated = (manifest?.assets ?? []).flatMap(({ key }) => {
+      const state = known.get(idOf(location, key))
+      return state === undefined ? [] : [{ asset: key, ...state }]
     })
     if (automated.length === 0) return []
     const { stopped = false, evaluatedAt = null, nextAt = null, tookMs = 0, error = null } = states.find((one) => one.location === location) ?? {}
@@ -117,6 +104,17 @@ const AssetHistory = z
   .meta({ id: 'AutomationHistory' })
 export type AssetHistory = z.output<typeof AssetHistory>
 
+/** The location of an asset that has a condition. @throws MillraceError `UNKNOWN_ASSET`, `LOCATION_AMBIGUOUS`, `NOT_AUTOMATED` */
+export async function automatedLocation({ pool, locations }: Pick<Parts, 'pool' | 'locations'>, asset: string, location?: string): Promise<string> {
+  const found = await findAsset(pool, locations, asset, location)
+  const spec = (await locations.all(pool)).find(({ name }) => name === found.location)?.manifest?.assets.find(({ key }) => key === asset)
+  if (spec?.automation !== undefined) return found.location
+  throw new MillraceError(`The asset ${asset} of ${found.location} has no condition.`, {
+    code: 'NOT_AUTOMATED',
+    hint: '`millrace automation list` shows those that have one.',
+  })
+}
+
 /** What an asset's condition is at present, and the evaluations that are kept. */
 export async function automationHistory(
   { pool }: Pick<Parts, 'pool'>,
@@ -153,13 +151,8 @@ const historyRoute = route({
   response: AssetHistory,
   problems: [404],
 }).handle(async ({ params, query, parts }) => {
-  const found = (await listAutomation(parts)).find(({ location }) => location === params.location)
-  if (found?.assets.some((one) => one.asset === query.asset) !== true) {
-    throw new HttpError(404, 'NOT_AUTOMATED', `No asset ${query.asset} of the location ${params.location} has a condition.`, {
-      hint: 'GET /api/v1/automation lists those that have.',
-    })
-  }
-  return { body: await automationHistory(parts, params.location, query.asset, query) }
+  const location = await automatedLocation(parts, query.asset, params.location)
+  return { body: await automationHistory(parts, location, query.asset, query) }
 })
 
 const changed = z.object({ location: z.string(), stopped: z.boolean() }).meta({ id: 'AutomationState' })

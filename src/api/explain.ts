@@ -51,7 +51,8 @@ function aboutStep(step: Step): string {
   if (step.waitsFor !== null) return step.waitsFor.message
   if (step.status === 'failed') return `It failed: ${step.error?.message ?? 'nobody knows why'}`
   if (step.status === 'canceled') return 'It was canceled.'
-  if (step.status === 'skipped') return 'It was skipped: what it needs failed or was left out. The log of its run says which.'
+  if (step.status === 'skipped')
+    return `It was skipped${step.skippedBecause === null ? ': what it needs failed or was left out. The log of its run says which' : `, ${step.skippedBecause}`}.`
   if (step.status === 'superseded') return 'A newer run had published it already.'
   if (step.status === 'succeeded') return `It succeeded${step.endedAt === null ? '' : ` at ${step.endedAt}`}.`
   return `It is being worked on (${step.status})${step.startedAt === null ? '' : `, since ${step.startedAt}`}.`

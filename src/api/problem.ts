@@ -54,6 +54,7 @@ const statusOfCode: Readonly<Record<string, ProblemStatus>> = {
   ASSET_EXTERNAL: 422,
   METADATA_INVALID: 422,
   IDEMPOTENCY_KEY_USED: 409,
+  NOT_AUTOMATED: 404,
   UNKNOWN_JOB: 404,
   RUN_NOT_FAILED: 409,
   RUN_NOT_ENDED: 409,

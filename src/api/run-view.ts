@@ -14,7 +14,7 @@ import { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
 import { runWaitOf } from './run-waits.ts'
 import { Wait } from './wait.ts'
-import { waitOf } from './waits.ts'
+import { statusesOf, waitOf } from './waits.ts'
 
 const instant = z.iso.datetime()
 
@@ -76,6 +76,10 @@ export const Step = z
     startedAt: instant.nullable(),
     endedAt: instant.nullable(),
     error: Failure.nullable(),
+    skippedBecause: z
+      .string()
+      .nullable()
+      .meta({ description: 'Of one that was skipped, why: `because shop/orders failed`. Null of what an older version skipped.' }),
     stages: z.array(StageTotals).meta({
       description:
         'What passed through extract, transform and load, and for how long workers were at it, added up: two at once count twice. Empty for SQL assets.',
@@ -129,15 +133,17 @@ export async function runDetail({ pool }: Pick<Parts, 'pool'>, id: string): Prom
   if (run === undefined) return undefined
   const queue = run.status === 'queued' ? await readQueue(pool, id) : undefined
   const waitsFor = queue === undefined ? null : runWaitOf(run, queue, surroundings)
+  const circumstances = { statuses: statusesOf(steps), ...surroundings }
   return {
     ...presentRun(run),
     waitsFor,
-    steps: steps.map((step) => presentStep(step, waitsFor ?? waitOf(step, { steps, ...surroundings }))),
+    steps: steps.map((step) => presentStep(step, waitsFor ?? waitOf(step, circumstances))),
     checks: checks.map(presentCheck),
   }
 }
 
-function presentStep(step: StepRead, waitsFor: Wait | null): Step {
+/** A step as the API shows it. */
+export function presentStep(step: StepRead, waitsFor: Wait | null): Step {
   return {
     id: step.id,
     asset: step.asset,
@@ -154,6 +160,7 @@ function presentStep(step: StepRead, waitsFor: Wait | null): Step {
     startedAt: step.startedAt,
     endedAt: step.endedAt,
     error: step.error,
+    skippedBecause: step.skippedBecause,
     stages: step.kind !== 'table' ? [] : (step.statistics?.stages ?? stageTotalsOf(step.sums)),
     columns: step.statistics?.columns ?? [],
     metadata: z.record(z.string(), z.json()).parse(redact(step.metadata ?? {})),

@@ -28,17 +28,21 @@ const passed: ReadonlySet<StepStatus> = new Set(['succeeded', 'superseded'])
 
 /** What stands in the way of a run's steps. */
 export interface Circumstances extends Surroundings {
-  readonly steps: readonly StepRead[]
+  /** Of the run's steps by their names: at least of those that the ones asked about hang on. */
+  readonly statuses: ReadonlyMap<string, StepStatus>
 }
+
+export const statusesOf = (steps: readonly Pick<StepRead, 'asset' | 'status'>[]): ReadonlyMap<string, StepStatus> =>
+  new Map(steps.map(({ asset, status }) => [asset, status]))
 
 /** Why a step waits, or null while it is being worked on or over. */
 export function waitOf(step: StepRead, circumstances: Circumstances): Wait | null {
-  const { steps, locations, processes, outages, pauses, claims } = circumstances
+  const { statuses, locations, processes, outages, pauses, claims } = circumstances
   if (over.has(step.status)) return null
   if (step.spoolWait !== null) return { reason: 'spool', message: step.spoolWait }
   if (step.status === 'waiting') {
-    const upstream = step.upstream.filter((key) => !steps.some((other) => other.asset === key && passed.has(other.status)))
-    if (upstream.length > 0) return upstreamWait(upstream, steps)
+    const upstream = step.upstream.filter((key) => !passed.has(statuses.get(key) ?? 'waiting'))
+    if (upstream.length > 0) return upstreamWait(upstream, statuses)
     const pause = pauseOf(pauses, step.location)
     if (pause !== undefined) return pausedWait(pause)
   }
@@ -87,9 +91,9 @@ export function waitOf(step: StepRead, circumstances: Circumstances): Wait | nul
   return { reason: 'queue', message: `In the queue ${queue}.`, queues: [queue] }
 }
 
-function upstreamWait(upstream: readonly string[], steps: readonly StepRead[]): Wait {
+function upstreamWait(upstream: readonly string[], statuses: Circumstances['statuses']): Wait {
   const named = upstream.map((key) => {
-    const status = steps.find((other) => other.asset === key)?.status
+    const status = statuses.get(key)
     return status === undefined ? key : `${key} (${status})`
   })
   return { reason: 'upstream', message: `Waits for ${named.join(', ')}.`, upstream: [...upstream] }

@@ -9,6 +9,8 @@ export type NodeStates = z.output<typeof NodeStates>
 
 const CellState = z.object({
   nodes: NodeStates,
+  /** When the condition was evaluated for the first time. */
+  first: z.number().optional(),
   /** When it was asked for last, and by which run. */
   asked: z.object({ at: z.number(), run: z.string() }).optional(),
   /** When something that it hangs on changed last. */

@@ -27,6 +27,7 @@ export async function requestCancel(pool: pg.Pool, runId: string, late?: Millrac
     if (late !== undefined && status !== 'canceling') {
       await client.query(`UPDATE millrace.run SET error = $2 WHERE id = $1`, [runId, storableJson(storedError(late))])
       await insertEvents(client, [{ runId, kind: 'timeout', level: 'error', message: late.message, data: { error: storedError(late) } }])
+      await noteFailures(client, runId)
     }
     await client.query(
       `UPDATE millrace.step SET status = 'canceled', claimed_by = NULL, ended_at = clock_timestamp()
@@ -37,4 +38,16 @@ export async function requestCancel(pool: pg.Pool, runId: string, late?: Millrac
     await notifyCanceled(client, runId)
     return 'canceling'
   })
+}
+
+/** What a run that took too long did not come to make has failed, though its steps are canceled. In the order in which the end of one step notes what it makes. */
+async function noteFailures(client: pg.PoolClient, runId: string): Promise<void> {
+  await client.query(
+    `INSERT INTO millrace.asset_failure (location, asset, run_id, step, failed_at, error)
+     SELECT DISTINCT ON (made.asset COLLATE "C") s.location, made.asset, r.id, s.asset, clock_timestamp(), r.error - 'stack' - 'cause'
+     FROM millrace.run r JOIN millrace.step s ON s.run_id = r.id CROSS JOIN unnest(coalesce(s.makes, ARRAY[coalesce(s.part_of, s.asset)])) AS made(asset)
+     WHERE r.id = $1 AND s.ended_at IS NULL AND (s.kind <> 'op' OR s.part_of IS NOT NULL) ORDER BY made.asset COLLATE "C", s.asset
+     ON CONFLICT (location, asset) DO UPDATE SET run_id = excluded.run_id, step = excluded.step, failed_at = excluded.failed_at, error = excluded.error`,
+    [runId],
+  )
 }

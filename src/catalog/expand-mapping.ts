@@ -52,9 +52,9 @@ export async function expandMapping(client: pg.PoolClient, runId: string, { map,
     fates.set(step.name, fate)
     const inLine = step.within.length === 0
     await client.query(
-      `INSERT INTO millrace.step (run_id, location, version, kind, part_of, asset, template, map, ordinal, upstream, in_line, status, unneeded, pool, slots, ended_at, cleaned_at, hooks)
+      `INSERT INTO millrace.step (run_id, location, version, kind, part_of, asset, template, map, ordinal, upstream, in_line, status, unneeded, pool, slots, ended_at, cleaned_at, skipped_because, hooks)
        SELECT r.id, r.location, r.version, 'op', $3, $4::text || '[' || i.key || ']', $4::text, $2, i.ordinal, array(SELECT u || '[' || i.key || ']' FROM unnest($5::text[]) u) || $6::text[],
-         $7, $8, $9, $10, $11, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, $12::jsonb
+         $7, $8, $9, $10, $11, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, $13, $12::jsonb
        FROM millrace.run r JOIN millrace.map_item i ON i.run_id = r.id AND i.map = $2 WHERE r.id = $1`,
       [
         runId,
@@ -69,13 +69,22 @@ export async function expandMapping(client: pg.PoolClient, runId: string, { map,
         step.pool?.name ?? null,
         step.pool?.slots ?? 1,
         step.hooks === undefined ? null : JSON.stringify(step.hooks),
+        fate === 'runs' ? null : whySkipped(step, outside),
       ],
     )
     if (fate === 'runs' && inLine) begun.push(await nextInLine(client, runId, step.name))
-    if (fate === 'blocked') await skipDownstream(client, runId, { asset: `${step.name}[]`, template: step.name })
+    if (fate === 'blocked') await skipDownstream(client, runId, { asset: `${step.name}[]`, template: step.name }, `${step.name} was skipped`)
     if (fate === 'unneeded') begun.push(await readyAfter(client, { runId, asset: `${step.name}[]`, template: step.name }))
   }
   return { due: begun.flatMap((one) => one.due), held: begun.some((one) => one.held) }
+}
+
+/** Why a step of a branch does not run, as a sentence's end. */
+function whySkipped(step: BranchStep, outside: ReadonlyMap<string, StepOutside>): string {
+  const lost = step.outside.find((name) => ['failed', 'canceled', 'skipped'].includes(outside.get(name)?.status ?? ''))
+  if (lost !== undefined) return `because ${lost} ${outside.get(lost)?.status === 'failed' ? 'failed' : `was ${outside.get(lost)?.status ?? ''}`}`
+  const from = step.handed.find(({ step: name, output }) => outside.get(name)?.outputs.includes(output) === false)
+  return from === undefined ? `because ${step.within.join(', ')} of its branch was skipped` : `because ${from.step} left out what it is handed`
 }
 
 async function readOutside(client: pg.PoolClient, runId: string, names: readonly string[]): Promise<ReadonlyMap<string, StepOutside>> {

@@ -104,7 +104,7 @@ export async function unskip(client: Database, runId: string): Promise<void> {
        SELECT asset, template, unneeded FROM millrace.step WHERE run_id = $1 AND (status IN ('failed', 'canceled') OR unneeded)
        UNION SELECT s.asset, s.template, s.unneeded FROM millrace.step s
          JOIN blocked b ON b.asset = ANY(s.upstream) OR (NOT b.unneeded AND b.template = ANY(s.collects)) WHERE s.run_id = $1 AND s.status = 'skipped')
-     UPDATE millrace.step SET status = 'waiting', ready_at = NULL, ended_at = NULL, cleaned_at = NULL
+     UPDATE millrace.step SET status = 'waiting', ready_at = NULL, ended_at = NULL, cleaned_at = NULL, skipped_because = NULL
      WHERE run_id = $1 AND status = 'skipped' AND asset NOT IN (SELECT asset FROM blocked)`,
     [runId],
   )

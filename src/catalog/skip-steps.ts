@@ -11,15 +11,22 @@ interface SkippedRow {
 
 /** Skips what hangs on a step that failed, on the branches of one, and on that in turn. */
 export async function skipDownstream(client: pg.PoolClient, runId: string, failed: EndedStep, reason = `${failed.asset} failed`): Promise<void> {
+  const why = `because ${reason}`
   let edge: readonly EndedStep[] = [failed]
   while (edge.length > 0) {
-    const within = edge.every((one) => one.ordinal !== undefined) ? 'AND (ordinal IS NULL OR ordinal = ANY($4::int[]))' : ''
+    const within = edge.every((one) => one.ordinal !== undefined) ? 'AND (ordinal IS NULL OR ordinal = ANY($5::int[]))' : ''
     const { rows } = await client.query<SkippedRow>(
-      `UPDATE millrace.step SET ${skipped} WHERE run_id = $1 AND status = 'waiting' ${within} AND (upstream && $2::text[] OR collects && $3::text[])
+      `UPDATE millrace.step SET ${skipped}, skipped_because = $4 WHERE run_id = $1 AND status = 'waiting' ${within} AND (upstream && $2::text[] OR collects && $3::text[])
        RETURNING id, asset, template, ordinal`,
-      [runId, edge.map(({ asset }) => asset), edge.flatMap(({ template }) => template ?? []), ...(within === '' ? [] : [edge.map(({ ordinal }) => ordinal)])],
+      [
+        runId,
+        edge.map(({ asset }) => asset),
+        edge.flatMap(({ template }) => template ?? []),
+        why,
+        ...(within === '' ? [] : [edge.map(({ ordinal }) => ordinal)]),
+      ],
     )
-    await tell(client, runId, rows, `because ${reason}`)
+    await tell(client, runId, rows, why)
     edge = rows.map(({ asset, template, ordinal }) => ({ asset, template: template ?? undefined, ordinal: ordinal ?? undefined }))
   }
 }
@@ -40,20 +47,20 @@ export interface Unneeded {
  */
 export async function skipUnneeded(client: pg.PoolClient, runId: string, first: Unneeded, why: string): Promise<string[]> {
   const templates = new Set<string>()
-  let where = `(asset = ANY($2::text[]) OR template = ANY($3::text[]))`
+  let where = `(asset = ANY($3::text[]) OR template = ANY($4::text[]))`
   let values: readonly (readonly string[])[] = [first.assets, first.templates]
   while (values.some((names) => names.length > 0)) {
     const { rows } = await client.query<SkippedRow>(
-      `UPDATE millrace.step SET ${skipped}, unneeded = true WHERE run_id = $1 AND status IN ('waiting', 'skipped') AND NOT unneeded AND ${where}
+      `UPDATE millrace.step SET ${skipped}, unneeded = true, skipped_because = $2 WHERE run_id = $1 AND status IN ('waiting', 'skipped') AND NOT unneeded AND ${where}
        RETURNING id, asset, template, ordinal`,
-      [runId, ...values],
+      [runId, why, ...values],
     )
     await tell(client, runId, rows, why)
     for (const { template } of rows) if (template !== null) templates.add(template)
     const ordinals = rows.map(({ ordinal }) => ordinal)
     where = ordinals.includes(null)
-      ? 'upstream && $2::text[]'
-      : `upstream && $2::text[] AND (ordinal IS NULL OR ordinal = ANY('{${ordinals.join(',')}}'::int[]))`
+      ? 'upstream && $3::text[]'
+      : `upstream && $3::text[] AND (ordinal IS NULL OR ordinal = ANY('{${ordinals.join(',')}}'::int[]))`
     values = [rows.map(({ asset }) => asset)]
   }
   return [...templates]

@@ -161,6 +161,13 @@ describe('schedules, sensors and automation on the command line', () => {
     const epoch = await lead(database.pool, 'producers', randomUUID(), 600_000)
     const tick = () => tickAutomations({ pool: database.pool, queues, logger: testLogger }, epoch ?? '')
     for (let round = 0; round < 2; round += 1) await tick()
+    const first = (await millrace('automation', 'show', 'watched/summary')).stdout
+    expect(first).toMatch(/^no since .*: true already when the condition was evaluated for the first time, at 20/)
+    expect(first).not.toContain('handled at')
+    const waits =
+      /It waits for its condition \(eager\), which is not true since .*evaluated for the first time, at \S+\. `millrace automation show watched\/summary` tells more\./
+    expect((await millrace('explain', 'watched/summary')).stdout).toMatch(new RegExp(`^No run of watched/summary is known\\.\n${waits.source}`))
+    expect((await millrace('assets', 'show', 'watched/summary')).stdout).toMatch(new RegExp(`Automation ${waits.source}`))
     const materialize = `INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ('watched', 'watched/rows', clock_timestamp(), '{}')`
     await database.pool.query(materialize)
     expect((await millrace('automation', 'tick', '--dry-run')).stdout).toMatch(
@@ -170,6 +177,8 @@ describe('schedules, sensors and automation on the command line', () => {
     await tick()
     const shown = (await millrace('automation', 'show', 'watched/summary')).stdout
     expect(shown).toMatch(/^requested since .*anyDepsUpdated: watched\/rows: /)
+    // The present is told once, though the newest evaluation found the same.
+    expect(shown.match(/✓ eager\n/g)).toHaveLength(1)
     expect(shown).toMatch(/ {2}✓ eager\n {4}✓ latestWindow\n {4}✓ since\(.*\n {6}✓ any\(newlyMissing, anyDepsUpdated\)/)
     expect(shown).toMatch(/requested {2}runs [0-9a-f]{8} {2}eager: /)
     expect(await millrace('automation', 'stop')).toMatchObject({ code: 0, stdout: 'The automation of watched is stopped.\n' })
@@ -178,8 +187,9 @@ describe('schedules, sensors and automation on the command line', () => {
     expect(await millrace('automation', 'start', 'watched')).toMatchObject({ code: 0 })
     expect(await millrace('automation', 'show', 'watched/rows')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('No asset watched/rows has a condition') as unknown,
+      stderr: expect.stringContaining('The asset watched/rows of watched has no condition. (NOT_AUTOMATED)') as unknown,
     })
+    expect(await millrace('automation', 'show', 'watched/row')).toMatchObject({ code: 1, stderr: expect.stringContaining('(UNKNOWN_ASSET)') as unknown })
     expect(await millrace('automation', 'stop', 'elsewhere')).toMatchObject({ code: 1, stderr: expect.stringContaining('has no conditions') as unknown })
   })
 })

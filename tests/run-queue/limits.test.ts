@@ -187,6 +187,7 @@ describeBackends('limits on runs', (backend) => {
     const ended = await engine.ended(late.runId)
     expect(ended).toMatchObject({ status: 'failed', step: { status: 'canceled' } })
     expect(await engine.value(`SELECT error->>'code' FROM millrace.run WHERE id = $1`, [late.runId])).toBe('RUN_TIMEOUT')
+    expect(await engine.value(`SELECT error->>'code' FROM millrace.asset_failure WHERE asset = 'ends/late' AND run_id = $1`, [late.runId])).toBe('RUN_TIMEOUT')
     expect(gate.ran).toHaveLength(1)
     calls.bad = 0
     const given = await engine.run(['ends/bad'], { retries: 1 })

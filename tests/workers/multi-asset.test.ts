@@ -96,6 +96,9 @@ describeBackends('a function of several assets', (backend) => {
     expect(run.events.map(({ message }) => message)).toEqual(
       expect.arrayContaining(['some/c', 'some/last', 'some/beyond'].map((key) => `${key} was skipped, because some/split left out some/c.`)),
     )
+    expect(await engine.query(`SELECT DISTINCT skipped_because FROM millrace.step WHERE run_id = $1 AND status = 'skipped'`, [run.id])).toEqual([
+      { skipped_because: 'because some/split left out some/c' },
+    ])
     expect(await engine.query(`SELECT key FROM millrace.asset WHERE key LIKE 'some/%'`)).toEqual([{ key: 'some/b' }])
 
     const unasked = await engine.run('some/b', { location: location.name, config: { extra: true } })
@@ -136,6 +139,9 @@ describeBackends('a function of several assets', (backend) => {
     expect(failed.steps.find((one) => one.asset === 'bad/split')?.error).toMatchObject({ message: expect.stringMatching(message) as unknown })
     expect(steps(failed)).toEqual({ 'bad/split': 'failed', 'bad/a': 'skipped', 'bad/b': 'skipped' })
     expect([await stored('bad/a'), await stored('bad/b')]).toEqual([10, 20])
+    expect(await engine.query(`SELECT asset, step, run_id FROM millrace.asset_failure WHERE location = $1 ORDER BY asset`, [location.name])).toEqual(
+      ['bad/a', 'bad/b'].map((key) => ({ asset: key, step: 'bad/split', run_id: failed.id })),
+    )
     const checks = await engine.query(`SELECT passed FROM millrace.check_result WHERE location = $1 AND asset = 'bad/b'`, [location.name])
     expect(checks).toEqual([{ passed: !message.source.includes('positive') }])
   })

@@ -142,6 +142,7 @@ describeBackends('branches', (backend) => {
     const second = await engine.ended(first.id)
     expect(second.status).toBe('succeeded')
     expect(ran.toSorted((a, b) => a - b)).toEqual([1, 3])
+    expect(await engine.value(`SELECT count(skipped_because)::int FROM millrace.step WHERE run_id = $1`, [first.id])).toBe(0)
     expect(await output(second, 'total')).toBe(6)
     expect(
       await engine.query(`SELECT v.* FROM millrace.step_value v JOIN millrace.step s ON s.id = v.step_id WHERE run_id = $1 ORDER BY 1`, [first.id]),

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { explainRun } from '../../src/api/explain.ts'
 import { unique } from '../../src/definitions/check.ts'
 import { sqlAsset } from '../../src/definitions/sql-asset.ts'
 import { table } from '../../src/definitions/table.ts'
@@ -78,6 +79,12 @@ describeBackends('SQL assets', (backend) => {
         .map((event) => event.message)
         .toSorted(),
     ).toEqual(['broken/last was skipped, because broken/rows failed.', 'broken/next was skipped, because broken/rows failed.'])
+    const skipped = await engine.query(`SELECT asset, skipped_because FROM millrace.step WHERE run_id = $1 AND skipped_because IS NOT NULL ORDER BY 1`, [
+      run.id,
+    ])
+    expect(skipped).toEqual(['broken/last', 'broken/next'].map((key) => ({ asset: key, skipped_because: 'because broken/rows failed' })))
+    const explained = await explainRun({ pool: engine.database.pool }, run.id)
+    expect(explained?.steps.find((step) => step.asset === 'broken/last')?.message).toBe('It was skipped, because broken/rows failed.')
   })
 
   test.for([

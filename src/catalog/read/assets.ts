@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { redactText } from '../../redact.ts'
+import { failure } from './failure.ts'
 import { json, readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
 
@@ -23,6 +24,14 @@ export type ObservationRead = z.output<typeof ObservationRow>
 /** What was seen of each asset last. */
 export function readObservations(db: Queryable): Promise<ObservationRead[]> {
   return readRows(db, ObservationRow, `SELECT location, key, observed_at AS "observedAt", metadata FROM millrace.asset_observation WHERE partition = ''`)
+}
+
+const FailureRow = z.object({ location: z.string(), asset: z.string(), runId: z.uuid(), step: z.string(), failedAt: time, error: failure })
+export type AssetFailureRead = z.output<typeof FailureRow>
+
+/** When each asset was to be made last and was not. */
+export function readAssetFailures(db: Queryable): Promise<AssetFailureRead[]> {
+  return readRows(db, FailureRow, `SELECT location, asset, run_id AS "runId", step, failed_at AS "failedAt", error FROM millrace.asset_failure`)
 }
 
 const CheckResultRow = z.object({

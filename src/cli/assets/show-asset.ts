@@ -1,3 +1,6 @@
+import { isFailedSince } from '../../api/assets.ts'
+import type { Asset } from '../../api/assets.ts'
+import type { AutomatedState } from '../../api/automation-state.ts'
 import { checksOf } from '../../api/check-result.ts'
 import type { AssetCheck, CheckResult } from '../../api/check-result.ts'
 import type { CheckResultRead, MaterializationRead, ObservationRead } from '../../catalog/read/assets.ts'
@@ -19,7 +22,15 @@ export interface AssetView {
   readonly checks: readonly CheckResultRead[]
   /** Undefined where it has no policy. */
   readonly freshness: Freshness | undefined
+  /** When it was to be made last and was not; null where that never happened. */
+  readonly failed: Asset['lastFailure']
+  /** Undefined where it has no condition. */
+  readonly automation: AutomatedState | undefined
 }
+
+/** Whether it was to be made since it was materialized last, and was not. */
+export const isFailed = ({ last, failed }: AssetView): boolean =>
+  isFailedSince({ lastFailure: failed, lastMaterialization: last === null ? null : { at: last.materializedAt } })
 
 type InPostgres = Extract<AssetSpec, { kind: 'table' | 'sql' }>
 
@@ -37,7 +48,8 @@ export function rowsOf(last: MaterializationRead | null): number | null {
 }
 
 /** An asset as `assets show` prints it. */
-export function describeAsset({ location, spec, last, seen, checks, freshness }: AssetView, downstream: readonly string[]): string {
+export function describeAsset(asset: AssetView, downstream: readonly string[]): string {
+  const { location, spec, last, seen, checks, freshness, failed, automation } = asset
   const rows = rowsOf(last)
   const facts: [string, string][] = [
     ['Asset', spec.key],
@@ -56,8 +68,12 @@ export function describeAsset({ location, spec, last, seen, checks, freshness }:
         ? 'never materialized'
         : `${moment(last.materializedAt)}${rows === null ? '' : `, ${count(rows)} rows`}${last.runId === null ? '' : `, run ${last.runId}`}`,
     ],
+    ...(failed === null ? [] : [['Failed', failureText(failed, isFailed(asset), spec.key)] satisfies [string, string]]),
     ...(seen === null ? [] : [['Seen', moment(seen.observedAt)] satisfies [string, string]]),
     ...(freshness === undefined ? [] : [['Freshness', freshnessText(freshness)] satisfies [string, string]]),
+    ...(automation === undefined
+      ? []
+      : [['Automation', `${automation.message} \`millrace automation show ${spec.key}\` tells more.`] satisfies [string, string]]),
   ]
   const parts = [facts.map(([name, value]) => `${name.padEnd(10)} ${harmless(value)}\n`).join('')]
   if (spec.kind === 'table') parts.push(columnTable(spec.table.columns, spec.table.primaryKey))
@@ -75,6 +91,11 @@ export function describeAsset({ location, spec, last, seen, checks, freshness }:
     if (entries.length > 0) parts.push(`${what}\n${entries.map(([name, value]) => metadataLines(name, value)).join('')}`)
   }
   return parts.join('\n')
+}
+
+/** `2026-11-22 10:00:00 UTC, run 3f2a…: The shop answered 503.` */
+function failureText({ at, runId, step, error }: NonNullable<Asset['lastFailure']>, since: boolean, key: string): string {
+  return `${moment(at)}, run ${runId}${since ? '' : ' (it was materialized since)'}${step === key ? '' : `, ${step}`}${error === null ? '' : `: ${error.message}`}`
 }
 
 /** `overdue since 2026-11-22 10:00:00 UTC (within 26 hours); there is no 2026-11-21` */

@@ -1,9 +1,10 @@
 import { Command } from '@commander-js/extra-typings'
-import { presentFreshness } from '../../api/assets.ts'
+import { presentAssetFailure, presentFreshness } from '../../api/assets.ts'
+import { automationStates, idOf } from '../../api/automation-state.ts'
 import { checksOf } from '../../api/check-result.ts'
 import type { AssetCheck } from '../../api/check-result.ts'
 import { nameOf } from '../../catalog/destinations.ts'
-import { readCheckResults, readMaterializations, readObservations } from '../../catalog/read/assets.ts'
+import { readAssetFailures, readCheckResults, readMaterializations, readObservations } from '../../catalog/read/assets.ts'
 import type { CheckResultRead, MaterializationRead, ObservationRead } from '../../catalog/read/assets.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
 import type { Database } from '../../catalog/database.ts'
@@ -13,9 +14,9 @@ import { knownInstead } from '../../definitions/known-instead.ts'
 import { MillraceError } from '../../errors.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
-import { collect, moment } from '../argument.ts'
+import { collect, harmless, moment } from '../argument.ts'
 import { parseMetadata, report } from '../assets/report-asset.ts'
-import { describeAsset, isStored, rowsOf, tableOf } from '../assets/show-asset.ts'
+import { describeAsset, isFailed, isStored, rowsOf, tableOf } from '../assets/show-asset.ts'
 import type { AssetView } from '../assets/show-asset.ts'
 import { wipe } from '../assets/wipe-asset.ts'
 import { readEnvironment } from '../environment.ts'
@@ -50,6 +51,8 @@ async function readAssets(db: Database): Promise<AssetView[]> {
   const materializations = await readMaterializations(db)
   const observations = await readObservations(db)
   const checks = await readCheckResults(db)
+  const failures = await readAssetFailures(db)
+  const automation = await automationStates(db, locations)
   const freshness = await readFreshness(
     db,
     locations.flatMap(({ manifest }) => manifest ?? []),
@@ -65,6 +68,8 @@ async function readAssets(db: Database): Promise<AssetView[]> {
         seen: observations.find(isOf) ?? null,
         checks: checks.filter(isOf),
         freshness: freshness.find((one) => one.location === name && one.asset === spec.key),
+        failed: presentAssetFailure(failures.find((one) => one.location === name && one.asset === spec.key)),
+        automation: automation.get(idOf(name, spec.key)),
       }
     }),
   )
@@ -150,7 +155,7 @@ function toJson(value: unknown): string {
 }
 
 function summaryOf(asset: AssetView) {
-  const { location, spec, last, seen, checks, freshness } = asset
+  const { location, spec, last, seen, checks, freshness, failed, automation } = asset
   return {
     key: spec.key,
     location,
@@ -166,8 +171,10 @@ function summaryOf(asset: AssetView) {
     runId: last?.runId ?? null,
     rows: rowsOf(last),
     metadata: last?.metadata ?? null,
+    lastFailure: failed,
     observedAt: seen?.observedAt ?? null,
     freshness: presentFreshness(freshness),
+    automation: automation ?? null,
     checks: checksOf(spec.checks, checks, last?.runId),
   }
 }
@@ -181,14 +188,22 @@ function checkSummary(checks: readonly AssetCheck[]): string {
   return told.length > 0 ? told.join('; ') : checks.some(({ state }) => state === 'passed') ? 'passed' : ''
 }
 
+/** As much of the reason as a line holds; `assets show` has all of it. */
+function failedText({ failed }: AssetView): string {
+  if (failed === null) return ''
+  return `${moment(failed.at)}, run ${failed.runId.slice(0, 8)}${failed.error === null ? '' : `: ${harmless(failed.error.message).replaceAll(/\s+/g, ' ').slice(0, 60)}`}`
+}
+
 function assetTable(assets: readonly AssetView[]): string {
   const policed = assets.some(({ freshness }) => freshness !== undefined)
+  const failed = assets.some(isFailed)
   const columns = [
     { name: 'asset' },
     { name: 'kind' },
     { name: 'location' },
     { name: 'group' },
     { name: 'last materialized' },
+    ...(failed ? [{ name: 'failed since' }] : []),
     ...(policed ? [{ name: 'freshness' }] : []),
     { name: 'rows', align: 'right' as const },
     { name: 'checks' },
@@ -204,6 +219,7 @@ function assetTable(assets: readonly AssetView[]): string {
         asset.location,
         asset.spec.group ?? '',
         asset.last === null ? 'never' : moment(asset.last.materializedAt),
+        ...(failed ? [isFailed(asset) ? failedText(asset) : ''] : []),
         ...(policed ? [asset.freshness?.state ?? ''] : []),
         rows === null ? '' : count(rows),
         checks,

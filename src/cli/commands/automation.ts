@@ -1,13 +1,16 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Command } from '@commander-js/extra-typings'
-import { automationHistory, listAutomation } from '../../api/automation.ts'
+import { automatedLocation, automationHistory, listAutomation } from '../../api/automation.ts'
 import type { AssetHistory, Automation } from '../../api/automation.ts'
 import { askForAutomation, setAutomationStopped } from '../../catalog/automation.ts'
 import { currentManifests } from '../../catalog/manifests.ts'
+import { createLocationReader } from '../../catalog/read/locations.ts'
 import { MillraceError } from '../../errors.ts'
 import { answerOf } from '../../producers/automation/judge.ts'
 import { tryAutomation } from '../../producers/automation/tick.ts'
 import { redact } from '../../redact.ts'
 import { harmless, moment, wholeNumber } from '../argument.ts'
+import { listCommand } from '../automation/subcommands.ts'
 import { outcomeText } from '../automation/outcome-text.ts'
 import { withAutomation } from '../automation/with-automation.ts'
 import type { Pool } from '../automation/with-automation.ts'
@@ -22,10 +25,16 @@ Examples:
   millrace automation tick --dry-run`
 
 export function automationCommand() {
+  const list = listCommand({
+    description: 'Every asset that has a condition, and what its condition was found to be.',
+    withPool,
+    none: 'No asset has a condition.',
+    table: automationTable,
+  })
   return new Command('automation')
     .description('List automation conditions, see why an asset was started or was not, start and stop them, try them.')
     .addHelpText('after', examples)
-    .addCommand(listCommand().exitOverride())
+    .addCommand(list.exitOverride())
     .addCommand(showCommand().exitOverride())
     .addCommand(switchCommand('start').exitOverride())
     .addCommand(switchCommand('stop').exitOverride())
@@ -34,19 +43,6 @@ export function automationCommand() {
 
 const withPool = <T>(use: (pool: Pool, all: readonly Automation[]) => Promise<T>): Promise<T> =>
   withAutomation('automation', (parts) => listAutomation(parts), use)
-
-function listCommand() {
-  return new Command('list')
-    .description('Every asset that has a condition, and what its condition was found to be.')
-    .option('--location <name>', 'only of this code location')
-    .option('--json', 'print an array of objects')
-    .action(async ({ location, json }) => {
-      const all = await withPool((_pool, found) => Promise.resolve(found.filter((one) => location === undefined || one.location === location)))
-      await createStandardOutput().write(
-        json === true ? `${JSON.stringify(redact(all), null, 2)}\n` : all.length === 0 ? 'No asset has a condition.\n' : automationTable(all),
-      )
-    })
-}
 
 function automationTable(all: readonly Automation[]): string {
   const failed = all.flatMap(({ location, error }) =>
@@ -76,7 +72,10 @@ function showCommand() {
     .option('--limit <evaluations>', 'how many', wholeNumber, 5)
     .option('--json', 'print an object')
     .action(async (asset, { location, limit, json }) => {
-      const history = await withPool((pool, all) => automationHistory({ pool }, findAsset(all, asset, location), asset, { limit }))
+      const history = await withPool(async (pool) => {
+        const found = await automatedLocation({ pool, locations: createLocationReader() }, asset, location)
+        return automationHistory({ pool }, found, asset, { limit })
+      })
       await createStandardOutput().write(json === true ? `${JSON.stringify(redact(history), null, 2)}\n` : historyText(history))
     })
 }
@@ -86,23 +85,12 @@ function historyText({ answer, reason, since, outcome, evaluations }: AssetHisto
   const past = evaluations.map((one) => {
     const runs = one.runs.length === 0 ? '' : `  runs ${one.runs.map((id) => id.slice(0, 8)).join(', ')}`
     const error = one.error === null ? '' : `  ${harmless(one.error.message)}\n`
-    return `${moment(one.at)}  ${one.answer}${runs}  ${harmless(one.reason)}\n${error}${outcomeText(one.outcome)}`
+    // What stands at the top already needs no second picture.
+    const parts = isDeepStrictEqual(one.outcome, outcome) ? '' : outcomeText(one.outcome)
+    return `${moment(one.at)}  ${one.answer}${runs}  ${harmless(one.reason)}\n${error}${parts}`
   })
-  return [`${answer} since ${moment(since)}: ${harmless(reason ?? '')}\n${outcomeText(outcome)}`, ...past].join('\n')
-}
-
-/** The location of an asset that has a condition. @throws MillraceError `NOT_AUTOMATED`, `LOCATION_AMBIGUOUS` */
-function findAsset(all: readonly Automation[], asset: string, location: string | undefined): string {
-  const [found, ...others] = all.filter((one) => (location === undefined || one.location === location) && one.assets.some((of) => of.asset === asset))
-  if (found === undefined) {
-    const known = all.flatMap(({ assets }) => assets.map((one) => one.asset))
-    throw new MillraceError(`No asset ${asset}${location === undefined ? '' : ` of the location ${location}`} has a condition.`, {
-      code: 'NOT_AUTOMATED',
-      hint: known.length === 0 ? 'No asset has one.' : `These have: ${known.slice(0, 20).join(', ')}${known.length > 20 ? ', …' : ''}.`,
-    })
-  }
-  if (others.length > 0) throw ambiguous([found, ...others])
-  return found.location
+  const present = `${answer} since ${moment(since)}: ${harmless(reason ?? '')}\n${outcomeText(outcome)}`
+  return past.length === 0 ? present : [present, 'Evaluations that asked for something, or answered otherwise than the one before:\n', ...past].join('\n')
 }
 
 /** The one location that is meant. @throws MillraceError `UNKNOWN_AUTOMATION`, `LOCATION_AMBIGUOUS` */

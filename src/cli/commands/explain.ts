@@ -1,7 +1,10 @@
 import { Command } from '@commander-js/extra-typings'
 import { explainRun } from '../../api/explain.ts'
 import type { Explanation } from '../../api/explain.ts'
+import { automationStates, idOf } from '../../api/automation-state.ts'
+import type { AutomatedState } from '../../api/automation-state.ts'
 import { createPool } from '../../catalog/database.ts'
+import { createLocationReader } from '../../catalog/read/locations.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
 import { MillraceError } from '../../errors.ts'
 import { harmless } from '../argument.ts'
@@ -21,24 +24,47 @@ export function explainCommand() {
       const { databaseUrl } = await requireInstallation(config)
       const pool = createPool({ url: databaseUrl, max: 2, name: 'millrace explain', logger })
       try {
-        const found = await find(pool, what)
-        const explained = await explainRun({ pool }, found.runId)
-        if (explained === undefined) throw new MillraceError(`The run ${found.runId} is gone.`, { code: 'RUN_UNKNOWN' })
-        await createStandardOutput().write(json === true ? `${JSON.stringify(explained, null, 2)}\n` : describe(explained, found.asset))
+        const automation = await readConditions(pool, what)
+        // What has a condition is an asset, though it was never run.
+        const found = (await newestOf(pool, what)) ?? (automation.length === 0 ? await find(pool, what) : undefined)
+        const explained = found === undefined ? undefined : await explainRun({ pool }, found.runId)
+        if (found !== undefined && explained === undefined) throw new MillraceError(`The run ${found.runId} is gone.`, { code: 'RUN_UNKNOWN' })
+        const about = explained === undefined ? `No run of ${what} is known.\n` : describe(explained, found?.asset)
+        await createStandardOutput().write(
+          json === true
+            ? `${JSON.stringify({ ...explained, ...(automation.length === 0 ? {} : { automation }) }, null, 2)}\n`
+            : [about, ...automation.map(({ message }) => `${harmless(message)} \`millrace automation show ${what}\` tells more.\n`)].join(''),
+        )
       } finally {
         await pool.end()
       }
     })
 }
 
-/** The run that is meant, and the asset where one step of it is. */
-async function find(pool: Queryable, what: string): Promise<{ readonly runId: string; readonly asset?: string }> {
-  const { rows: ofAsset } = await pool.query<{ runId: string; asset: string }>(
+/** What the conditions of an asset of that key were found to be: one for each location that has it, none where it has no condition. */
+async function readConditions(pool: Queryable, key: string): Promise<(AutomatedState & { readonly location: string })[]> {
+  const locations = await createLocationReader().all(pool)
+  const states = await automationStates(pool, locations)
+  return locations.flatMap(({ name: location }) => {
+    const state = states.get(idOf(location, key))
+    return state === undefined ? [] : [{ location, ...state }]
+  })
+}
+
+/** The newest run of an asset, one that has not ended before others. */
+async function newestOf(pool: Queryable, what: string): Promise<{ readonly runId: string; readonly asset: string } | undefined> {
+  const { rows } = await pool.query<{ runId: string; asset: string }>(
     `SELECT run_id AS "runId", asset FROM millrace.step JOIN millrace.run ON run.id = step.run_id WHERE asset = $1
      ORDER BY run.ended_at IS NOT NULL, run.created_at DESC LIMIT 1`,
     [what],
   )
-  if (ofAsset[0] !== undefined) return ofAsset[0]
+  return rows[0]
+}
+
+/** The run that is meant, and the asset where one step of it is. */
+async function find(pool: Queryable, what: string): Promise<{ readonly runId: string; readonly asset?: string }> {
+  const ofAsset = await newestOf(pool, what)
+  if (ofAsset !== undefined) return ofAsset
   const { rows: ofStep } = await pool.query<{ runId: string; asset: string }>(
     `SELECT run_id AS "runId", asset FROM millrace.step WHERE starts_with(id::text, $1) AND length($1) >= 6 LIMIT 2`,
     [what.toLowerCase()],

@@ -1,6 +1,6 @@
 import { Command, Option } from '@commander-js/extra-typings'
 import { runWaitOf } from '../../api/run-waits.ts'
-import { waitOf } from '../../api/waits.ts'
+import { statusesOf, waitOf } from '../../api/waits.ts'
 import { requestCancel } from '../../catalog/cancel.ts'
 import { createChangeListener } from '../../catalog/change-feed.ts'
 import { createPool } from '../../catalog/database.ts'
@@ -105,7 +105,7 @@ function showCommand() {
         const run = await readRun(client, runId)
         if (run === undefined) throw new MillraceError(`The run ${runId} is gone.`, { code: 'RUN_UNKNOWN' })
         const rows = await readSteps(client, runId)
-        const circumstances = { steps: rows, ...(await readSurroundings(client, runId)) }
+        const circumstances = { statuses: statusesOf(rows), ...(await readSurroundings(client, runId)) }
         const queue = await readQueue(client, runId)
         const waitsFor = queue === undefined ? null : runWaitOf(run, queue, circumstances)
         const steps = rows.map((step) => ({ ...step, spoolWait: undefined, waitsFor: waitsFor ?? waitOf(step, circumstances) }))

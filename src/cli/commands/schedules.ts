@@ -14,6 +14,7 @@ import { redact } from '../../redact.ts'
 import { runOnce } from '../run-once.ts'
 import { harmless, isoTime, moment, wholeNumber } from '../argument.ts'
 import { findOne } from '../automation/find-one.ts'
+import { listCommand, switchCommands } from '../automation/subcommands.ts'
 import { trySchedule } from '../automation/try-schedule.ts'
 import { withAutomation } from '../automation/with-automation.ts'
 import type { Pool } from '../automation/with-automation.ts'
@@ -31,31 +32,33 @@ Examples:
   millrace schedules tick retail_daily --dry-run --at 2026-03-29T02:00:00Z`
 
 export function schedulesCommand() {
+  const list = listCommand({
+    description: 'Every schedule: when it is due, and how its last tick went.',
+    withPool,
+    none: 'There are no schedules.',
+    table: scheduleTable,
+  })
+  const { start, stop } = switchCommands({
+    kind: 'schedule',
+    descriptions: {
+      start: 'Start a schedule. Times that went by while it was stopped are not caught up.',
+      stop: 'Stop a schedule; its runs go on.',
+    },
+    withPool,
+    set: (pool, { location, name }: Schedule, stopped) => setScheduleStopped(pool, location, name, stopped),
+  })
   return new Command('schedules')
     .description('List schedules, look at their ticks, start and stop them, try one.')
     .addHelpText('after', examples)
-    .addCommand(listCommand().exitOverride())
+    .addCommand(list.exitOverride())
     .addCommand(showCommand().exitOverride())
-    .addCommand(switchCommand('start').exitOverride())
-    .addCommand(switchCommand('stop').exitOverride())
+    .addCommand(start)
+    .addCommand(stop)
     .addCommand(tickCommand().exitOverride())
 }
 
 const withPool = <T>(use: (pool: Pool, all: readonly Schedule[]) => Promise<T>): Promise<T> =>
   withAutomation('schedules', (parts) => listSchedules(parts, new Date()), use)
-
-function listCommand() {
-  return new Command('list')
-    .description('Every schedule: when it is due, and how its last tick went.')
-    .option('--location <name>', 'only of this code location')
-    .option('--json', 'print an array of objects')
-    .action(async ({ location, json }) => {
-      const all = await withPool((_pool, schedules) => Promise.resolve(schedules.filter((one) => location === undefined || one.location === location)))
-      await createStandardOutput().write(
-        json === true ? `${JSON.stringify(all, null, 2)}\n` : all.length === 0 ? 'There are no schedules.\n' : scheduleTable(all),
-      )
-    })
-}
 
 function scheduleTable(all: readonly Schedule[]): string {
   return formatTable(
@@ -109,20 +112,6 @@ function saysOf({ status, error, reason, failures, log }: ScheduleTickRead): str
   const failed = error === null ? '' : `${status === 'failed' ? '' : 'failed before: '}${error.message}${failures > 1 ? ` (${String(failures)} times)` : ''}`
   const lines = log.map(({ message }) => (typeof message === 'string' ? message : ''))
   return harmless([reason ?? '', failed, ...lines].filter((one) => one !== '').join('; ')).slice(0, 500)
-}
-
-function switchCommand(what: 'start' | 'stop') {
-  return new Command(what)
-    .description(what === 'start' ? 'Start a schedule. Times that went by while it was stopped are not caught up.' : 'Stop a schedule; its runs go on.')
-    .argument('<name>', 'the schedule')
-    .option('--location <name>', 'where several code locations have it')
-    .action(async (name, { location }) => {
-      await withPool(async (pool, all) => {
-        const found = findOne(all, 'schedule', name, location)
-        await setScheduleStopped(pool, found.location, found.name, what === 'stop')
-      })
-      process.stdout.write(what === 'start' ? `${name} is started.\n` : `${name} is stopped.\n`)
-    })
 }
 
 function tickCommand() {

@@ -7,6 +7,7 @@ import { createQueues } from '../../queues/queues.ts'
 import { redact } from '../../redact.ts'
 import { harmless, moment, wholeNumber } from '../argument.ts'
 import { findOne } from '../automation/find-one.ts'
+import { listCommand, switchCommands } from '../automation/subcommands.ts'
 import { withAutomation } from '../automation/with-automation.ts'
 import type { Pool } from '../automation/with-automation.ts'
 import { trySensor } from '../automation/try-sensor.ts'
@@ -23,30 +24,29 @@ Examples:
   millrace sensors tick new_files --dry-run`
 
 export function sensorsCommand() {
+  const list = listCommand({
+    description: 'Every sensor: how often it is evaluated, and how it went the last time.',
+    withPool,
+    none: 'There are no sensors.',
+    table: sensorTable,
+  })
+  const { start, stop } = switchCommands({
+    kind: 'sensor',
+    descriptions: { start: 'Start a sensor: it goes on from its cursor.', stop: 'Stop a sensor; its runs go on, and what webhooks bring is kept.' },
+    withPool,
+    set: (pool, { location, name }: Sensor, stopped) => setSensorStopped(pool, { location, sensor: name }, stopped),
+  })
   return new Command('sensors')
     .description('List sensors, look at their evaluations, start and stop them, try one.')
     .addHelpText('after', examples)
-    .addCommand(listCommand().exitOverride())
+    .addCommand(list.exitOverride())
     .addCommand(showCommand().exitOverride())
-    .addCommand(switchCommand('start').exitOverride())
-    .addCommand(switchCommand('stop').exitOverride())
+    .addCommand(start)
+    .addCommand(stop)
     .addCommand(tickCommand().exitOverride())
 }
 
 const withPool = <T>(use: (pool: Pool, all: readonly Sensor[]) => Promise<T>): Promise<T> => withAutomation('sensors', (parts) => listSensors(parts), use)
-
-function listCommand() {
-  return new Command('list')
-    .description('Every sensor: how often it is evaluated, and how it went the last time.')
-    .option('--location <name>', 'only of this code location')
-    .option('--json', 'print an array of objects')
-    .action(async ({ location, json }) => {
-      const all = await withPool((_pool, sensors) => Promise.resolve(sensors.filter((one) => location === undefined || one.location === location)))
-      await createStandardOutput().write(
-        json === true ? `${JSON.stringify(redact(all), null, 2)}\n` : all.length === 0 ? 'There are no sensors.\n' : sensorTable(all),
-      )
-    })
-}
 
 function sensorTable(all: readonly Sensor[]): string {
   return formatTable(
@@ -85,20 +85,6 @@ function showCommand() {
       await createStandardOutput().write(
         json === true ? `${JSON.stringify(redact(ticks), null, 2)}\n` : ticks.length === 0 ? 'It was not evaluated yet.\n' : lines.join(''),
       )
-    })
-}
-
-function switchCommand(what: 'start' | 'stop') {
-  return new Command(what)
-    .description(what === 'start' ? 'Start a sensor: it goes on from its cursor.' : 'Stop a sensor; its runs go on, and what webhooks bring is kept.')
-    .argument('<name>', 'the sensor')
-    .option('--location <name>', 'where several code locations have it')
-    .action(async (name, { location }) => {
-      await withPool(async (pool, all) => {
-        const found = findOne(all, 'sensor', name, location)
-        await setSensorStopped(pool, { location: found.location, sensor: found.name }, what === 'stop')
-      })
-      process.stdout.write(what === 'start' ? `${name} is started.\n` : `${name} is stopped.\n`)
     })
 }
 

@@ -53,6 +53,8 @@ export function describeRun({ run, waitsFor, steps, checks, schema }: ShownRun, 
   const parts = [facts.map(([name = '', value = '']) => `${name.padEnd(10)} ${harmless(value)}\n`).join(''), stepTable(steps, now)]
   const waits = waitsFor !== null ? [] : steps.flatMap((step) => (step.waitsFor === null ? [] : [`${step.asset}: ${harmless(step.waitsFor.message)}\n`]))
   if (waits.length > 0) parts.push(waits.join(''))
+  const skipped = steps.flatMap((step) => (step.skippedBecause === null ? [] : [`${step.asset}: skipped ${harmless(step.skippedBecause)}\n`]))
+  if (skipped.length > 0) parts.push(skipped.join(''))
   if (checks.length > 0) parts.push(checkTable(checks))
   if (schema.length > 0) parts.push(schema.map(schemaText).join(''))
   const errors = steps.flatMap((step) => (step.error === null ? [] : [`${step.asset}\n${harmless(describeError(step.error))}\n`]))

@@ -70,8 +70,14 @@ function evaluateSince(name: string, path: string, scope: Scope, trigger: Outcom
   if (reset.value) handled = Math.max(handled ?? -Infinity, reset.at ?? scope.facts.now)
   if (triggered !== null || handled !== null) scope.next[path] = [triggered, handled]
   const value = triggered !== null && (handled === null || triggered > handled)
-  const why = triggered === null ? 'it was not true yet' : value ? `true since ${iso(triggered)}` : `true at ${iso(triggered)}, handled at ${iso(handled ?? 0)}`
+  const why = triggered === null ? 'it was not true yet' : value ? `true since ${iso(triggered)}` : handledWhen(triggered, handled ?? 0, scope)
   return { name, kind: 'since', value, why, of: [trigger, reset], ...(value && triggered !== null ? { at: triggered } : {}) }
+}
+
+/** What is so already at the first evaluation of a condition asks for nothing, and nothing has handled it. */
+function handledWhen(triggered: number, handled: number, { firstAt }: Scope): string {
+  if (handled === firstAt) return `true already when the condition was evaluated for the first time, at ${iso(handled)}`
+  return `true at ${iso(triggered)}, handled at ${iso(handled)}`
 }
 
 function evaluateDeps(

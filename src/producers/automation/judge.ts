@@ -107,12 +107,14 @@ function judgeAsset(
     const prior = initial ? undefined : known.state.cells[cell.partition]
     // Also where the condition is another by now: the run may be under way.
     const asked = known?.state.cells[cell.partition]?.asked
+    const first = initial ? facts.now : prior?.first
     const scope: Scope = {
       facts,
       root: cell,
       rootDeps: spec.deps,
       requested,
       initial,
+      firstAt: first,
       codeChanged,
       askedAt: asked?.at,
       prior: prior?.nodes ?? {},
@@ -127,7 +129,12 @@ function judgeAsset(
     const held = outcome.value ? whyHeld(cell, asked, changed, facts) : undefined
     const wanted = outcome.value && held === undefined
     if (wanted) requested.add(idOf(cell))
-    const state: CellState = { nodes: scope.next, ...(asked === undefined ? {} : { asked }), ...(Number.isFinite(changed) ? { changed } : {}) }
+    const state: CellState = {
+      nodes: scope.next,
+      ...(first === undefined ? {} : { first }),
+      ...(asked === undefined ? {} : { asked }),
+      ...(Number.isFinite(changed) ? { changed } : {}),
+    }
     if (Object.keys(scope.next).length > 0 || asked !== undefined || Number.isFinite(changed)) states[cell.partition] = state
     return { partition: cell.partition, outcome, requested: wanted, held }
   })

@@ -24,6 +24,8 @@ export interface Scope {
   readonly requested: ReadonlySet<string>
   /** The asset's condition was not evaluated before. */
   readonly initial: boolean
+  /** When that was, in milliseconds since 1970; undefined where nobody wrote it down. */
+  readonly firstAt: number | undefined
   readonly codeChanged: boolean
   /** When it was asked for last. */
   readonly askedAt: number | undefined

@@ -6,7 +6,7 @@ import express from 'express'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import helmet from 'helmet'
 import type pg from 'pg'
-import { changesOf, createLocationReader } from './api/catalog-access.ts'
+import { changesOf, createLocationReader, createPartitionCounter } from './api/catalog-access.ts'
 import { createChangeStream } from './api/change-stream.ts'
 import { changeGuard, hostGuard, isLoopback } from './api/guards.ts'
 import { healthz, readyz } from './api/health.ts'
@@ -108,7 +108,7 @@ export async function createBoard({ logger, host, port, insecure, hosts = [], po
       waitingFor = what
     },
     ready(given) {
-      const fresh: Parts = { pool: given.pool, queues: given.queues, logger, locations: createLocationReader() }
+      const fresh: Parts = { pool: given.pool, queues: given.queues, logger, locations: createLocationReader(), partitionCounter: createPartitionCounter() }
       queueBoard = createQueueBoard(fresh, queuesPath)
       const changes = changesOf(given.pool, given.databaseUrl, logger)
       stopListening = () => changes.close()

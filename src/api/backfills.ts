@@ -32,6 +32,13 @@ export const Backfill = z
     endedAt: z.iso.datetime().nullable(),
     problem: z.string().nullable().meta({ description: 'Why it does not go on, while it does not.' }),
     counts: Counts,
+    progress: z.object({
+      unit: z
+        .int()
+        .nullable()
+        .meta({ description: 'Which of its units, upstream before downstream, is the first that is not over, from 1; null where all are.' }),
+      units: z.int().meta({ description: 'How many it has: what one run makes together is one.' }),
+    }),
   })
   .meta({ id: 'Backfill' })
 export type Backfill = z.output<typeof Backfill>
@@ -78,6 +85,7 @@ export function presentBackfill(row: BackfillRead): Backfill {
     endedAt: row.endedAt,
     problem: row.problem,
     counts: row.counts,
+    progress: { unit: row.unit, units: row.units },
   }
 }
 
@@ -106,6 +114,25 @@ export async function stopBackfill(parts: Parts, id: string): Promise<void> {
 /** Makes again what failed of it. @throws MillraceError `UNKNOWN_BACKFILL`, `BACKFILL_CANCELING`, `BACKFILL_NOT_FAILED` */
 export async function takeUpBackfill(parts: Parts, id: string): Promise<void> {
   await retryBackfill(parts, id)
+}
+
+export const BackfillQuery = z.object({
+  status: BackfillStatus.optional(),
+  asset: z.string().optional().meta({ description: 'Backfills that make this asset.' }),
+  location: z.string().optional(),
+  limit: z.coerce.number<string>().int().min(1).max(200).default(50),
+  cursor: z.string().optional().meta({ description: '`nextCursor` of the page before.' }),
+})
+export type BackfillQuery = z.output<typeof BackfillQuery>
+
+const BackfillPage = z.object({ backfills: z.array(Backfill), nextCursor: z.string().nullable() }).meta({ id: 'BackfillPage' })
+export type BackfillPage = z.output<typeof BackfillPage>
+
+/** A page of backfills, the newest first. @throws HttpError `CURSOR_INVALID` */
+export async function backfillList({ pool }: Pick<Parts, 'pool'>, { cursor, ...filter }: BackfillQuery): Promise<BackfillPage> {
+  const rows = await listBackfills(pool, { ...filter, limit: filter.limit + 1, before: cursor === undefined ? undefined : positionOf(cursor) })
+  const { page, nextCursor } = pageOf(rows, filter.limit)
+  return { backfills: page.map(presentBackfill), nextCursor }
 }
 
 const createRoute = route({
@@ -149,19 +176,9 @@ const listRoute = route({
   path: '/backfills',
   operation: 'listBackfills',
   summary: 'Backfills, the newest first',
-  query: z.object({
-    status: BackfillStatus.optional(),
-    asset: z.string().optional().meta({ description: 'Backfills that make this asset.' }),
-    location: z.string().optional(),
-    limit: z.coerce.number<string>().int().min(1).max(200).default(50),
-    cursor: z.string().optional().meta({ description: '`nextCursor` of the page before.' }),
-  }),
-  response: z.object({ backfills: z.array(Backfill), nextCursor: z.string().nullable() }).meta({ id: 'BackfillPage' }),
-}).handle(async ({ query: { cursor, ...filter }, parts }) => {
-  const rows = await listBackfills(parts.pool, { ...filter, limit: filter.limit + 1, before: cursor === undefined ? undefined : positionOf(cursor) })
-  const { page, nextCursor } = pageOf(rows, filter.limit)
-  return { body: { backfills: page.map(presentBackfill), nextCursor } }
-})
+  query: BackfillQuery,
+  response: BackfillPage,
+}).handle(async ({ query, parts }) => ({ body: await backfillList(parts, query) }))
 
 const getRoute = route({
   method: 'get',

@@ -4,6 +4,7 @@ import type { ChangeListener } from '../catalog/change-feed.ts'
 import type { Logger } from '../logger.ts'
 
 export { createLocationReader } from '../catalog/read/locations.ts'
+export { createPartitionCounter } from '../catalog/read/partition-counts.ts'
 
 /** Hears changes of the catalogue on a connection beside the pool. */
 export function changesOf(pool: pg.Pool, databaseUrl: string | undefined, logger: Logger): ChangeListener {

@@ -2,6 +2,8 @@ import * as z from 'zod'
 import { outboxKinds, outboxStatuses, retryOutbox } from '../catalog/outbox.ts'
 import { readOutbox } from '../catalog/read/outbox.ts'
 import { Failure } from './failure.ts'
+import type { Parts } from './parts.ts'
+import { pageOf, positionOf } from './position.ts'
 import { HttpError } from './problem.ts'
 import { route } from './route.ts'
 
@@ -22,23 +24,50 @@ const Entry = z
     error: Failure.nullable().meta({ description: 'Why the last try came to nothing.' }),
   })
   .meta({ id: 'OutboxEntry' })
+export type Entry = z.output<typeof Entry>
+
+export const OutboxQuery = z.object({
+  location: z.string().optional(),
+  kind: z.enum(outboxKinds).optional(),
+  status: z.enum(outboxStatuses).optional(),
+  run: z.uuid().optional(),
+  limit: z.coerce.number<string>().int().min(1).max(500).default(50),
+  cursor: z.string().optional().meta({ description: '`nextCursor` of the page before.' }),
+})
+export type OutboxQuery = z.output<typeof OutboxQuery>
+
+const Outbox = z.object({ notifications: z.array(Entry), nextCursor: z.string().nullable() }).meta({ id: 'Outbox' })
+export type Outbox = z.output<typeof Outbox>
+
+/** A page of the outbox. @throws HttpError `CURSOR_INVALID` */
+export async function listOutbox({ pool }: Pick<Parts, 'pool'>, { location, kind, status, run, limit, cursor }: OutboxQuery): Promise<Outbox> {
+  const before = cursor === undefined ? undefined : positionOf(cursor)
+  const rows = await readOutbox(pool, { location, kind, statuses: status === undefined ? undefined : [status], runId: run, before }, limit + 1)
+  const { page, nextCursor } = pageOf(rows, limit)
+  return { notifications: page.map(({ createdText: _, ...entry }) => entry), nextCursor }
+}
 
 const listNotifications = route({
   method: 'get',
   path: '/notifications',
   operation: 'listNotifications',
   summary: 'The outbox: notifications and calls of hooks, the newest first',
-  query: z.object({
-    location: z.string().optional(),
-    kind: z.enum(outboxKinds).optional(),
-    status: z.enum(outboxStatuses).optional(),
-    run: z.uuid().optional(),
-    limit: z.coerce.number<string>().int().min(1).max(500).default(50),
-  }),
-  response: z.object({ notifications: z.array(Entry) }).meta({ id: 'Outbox' }),
-}).handle(async ({ query: { location, kind, status, run, limit }, parts }) => ({
-  body: { notifications: await readOutbox(parts.pool, { location, kind, statuses: status === undefined ? undefined : [status], runId: run }, limit) },
-}))
+  query: OutboxQuery,
+  response: Outbox,
+}).handle(async ({ query, parts }) => ({ body: await listOutbox(parts, query) }))
+
+/** Has what was given up tried again. @throws HttpError `NOTIFICATION_NOT_FAILED` */
+export async function sendAgain({ pool }: Pick<Parts, 'pool'>, id: string): Promise<string[]> {
+  const retried = await retryOutbox(pool, { id })
+  if (retried.length === 0) throw notGivenUp(id)
+  return retried
+}
+
+export function notGivenUp(id: string): HttpError {
+  return new HttpError(404, 'NOTIFICATION_NOT_FAILED', `Nothing that was given up has the id ${id}.`, {
+    hint: 'GET /api/v1/notifications?status=failed lists what was.',
+  })
+}
 
 const retryNotification = route({
   method: 'post',
@@ -48,12 +77,6 @@ const retryNotification = route({
   params: z.object({ id: z.uuid() }),
   response: z.object({ retried: z.array(z.uuid()) }).meta({ id: 'RetriedNotifications' }),
   problems: [403, 404],
-}).handle(async ({ params, parts }) => {
-  const retried = await retryOutbox(parts.pool, params)
-  if (retried.length > 0) return { body: { retried } }
-  throw new HttpError(404, 'NOTIFICATION_NOT_FAILED', `Nothing that was given up has the id ${params.id}.`, {
-    hint: 'GET /api/v1/notifications?status=failed lists what was.',
-  })
-})
+}).handle(async ({ params, parts }) => ({ body: { retried: await sendAgain(parts, params.id) } }))
 
 export const notificationRoutes = [listNotifications, retryNotification]

@@ -1,10 +1,10 @@
 import { readMoment } from '../catalog/partition-moment.ts'
-import { readPartitionStates } from '../catalog/read/partitions.ts'
 import { readLiveProcesses } from '../catalog/read/processes.ts'
 import type { ProcessRead } from '../catalog/read/processes.ts'
 import { readLastRequests } from '../catalog/read/automation.ts'
 import type { EvaluationRead } from '../catalog/read/automation.ts'
 import { readLocationStandings } from '../catalog/read/locations.ts'
+import { countOutbox } from '../catalog/read/outbox.ts'
 import { readPauses } from '../catalog/pauses.ts'
 import type { Pause } from '../catalog/pauses.ts'
 import { countQueuedRuns } from '../catalog/run-queue.ts'
@@ -66,11 +66,13 @@ export interface Overview {
   readonly pauses: readonly Pause[]
   /** How many runs wait in the queue. */
   readonly queued: number
+  /** How many notifications and calls of hooks were given up. */
+  readonly givenUp: number
 }
 
 export async function overview(parts: Parts, now: Date = new Date()): Promise<Overview> {
   const { pool } = parts
-  const [standings, locations, assets, runs, processes, schedules, pauses, queued, automation, requests] = await Promise.all([
+  const [standings, locations, assets, runs, processes, schedules, pauses, queued, automation, requests, outbox] = await Promise.all([
     readLocationStandings(pool),
     parts.locations.all(pool),
     listAssets(parts),
@@ -81,6 +83,7 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
     countQueuedRuns(pool),
     listAutomation(parts),
     readLastRequests(pool, 5),
+    countOutbox(pool),
   ])
   return {
     locations: locations.map(({ name, manifest, notice, error }) => {
@@ -94,6 +97,7 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
     processes,
     pauses,
     queued,
+    givenUp: outbox.failed,
     automation,
     requests,
     schedules: schedules.map(({ lastTick, ...one }) => ({
@@ -103,16 +107,13 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
   }
 }
 
-function partitionsOf({ pool }: Parts, assets: readonly Asset[]): Promise<PartitionsView[]> {
-  return Promise.all(
-    assets.flatMap(({ location, key, partitions }) => {
-      if (partitions === null) return []
-      return [
-        (async () => {
-          const set = partitionSet(partitions, await readMoment(pool, location, [partitions]))
-          return { location, asset: key, counts: (await readPartitionStates(pool, location, key, set)).counts }
-        })(),
-      ]
+async function partitionsOf({ pool, partitionCounter }: Parts, assets: readonly Asset[]): Promise<PartitionsView[]> {
+  const partitioned = await Promise.all(
+    assets.flatMap(({ location, key: asset, partitions: spec }) => {
+      if (spec === null) return []
+      return [readMoment(pool, location, [spec]).then((moment) => ({ location, asset, spec, set: partitionSet(spec, moment) }))]
     }),
   )
+  const counts = partitioned.length === 0 ? [] : await partitionCounter.countsOf(pool, partitioned)
+  return partitioned.flatMap(({ location, asset }, index) => (counts[index] === undefined ? [] : [{ location, asset, counts: counts[index] }]))
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { LocationReader } from '../catalog/read/locations.ts'
+import type { PartitionCounter } from '../catalog/read/partition-counts.ts'
 import type { Logger } from '../logger.ts'
 import type { Queues } from '../queues/queues.ts'
 
@@ -9,4 +10,5 @@ export interface Parts {
   readonly queues: Queues
   readonly logger: Logger
   readonly locations: LocationReader
+  readonly partitionCounter: PartitionCounter
 }

@@ -1,8 +1,9 @@
-import type { BackfillDetail } from '../api/backfills.ts'
+import type { Backfill, BackfillDetail } from '../api/backfills.ts'
 import { count, describeCounts, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
+import { table } from './table.ts'
 
 /** A backfill: how far it is, by what is made together, and what failed. */
 export function backfillPage(backfill: BackfillDetail, now: number): string {
@@ -20,8 +21,7 @@ export function backfillPage(backfill: BackfillDetail, now: number): string {
 }
 
 function summary(backfill: BackfillDetail, now: number): Html {
-  const { id, counts, perRun } = backfill
-  const lost = counts.failed + counts.skipped + counts.canceled
+  const { counts, perRun } = backfill
   const facts: readonly (readonly [string, Html | string])[] = [
     ['Status', status(backfill.status)],
     ['Partitions', describeCounts(counts, 'succeeded')],
@@ -44,66 +44,45 @@ function summary(backfill: BackfillDetail, now: number): Html {
           </div>`,
       )}
     </dl>
-    ${backfill.problem === null ? null : html`<p class="notice">${backfill.problem}</p>`}
-    ${backfill.status === 'running' ? html`<form method="post" action="/backfills/${id}/cancel"><button class="danger" data-key="cancel">Cancel this backfill</button></form>` : null}
-    ${backfill.endedAt === null || lost === 0 ? null : html`<form method="post" action="/backfills/${id}/retry"><button data-key="retry">Make ${count(lost)} again</button></form>`}`
+    ${backfill.problem === null ? null : html`<p class="notice">${backfill.problem}</p>`} ${backfillActions(backfill)}`
+}
+
+/** What a person can do about a backfill. */
+export function backfillActions({ id, status: stands, counts, endedAt }: Backfill): Html | null {
+  if (stands === 'running') {
+    return html`<form method="post" action="/backfills/${id}/cancel">
+      <button class="danger" data-key="cancel ${id}">Cancel<span class="unseen"> the backfill ${id.slice(0, 8)}</span></button>
+    </form>`
+  }
+  const lost = counts.failed + counts.skipped + counts.canceled
+  if (endedAt === null || lost === 0) return null
+  return html`<form method="post" action="/backfills/${id}/retry">
+    <button data-key="retry ${id}">Make ${count(lost)} again<span class="unseen"> of the backfill ${id.slice(0, 8)}</span></button>
+  </form>`
 }
 
 function units(backfill: BackfillDetail): Html {
-  return html`<table>
-    <caption class="unseen">
-      What one run makes together
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">Assets</th>
-        <th scope="col">Partitions</th>
-        <th scope="col">How far</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${backfill.units.map(
-        (unit) =>
-          html`<tr>
-            <th scope="row">${unit.assets.join(', ')}</th>
-            <td data-label="Partitions">${unit.kind ?? 'none'}</td>
-            <td data-label="How far">${describeCounts(unit.counts, 'succeeded')}</td>
-          </tr>`,
-      )}
-    </tbody>
-  </table>`
+  return table({
+    caption: 'What one run makes together',
+    columns: ['Assets', 'Partitions', 'How far'],
+    rows: backfill.units.map((unit) => [unit.assets.join(', '), unit.kind ?? 'none', describeCounts(unit.counts, 'succeeded')]),
+  })
 }
 
 function failures({ failures: failed, counts }: BackfillDetail): Html | null {
   if (failed.length === 0) return null
   return html`<section aria-labelledby="failures-heading">
     <h2 id="failures-heading">What failed</h2>
-    <table>
-      <caption class="unseen">
-        The first partitions that failed
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">Partition</th>
-          <th scope="col">Asset</th>
-          <th scope="col">Run</th>
-          <th scope="col">What happened</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${failed.map(
-          (one) =>
-            html`<tr>
-              <th scope="row">${one.partition ?? 'all of it'}</th>
-              <td data-label="Asset">${one.asset ?? one.assets.join(', ')}</td>
-              <td data-label="Run">
-                ${one.runId === null ? '–' : html`<a href="/runs/${one.runId}" data-key="run ${one.runId}"><code>${one.runId.slice(0, 8)}</code></a>`}
-              </td>
-              <td data-label="What happened">${one.message ?? '–'}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
+    ${table({
+      caption: 'The first partitions that failed',
+      columns: ['Partition', 'Asset', 'Run', 'What happened'],
+      rows: failed.map((one) => [
+        one.partition ?? 'all of it',
+        one.asset ?? one.assets.join(', '),
+        one.runId === null ? '–' : html`<a href="/runs/${one.runId}" data-key="run ${one.runId}"><code>${one.runId.slice(0, 8)}</code></a>`,
+        one.message ?? '–',
+      ]),
+    })}
     ${counts.failed > failed.length ? html`<p>${count(counts.failed - failed.length)} more failed.</p>` : null}
   </section>`
 }

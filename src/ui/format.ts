@@ -49,6 +49,7 @@ export function moment(iso: string | null): Html {
 
 const marks: Readonly<Record<string, string>> = {
   succeeded: 'good',
+  done: 'good',
   materialized: 'good',
   missing: 'quiet',
   passed: 'good',

@@ -29,7 +29,10 @@ export function page({ title, body, live, reloadSeconds }: PageOptions): string 
         <a class="skip" href="#main">Skip to content</a>
         <header>
           <a class="brand" href="/"><img src="/static/favicon.svg" alt="" width="24" height="24" /> Millrace</a>
-          <nav aria-label="Main"><a href="/">Overview</a> <a href="/queues/">Queues</a> <a href="/api/openapi.json">API</a></nav>
+          <nav aria-label="Main">
+            <a href="/">Overview</a> <a href="/backfills">Backfills</a> <a href="/notifications">Notifications</a> <a href="/queues/">Queues</a>
+            <a href="/api/openapi.json">API</a>
+          </nav>
         </header>
         <main id="main" tabindex="-1" ${live === undefined ? null : html` data-state="${live}"`}>${body}</main>
         <footer><p>Open to everybody who reaches this address: there is no sign-in.</p></footer>

@@ -1,3 +1,4 @@
+import { isFailedSince } from '../api/assets.ts'
 import type { Asset } from '../api/assets.ts'
 import type { LocationView, Overview, PartitionsView, ScheduleView } from '../api/overview.ts'
 import type { Run } from '../api/run-view.ts'
@@ -11,6 +12,8 @@ import type { Html } from './html.ts'
 import { page } from './layout.ts'
 import { metadataList } from './metadata/list.ts'
 import { columnPhrase } from './statistics.ts'
+import { table } from './table.ts'
+import type { Row } from './table.ts'
 
 /** The first page: what is there, what runs, what comes next. */
 export function overviewPage(view: Overview, now: number): string {
@@ -40,12 +43,20 @@ export function overviewPage(view: Overview, now: number): string {
   })
 }
 
-function notices({ locations, pauses, queued }: Overview): Html {
+function notices({ locations, pauses, queued, givenUp }: Overview): Html {
   const told = locations.filter((one) => one.notice !== null)
   const broken = locations.filter((one): one is LocationView & { error: NonNullable<LocationView['error']> } => one.error !== null)
   const idle = locations.filter((one) => one.loaded && one.workers === 0)
   return html`${pauses.map((one) => html`<p class="notice">${pausedWait(one).message}</p>`)}
   ${queued === 0 ? null : html`<p class="notice">${count(queued)} ${queued === 1 ? 'run waits' : 'runs wait'} in the queue (<code>millrace runs list --status queued</code>).</p>`}
+  ${
+    givenUp === 0
+      ? null
+      : html`<p class="notice">
+          <a href="/notifications?status=failed" data-key="given up">${count(givenUp)} ${givenUp === 1 ? 'notification was' : 'notifications were'} given up</a
+          >.
+        </p>`
+  }
   ${told.map((one) => html`<p class="notice"><strong>${one.name}</strong>: ${one.notice}</p>`)}
   ${broken.map(
     (one) =>
@@ -88,30 +99,17 @@ function assetTables({ assets, locations, partitions }: Overview, now: number): 
                 : null
             }
           </div>
-          <table>
-            <caption class="unseen">
-              Assets of ${location.name}
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">Asset</th>
-                <th scope="col">Kind</th>
-                <th scope="col">Last materialized</th>
-                <th scope="col" class="number">Rows</th>
-                <th scope="col">Checks</th>
-                <th scope="col"><span class="unseen">Action</span></th>
-              </tr>
-            </thead>
-            <tbody>
-              ${own.map((asset) =>
-                assetRow(
-                  asset,
-                  now,
-                  partitions.find((one) => one.location === asset.location && one.asset === asset.key),
-                ),
-              )}
-            </tbody>
-          </table>`,
+          ${table({
+            caption: `Assets of ${location.name}`,
+            columns: ['Asset', 'Kind', 'Last materialized', { name: 'Rows', as: 'number' }, 'Checks', { name: 'Action', unseen: true }],
+            rows: own.map((asset) =>
+              assetRow(
+                asset,
+                now,
+                partitions.find((one) => one.location === asset.location && one.asset === asset.key),
+              ),
+            ),
+          })}`,
     )}`
 }
 
@@ -126,51 +124,53 @@ function materializePath(location: string, assets: string): string {
 /** The destination that most assets have, which is not worth a word. */
 const ownDatabase = 'default'
 
-function assetRow(asset: Asset, now: number, partitions: PartitionsView | undefined): Html {
+function assetRow(asset: Asset, now: number, partitions: PartitionsView | undefined): Row {
   const last = asset.lastMaterialization
-  return html`<tr>
-      <th scope="row">${asset.key}</th>
-      <td data-label="Kind">
-        ${[asset.kind, ...asset.kinds].join(', ')}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}${
-          asset.destination === null || asset.destination === ownDatabase ? null : html` <span class="quiet">in ${asset.destination}</span>`
-        }
-      </td>
-      <td data-label="Last materialized">
-        ${
-          last === null ? 'never' : last.runId === null ? moment(last.at) : html`<a href="/runs/${last.runId}">${moment(last.at)}</a>`
-        }${last === null ? null : html` <span class="quiet">${duration(last.at, null, now)} ago</span>`}${
-          asset.freshness === null ? null : html` <span title="${asset.freshness.policy}">${status(asset.freshness.state)}</span>`
-        }${asset.running === null ? null : html` <a href="/runs/${asset.running.runId}">${status(asset.running.status)}</a>`}${
-          partitions === undefined
-            ? null
-            : html`<p>
-                <a href="${partitionsPath(asset.location, asset.key)}" data-key="partitions ${asset.location} ${asset.key}"
-                  >${describeCounts(partitions.counts, 'materialized')}<span class="unseen"> partitions of ${asset.key}</span></a
-                >
-              </p>`
-        }
-      </td>
-      <td data-label="Rows" class="number">${last?.rows === undefined || last.rows === null ? '–' : count(last.rows)}</td>
-      <td data-label="Checks">
-        ${
-          asset.checks.length === 0
-            ? '–'
-            : html`<ul class="plain">
-                ${asset.checks.map((check) => html`<li>${status(check.state)} ${check.name}${check.last === null || check.last.passed ? null : html`: ${check.last.message}`}</li>`)}
-              </ul>`
-        }
-      </td>
-      <td>
-        ${
-          asset.kind === 'external'
-            ? html`<span class="quiet">made elsewhere</span>`
-            : html`<a class="button" href="${materializePath(asset.location, asset.key)}" data-key="one ${asset.location} ${asset.key}"
-                >Materialize<span class="unseen"> ${asset.key}</span></a
-              >`
-        }
-      </td>
-    </tr>
-    ${assetDetails(asset)}`
+  return {
+    cells: [
+      asset.key,
+      html`${[asset.kind, ...asset.kinds].join(', ')}${asset.group === null ? null : html` <span class="quiet">${asset.group}</span>`}${
+        asset.destination === null || asset.destination === ownDatabase ? null : html` <span class="quiet">in ${asset.destination}</span>`
+      }`,
+      html`${last === null ? 'never' : last.runId === null ? moment(last.at) : html`<a href="/runs/${last.runId}">${moment(last.at)}</a>`}${
+        last === null ? null : html` <span class="quiet">${duration(last.at, null, now)} ago</span>`
+      }${asset.freshness === null ? null : html` <span title="${asset.freshness.policy}">${status(asset.freshness.state)}</span>`}${
+        asset.running === null ? null : html` <a href="/runs/${asset.running.runId}">${status(asset.running.status)}</a>`
+      }${failedLine(asset)}${partitionsLine(asset, partitions)}`,
+      last?.rows === undefined || last.rows === null ? '–' : count(last.rows),
+      asset.checks.length === 0
+        ? '–'
+        : html`<ul class="plain">
+            ${asset.checks.map((check) => html`<li>${status(check.state)} ${check.name}${check.last === null || check.last.passed ? null : html`: ${check.last.message}`}</li>`)}
+          </ul>`,
+      asset.kind === 'external'
+        ? html`<span class="quiet">made elsewhere</span>`
+        : html`<a class="button" href="${materializePath(asset.location, asset.key)}" data-key="one ${asset.location} ${asset.key}"
+            >Materialize<span class="unseen"> ${asset.key}</span></a
+          >`,
+    ],
+    below: [assetDetails(asset)],
+  }
+}
+
+/** That it was to be made again and was not. */
+function failedLine(asset: Asset): Html | null {
+  const failed = asset.lastFailure
+  if (failed === null || !isFailedSince(asset)) return null
+  return html`<p>
+    ${status('failed')}
+    <a href="/runs/${failed.runId}" data-key="failed ${asset.location} ${asset.key}">${moment(failed.at)}</a
+    >${failed.error === null ? null : html`: ${failed.error.message}`}
+  </p>`
+}
+
+function partitionsLine({ location, key }: Asset, partitions: PartitionsView | undefined): Html | null {
+  if (partitions === undefined) return null
+  return html`<p>
+    <a href="${partitionsPath(location, key)}" data-key="partitions ${location} ${key}"
+      >${describeCounts(partitions.counts, 'materialized')}<span class="unseen"> partitions of ${key}</span></a
+    >
+  </p>`
 }
 
 /** What an asset is, folded up; nothing where nothing is known but its name. */
@@ -181,33 +181,29 @@ function assetDetails(asset: Asset): Html | null {
   const facts = factsOf(asset)
   if (asset.description === null && asset.deps.length === 0 && asset.columns.length === 0 && facts.length === 0 && Object.keys(metadata).length === 0)
     return null
-  return html`<tr class="wide">
-    <td colspan="6">
-      <details id="asset-${asset.location}-${asset.key}">
-        <summary>Details<span class="unseen"> of ${asset.key}</span></summary>
-        ${asset.description === null ? null : html`<p>${asset.description}</p>`}
-        ${asset.deps.length === 0 ? null : html`<p>Made from ${asset.deps.join(', ')}</p>`} ${facts.map((fact) => html`<p>${fact}</p>`)}
-        ${
-          asset.columns.length === 0
-            ? null
-            : html`<dl>
-                ${asset.columns.map(
-                  (column) =>
-                    html`<dt>${column.name}</dt>
-                      <dd>
-                        ${column.type}${column.nullable ? '' : ', never null'}${column.description === null ? null : html` – ${column.description}`}${column.statistics === null ? null : columnPhrase(column.statistics)}
-                      </dd>`,
-                )}
-              </dl>`
-        }
-        ${Object.keys(metadata).length === 0 ? null : metadataList(metadata)}
-      </details>
-    </td>
-  </tr>`
+  return html`<details id="asset-${asset.location}-${asset.key}">
+    <summary>Details<span class="unseen"> of ${asset.key}</span></summary>
+    ${asset.description === null ? null : html`<p>${asset.description}</p>`} ${asset.deps.length === 0 ? null : html`<p>Made from ${asset.deps.join(', ')}</p>`}
+    ${facts.map((fact) => html`<p>${fact}</p>`)}
+    ${
+      asset.columns.length === 0
+        ? null
+        : html`<dl>
+            ${asset.columns.map(
+              (column) =>
+                html`<dt>${column.name}</dt>
+                  <dd>
+                    ${column.type}${column.nullable ? '' : ', never null'}${column.description === null ? null : html` – ${column.description}`}${column.statistics === null ? null : columnPhrase(column.statistics)}
+                  </dd>`,
+            )}
+          </dl>`
+    }
+    ${Object.keys(metadata).length === 0 ? null : metadataList(metadata)}
+  </details>`
 }
 
 /** What an asset's definition says of it, as sentences. */
-function factsOf({ owners, tags, codeVersion, madeBy, lastObservation }: Asset): (string | Html)[] {
+function factsOf({ key, owners, tags, codeVersion, madeBy, lastObservation, automation }: Asset): (string | Html)[] {
   const tagged = Object.entries(tags).map(([name, value]) => (value === '' ? name : `${name}=${value}`))
   return [
     ...(madeBy === null ? [] : [`Made by ${madeBy}`]),
@@ -215,108 +211,54 @@ function factsOf({ owners, tags, codeVersion, madeBy, lastObservation }: Asset):
     ...(tagged.length === 0 ? [] : [`Tagged ${tagged.join(', ')}`]),
     ...(codeVersion === null ? [] : [`Code version ${codeVersion}`]),
     ...(lastObservation === null ? [] : [html`Last observed ${moment(lastObservation.at)}`]),
+    ...(automation === null ? [] : [html`${automation.message} <code>millrace automation show ${key}</code> tells more.`]),
   ]
 }
 
 function runTable(runs: readonly Run[], now: number): Html {
   if (runs.length === 0) return html`<p>Nothing has run yet.</p>`
-  return html`<table>
-    <caption class="unseen">
-      The newest runs
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">Run</th>
-        <th scope="col">Status</th>
-        <th scope="col">Assets</th>
-        <th scope="col">Launched by</th>
-        <th scope="col">Started</th>
-        <th scope="col">Duration</th>
-        <th scope="col" class="number">Rows</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${runs.map(
-        (run) =>
-          html`<tr>
-            <th scope="row">
-              <a href="/runs/${run.id}" data-key="run ${run.id}"><code>${run.id.slice(0, 8)}</code></a>
-            </th>
-            <td data-label="Status">
-              ${status(run.status)} <span class="quiet">${run.progress.succeeded}/${run.progress.steps}<span class="unseen"> steps done</span></span>
-            </td>
-            <td data-label="Assets">${run.job ?? run.assets.join(', ')}</td>
-            <td data-label="Launched by">${run.launchedBy}</td>
-            <td data-label="Started">${moment(run.createdAt)}</td>
-            <td data-label="Duration">${duration(run.createdAt, run.endedAt, now)}</td>
-            <td data-label="Rows" class="number">${count(run.progress.rows)}</td>
-          </tr>`,
-      )}
-    </tbody>
-  </table>`
+  return table({
+    caption: 'The newest runs',
+    columns: ['Run', 'Status', 'Assets', 'Launched by', 'Started', 'Duration', { name: 'Rows', as: 'number' }],
+    rows: runs.map((run) => [
+      html`<a href="/runs/${run.id}" data-key="run ${run.id}"><code>${run.id.slice(0, 8)}</code></a>`,
+      html`${status(run.status)} <span class="quiet">${run.progress.succeeded}/${run.progress.steps}<span class="unseen"> steps done</span></span>`,
+      run.job ?? run.assets.join(', '),
+      run.launchedBy,
+      moment(run.createdAt),
+      duration(run.createdAt, run.endedAt, now),
+      count(run.progress.rows),
+    ]),
+  })
 }
 
 function scheduleTable(schedules: readonly ScheduleView[]): Html {
   if (schedules.length === 0) return html`<p>No schedule is declared.</p>`
-  return html`<table>
-    <caption class="unseen">
-      Schedules, the next one first
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">Schedule</th>
-        <th scope="col">When</th>
-        <th scope="col">Next</th>
-        <th scope="col">Last</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${schedules.map(
-        (one) =>
-          html`<tr>
-            <th scope="row">${one.name} <span class="quiet">${one.location}</span></th>
-            <td data-label="When"><code>${one.cron.join(', ')}</code> ${one.timeZone}</td>
-            <td data-label="Next">${one.stopped ? 'stopped' : moment(one.nextAt)}</td>
-            <td data-label="Last">
-              ${
-                one.last === null
-                  ? 'never'
-                  : html`${one.last.runId === null ? moment(one.last.at) : html`<a href="/runs/${one.last.runId}">${moment(one.last.at)}</a>`}
-                    ${one.last.status}${one.last.status !== 'failed' || one.last.error === null ? null : html`: ${one.last.error.message}`}`
-              }
-            </td>
-          </tr>`,
-      )}
-    </tbody>
-  </table>`
+  return table({
+    caption: 'Schedules, the next one first',
+    columns: ['Schedule', 'When', 'Next', 'Last'],
+    rows: schedules.map((one) => [
+      html`${one.name} <span class="quiet">${one.location}</span>`,
+      html`<code>${one.cron.join(', ')}</code> ${one.timeZone}`,
+      one.stopped ? 'stopped' : moment(one.nextAt),
+      one.last === null
+        ? 'never'
+        : html`${one.last.runId === null ? moment(one.last.at) : html`<a href="/runs/${one.last.runId}">${moment(one.last.at)}</a>`}
+          ${one.last.status}${one.last.status !== 'failed' || one.last.error === null ? null : html`: ${one.last.error.message}`}`,
+    ]),
+  })
 }
 
 function processTable({ processes }: Overview): Html {
   if (processes.length === 0) return html`<p>No process has a lease.</p>`
-  return html`<table>
-    <caption class="unseen">
-      Processes alive
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">Process</th>
-        <th scope="col">Works</th>
-        <th scope="col">Locations</th>
-        <th scope="col">Since</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${processes.map(
-        (one) =>
-          html`<tr>
-            <th scope="row">${one.role} <span class="quiet">${one.host}:${one.pid}</span></th>
-            <td data-label="Works">
-              ${one.queues.length === 0 ? '–' : one.queues.join(', ')}${one.problem === null ? null : html` <span class="status bad">${one.problem}</span>`}
-            </td>
-            <td data-label="Locations">${Object.keys(one.versions).length === 0 ? '–' : Object.keys(one.versions).join(', ')}</td>
-            <td data-label="Since">${moment(one.startedAt)}</td>
-          </tr>`,
-      )}
-    </tbody>
-  </table>`
+  return table({
+    caption: 'Processes alive',
+    columns: ['Process', 'Works', 'Locations', 'Since'],
+    rows: processes.map((one) => [
+      html`${one.role} <span class="quiet">${one.host}:${one.pid}</span>`,
+      html`${one.queues.length === 0 ? '–' : one.queues.join(', ')}${one.problem === null ? null : html` <span class="status bad">${one.problem}</span>`}`,
+      Object.keys(one.versions).length === 0 ? '–' : Object.keys(one.versions).join(', '),
+      moment(one.startedAt),
+    ]),
+  })
 }

@@ -3,28 +3,32 @@ import express, { Router } from 'express'
 import type { Request, Response } from 'express'
 import * as z from 'zod'
 import { chooseAssets, listAssets } from '../api/assets.ts'
-import { backfillDetail, stopBackfill, takeUpBackfill, unknownBackfill } from '../api/backfills.ts'
+import { backfillDetail, backfillList, BackfillQuery, stopBackfill, takeUpBackfill, unknownBackfill } from '../api/backfills.ts'
 import { configErrors, configFields, parseConfigForm } from '../api/config-form.ts'
 import { forget, forgetView } from '../api/locations.ts'
+import { listOutbox, notGivenUp, OutboxQuery, sendAgain } from '../api/notifications.ts'
 import { overview } from '../api/overview.ts'
 import { partitionsDetail } from '../api/partitions.ts'
 import type { Parts } from '../api/parts.ts'
 import { HttpError, problemOf } from '../api/problem.ts'
 import { parseQuarantineQuery, quarantinePage } from '../api/quarantine.ts'
 import { cancelRun, newestEvents, startRun, unknownRun } from '../api/run-actions.ts'
-import { runDetail } from '../api/run-view.ts'
+import { runPageView, StepChoice } from '../api/run-steps.ts'
 import { backfillPage } from './backfill-page.ts'
+import { backfillsPage } from './backfills-page.ts'
 import { problemPage } from './layout.ts'
 import { forgetPage } from './forget-page.ts'
 import { materializePage } from './materialize-page.ts'
 import type { MaterializeView } from './materialize-page.ts'
+import { notificationsPage } from './notifications-page.ts'
 import { overviewPage } from './overview-page.ts'
 import { partitionsPage } from './partitions-page.ts'
 import { quarantinePageView } from './quarantine-page.ts'
 import { runPage } from './run-page.ts'
 
 /** The paths that take a form of ours. */
-export const formPaths = /^\/(materialize|locations\/[^/]+\/forget|runs\/[0-9a-fA-F-]{36}\/cancel|backfills\/[0-9a-fA-F-]{36}\/(cancel|retry))$/
+export const formPaths =
+  /^\/(materialize|locations\/[^/]+\/forget|runs\/[0-9a-fA-F-]{36}\/cancel|backfills\/[0-9a-fA-F-]{36}\/(cancel|retry)|notifications\/[0-9a-fA-F-]{36}\/retry)$/
 
 /** As many events as a person scrolls through; the API has them all. */
 const logLimit = 500
@@ -44,27 +48,39 @@ export function pageRouter(parts: () => Parts): Router {
     sendPage(response, overviewPage(await overview(parts()), Date.now()))
   })
   router.get('/runs/:id', async (request, response) => {
-    const id = runId(request)
-    const [run, events] = await Promise.all([runDetail(parts(), id), newestEvents(parts(), id, logLimit)])
+    const id = idOf(request, unknownRun)
+    const [run, events] = await Promise.all([runPageView(parts(), id, asked(StepChoice, request.query)), newestEvents(parts(), id, logLimit)])
     if (run === undefined) throw unknownRun(id)
     sendPage(response, runPage(run, events, Date.now()))
   })
   router.get('/quarantine', async (request, response) => {
     sendPage(response, quarantinePageView(await quarantinePage(parts(), parseQuarantineQuery(request.query), quarantineLimit)))
   })
+  router.get('/notifications', async (request, response) => {
+    const query = asked(OutboxQuery, request.query)
+    sendPage(response, notificationsPage(await listOutbox(parts(), query), query))
+  })
+  router.post('/notifications/:id/retry', async (request, response) => {
+    await sendAgain(parts(), idOf(request, notGivenUp))
+    response.redirect(303, '/notifications')
+  })
+  router.get('/backfills', async (request, response) => {
+    const query = asked(BackfillQuery, request.query)
+    sendPage(response, backfillsPage(await backfillList(parts(), query), query, Date.now()))
+  })
   router.get('/backfills/:id', async (request, response) => {
-    const id = backfillId(request)
+    const id = idOf(request, unknownBackfill)
     const backfill = await backfillDetail(parts(), id)
     if (backfill === undefined) throw unknownBackfill(id)
     sendPage(response, backfillPage(backfill, Date.now()))
   })
   router.post('/backfills/:id/cancel', async (request, response) => {
-    const id = backfillId(request)
+    const id = idOf(request, unknownBackfill)
     await stopBackfill(parts(), id)
     response.redirect(303, `/backfills/${id}`)
   })
   router.post('/backfills/:id/retry', async (request, response) => {
-    const id = backfillId(request)
+    const id = idOf(request, unknownBackfill)
     await takeUpBackfill(parts(), id)
     response.redirect(303, `/backfills/${id}`)
   })
@@ -81,7 +97,7 @@ export function pageRouter(parts: () => Parts): Router {
     sendPage(response, partitionsPage(await partitionsDetail(parts(), which.data.asset, which.data.location, stretchLimit)))
   })
   router.post('/runs/:id/cancel', async (request, response) => {
-    const id = runId(request)
+    const id = idOf(request, unknownRun)
     await cancelRun(parts(), id)
     response.redirect(303, `/runs/${id}`)
   })
@@ -98,15 +114,21 @@ export function pageRouter(parts: () => Parts): Router {
   return router
 }
 
-function backfillId(request: Request): string {
-  const id = z.uuid().safeParse(request.params['id'])
-  if (!id.success) throw unknownBackfill(String(request.params['id']))
-  return id.data
+/** What an address asks for. @throws HttpError `REQUEST_INVALID` */
+function asked<T extends z.ZodType>(schema: T, query: Request['query']): z.output<T> {
+  const parsed = schema.safeParse(query)
+  if (parsed.success) return parsed.data
+  const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} (${issue.message})`).join(', ')
+  throw new HttpError(400, 'REQUEST_INVALID', `The address asks for what there cannot be: ${wrong}.`, {
+    hint: 'Leave out what stands behind its question mark.',
+  })
 }
 
-function runId(request: Request): string {
-  const id = z.uuid().safeParse(request.params['id'])
-  if (!id.success) throw unknownRun(String(request.params['id']))
+/** The id in a path. @throws what says that there is no such thing */
+function idOf(request: Request, unknown: (id: string) => HttpError): string {
+  const given = String(request.params['id'])
+  const id = z.uuid().safeParse(given)
+  if (!id.success) throw unknown(given)
   return id.data
 }
 

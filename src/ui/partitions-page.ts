@@ -3,6 +3,7 @@ import { count, describeCounts, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
+import { table } from './table.ts'
 
 /** The partitions of an asset: a picture of all of them, the same in words, and those that failed. */
 export function partitionsPage(view: PartitionsDetail): string {
@@ -52,31 +53,12 @@ function picture({ bins, counts }: PartitionsDetail): Html | null {
 
 function stretches(view: PartitionsDetail): Html {
   if (view.stretches.length === 0) return html`<p>There are no partitions yet.</p>`
-  return html`<table>
-      <caption class="unseen">
-        Partitions that follow each other and stand alike
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">From</th>
-          <th scope="col">To</th>
-          <th scope="col" class="number">Partitions</th>
-          <th scope="col">Status</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${view.stretches.map(
-          (one) =>
-            html`<tr>
-              <th scope="row">${one.from}</th>
-              <td data-label="To">${one.to}</td>
-              <td data-label="Partitions" class="number">${count(one.count)}</td>
-              <td data-label="Status">${status(one.status)}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-    ${view.more ? html`<p class="quiet">And so on: <code>millrace partitions list ${view.asset}</code> shows them all.</p>` : null}`
+  return html`${table({
+    caption: 'Partitions that follow each other and stand alike',
+    columns: ['From', 'To', { name: 'Partitions', as: 'number' }, 'Status'],
+    rows: view.stretches.map((one) => [one.from, one.to, count(one.count), status(one.status)]),
+  })}
+  ${view.more ? html`<p class="quiet">And so on: <code>millrace partitions list ${view.asset}</code> shows them all.</p>` : null}`
 }
 
 function failed(view: PartitionsDetail): Html | null {

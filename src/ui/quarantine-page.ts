@@ -3,6 +3,8 @@ import { count, moment } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
+import { table } from './table.ts'
+import type { Row } from './table.ts'
 
 /** As much of a record as a person looks at; the download has it whole. */
 const longestRecord = 2000
@@ -43,43 +45,27 @@ function chosen({ asset, location, run, state }: QuarantineQuery): Html {
 }
 
 function recordTable(records: QuarantinePage['records']): Html {
-  return html`<table>
-    <caption class="unseen">
-      Records in quarantine
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">Where</th>
-        <th scope="col">What is wrong</th>
-        <th scope="col">Since</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${records.map(recordRow)}
-    </tbody>
-  </table>`
+  return table({ caption: 'Records in quarantine', columns: ['Where', 'What is wrong', { name: 'Since', as: 'moment' }], rows: records.map(recordRow) })
 }
 
-function recordRow(one: QuarantinePage['records'][number]): Html {
+function recordRow(one: QuarantinePage['records'][number]): Row {
   const { record } = one
-  return html`<tr>
-      <th scope="row">${one.place} <a class="quiet" href="/runs/${one.runId}">run ${one.runId.slice(0, 8)}</a></th>
-      <td data-label="What is wrong">
-        <ul class="plain">
-          ${one.issues.map(
-            (issue) =>
-              html`<li><b>${issue.column}</b>: ${issue.message}${issue.value === '' ? null : html` <span class="quiet">it is ${issue.value}</span>`}</li>`,
-          )}
-        </ul>
-      </td>
-      <td data-label="Since" class="moment">${moment(one.at)}</td>
-    </tr>
-    <tr class="wide">
-      <td colspan="3">
-        <details>
-          <summary>Record<span class="unseen">: ${one.place}</span></summary>
-          <pre>${record.slice(0, longestRecord).toWellFormed()}${record.length > longestRecord ? '…' : ''}</pre>
-        </details>
-      </td>
-    </tr>`
+  return {
+    cells: [
+      html`${one.place} <a class="quiet" href="/runs/${one.runId}">run ${one.runId.slice(0, 8)}</a>`,
+      html`<ul class="plain">
+        ${one.issues.map(
+          (issue) =>
+            html`<li><b>${issue.column}</b>: ${issue.message}${issue.value === '' ? null : html` <span class="quiet">it is ${issue.value}</span>`}</li>`,
+        )}
+      </ul>`,
+      moment(one.at),
+    ],
+    below: [
+      html`<details>
+        <summary>Record<span class="unseen">: ${one.place}</span></summary>
+        <pre>${record.slice(0, longestRecord).toWellFormed()}${record.length > longestRecord ? '…' : ''}</pre>
+      </details>`,
+    ],
+  }
 }

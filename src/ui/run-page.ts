@@ -1,4 +1,5 @@
-import type { RunDetail, Step } from '../api/run-view.ts'
+import type { RunPageView } from '../api/run-steps.ts'
+import type { Step } from '../api/run-view.ts'
 import type { RunEvent } from '../api/runs.ts'
 import { failureView } from './failure.ts'
 import { bytes, count, describePartitions, duration, moment, status } from './format.ts'
@@ -7,10 +8,13 @@ import type { Html } from './html.ts'
 import { page } from './layout.ts'
 import { metadataList } from './metadata/list.ts'
 import { parameters } from './quarantine-page.ts'
+import { manySteps } from './many-steps.ts'
 import { stepStatistics } from './statistics.ts'
+import { table } from './table.ts'
+import type { Row } from './table.ts'
 
 /** A run: its steps with what moved through each stage, its errors, its log. */
-export function runPage(run: RunDetail, events: readonly RunEvent[], now: number): string {
+export function runPage(run: RunPageView, events: readonly RunEvent[], now: number): string {
   const open = run.endedAt === null
   return page({
     title: `Run ${run.id.slice(0, 8)}`,
@@ -19,7 +23,7 @@ export function runPage(run: RunDetail, events: readonly RunEvent[], now: number
       <div id="summary" data-live>${summary(run, now)}</div>
       <section aria-labelledby="steps-heading">
         <h2 id="steps-heading">Steps</h2>
-        <div id="steps" data-live>${stepTable(run, now)}</div>
+        <div id="steps" data-live>${stepsOf(run, now)}</div>
       </section>
       <div id="checks" data-live>${checks(run)}</div>
       <section aria-labelledby="config-heading">
@@ -33,7 +37,7 @@ export function runPage(run: RunDetail, events: readonly RunEvent[], now: number
   })
 }
 
-function summary(run: RunDetail, now: number): Html {
+function summary(run: RunPageView, now: number): Html {
   return html`<dl class="facts">
       <div>
         <dt>Status</dt>
@@ -89,61 +93,39 @@ function summary(run: RunDetail, now: number): Html {
     ${run.status === 'started' || run.status === 'queued' ? html`<form method="post" action="/runs/${run.id}/cancel"><button class="danger" data-key="cancel">Cancel this run</button></form>` : null}`
 }
 
-function stepTable(run: RunDetail, now: number): Html {
-  return html`<table>
-    <caption class="unseen">
-      Steps of the run
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">Asset</th>
-        <th scope="col">Status</th>
-        <th scope="col">Batches</th>
-        <th scope="col" class="number">Rows</th>
-        <th scope="col" class="number">Bytes</th>
-        <th scope="col">Duration</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${run.steps.map((step) => stepRow(run.id, step, now))}
-    </tbody>
-  </table>`
+function stepsOf(run: RunPageView, now: number): Html {
+  const show = (steps: readonly Step[], caption: string): Html => stepTable(run, steps, caption, now)
+  return run.groups.length === 0 ? show(run.steps, 'Steps of the run') : manySteps(run, show, now)
 }
 
-function stepRow(run: string, step: Step, now: number): Html {
-  return html`<tr>
-      <th scope="row">${step.asset} <span class="quiet">${step.kind}</span></th>
-      <td data-label="Status">
-        ${status(step.status)}${step.attempt > 1 ? html` <span class="quiet">attempt ${step.attempt}</span>` : null}${
-          step.waitsFor === null ? null : html`<p class="quiet">${step.waitsFor.message}</p>`
-        }
-      </td>
-      <td data-label="Batches">${step.kind === 'table' ? stages(step) : '–'}</td>
-      <td data-label="Rows" class="number">
-        ${count(step.rows)}${step.quarantined === 0 ? null : html`<p class="quiet"><a href="/quarantine?${parameters({ run, asset: step.asset })}">${count(step.quarantined)} in quarantine</a></p>`}
-      </td>
-      <td data-label="Bytes" class="number">${step.kind === 'table' ? bytes(step.bytes) : '–'}</td>
-      <td data-label="Duration">${duration(step.startedAt, step.endedAt, now)}</td>
-    </tr>
-    ${
-      step.error === null
-        ? null
-        : html`<tr class="wide">
-            <td colspan="6">${failureView(step.error)}</td>
-          </tr>`
-    }${stepStatistics(step)}${stepMetadata(step)}`
+const columns = ['Asset', 'Status', 'Batches', { name: 'Rows', as: 'number' }, { name: 'Bytes', as: 'number' }, 'Duration'] as const
+
+function stepTable(run: RunPageView, steps: readonly Step[], caption: string, now: number): Html {
+  return table({ caption, columns, rows: steps.map((step) => stepRow(run.id, step, now)) })
+}
+
+function stepRow(run: string, step: Step, now: number): Row {
+  return {
+    cells: [
+      html`${step.asset} <span class="quiet">${step.kind}</span>`,
+      html`${status(step.status)}${step.attempt > 1 ? html` <span class="quiet">attempt ${step.attempt}</span>` : null}${
+        step.waitsFor === null ? null : html`<p class="quiet">${step.waitsFor.message}</p>`
+      }${step.skippedBecause === null ? null : html`<p class="quiet">${step.skippedBecause}</p>`}`,
+      step.kind === 'table' ? stages(step) : '–',
+      html`${count(step.rows)}${step.quarantined === 0 ? null : html`<p class="quiet"><a href="/quarantine?${parameters({ run, asset: step.asset })}">${count(step.quarantined)} in quarantine</a></p>`}`,
+      step.kind === 'table' ? bytes(step.bytes) : '–',
+      duration(step.startedAt, step.endedAt, now),
+    ],
+    below: [step.error === null ? null : failureView(step.error), stepStatistics(step), stepMetadata(step)],
+  }
 }
 
 function stepMetadata({ id, asset, metadata }: Step): Html | null {
   if (Object.keys(metadata).length === 0) return null
-  return html`<tr class="wide">
-    <td colspan="6">
-      <details id="metadata-${id}">
-        <summary>Metadata<span class="unseen"> of ${asset}</span></summary>
-        ${metadataList(metadata)}
-      </details>
-    </td>
-  </tr>`
+  return html`<details id="metadata-${id}">
+    <summary>Metadata<span class="unseen"> of ${asset}</span></summary>
+    ${metadataList(metadata)}
+  </details>`
 }
 
 function stages({ batches, extracted, rows, startedAt, endedAt }: Step): Html {
@@ -156,7 +138,7 @@ function stages({ batches, extracted, rows, startedAt, endedAt }: Step): Html {
     ${rows > 0 && seconds > 0.05 ? html`<span class="quiet">${count(Math.round(rows / seconds))} rows/s</span>` : null}`
 }
 
-function checks(run: RunDetail): Html | null {
+function checks(run: RunPageView): Html | null {
   if (run.checks.length === 0) return null
   return html`<section aria-labelledby="checks-heading">
     <h2 id="checks-heading">Checks</h2>
@@ -166,7 +148,7 @@ function checks(run: RunDetail): Html | null {
   </section>`
 }
 
-function checkItem(check: RunDetail['checks'][number]): Html {
+function checkItem(check: RunPageView['checks'][number]): Html {
   return html`<li>
     ${status(check.state)} ${check.asset}: ${check.name}${check.blocking ? ' (blocking)' : ''} <span class="quiet">${check.message} ${moment(check.at)}</span>${
       Object.keys(check.metadata).length === 0

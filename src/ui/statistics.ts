@@ -2,81 +2,49 @@ import type { Step } from '../api/run-view.ts'
 import { bytes, count } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
+import { table } from './table.ts'
 
 /** What a step's stages did, and what is known of the values that it wrote; nothing where there is nothing to say. */
 export function stepStatistics({ id, asset, stages, columns }: Step): Html | null {
   const worked = stages.filter((one) => one.batches > 0)
   if (worked.length === 0 && columns.length === 0) return null
-  return html`<tr class="wide">
-    <td colspan="6">
-      <details id="statistics-${id}">
-        <summary>Statistics<span class="unseen"> of ${asset}</span></summary>
-        ${worked.length === 0 ? null : stageTable(asset, worked)} ${columns.length === 0 ? null : columnTable(asset, columns)}
-      </details>
-    </td>
-  </tr>`
+  return html`<details id="statistics-${id}">
+    <summary>Statistics<span class="unseen"> of ${asset}</span></summary>
+    ${worked.length === 0 ? null : stageTable(asset, worked)} ${columns.length === 0 ? null : columnTable(asset, columns)}
+  </details>`
 }
 
 function stageTable(asset: string, stages: Step['stages']): Html {
-  return html`<table class="inner">
-    <caption>
-      Stages<span class="unseen"> of ${asset}</span>
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">Stage</th>
-        <th scope="col" class="number">Batches</th>
-        <th scope="col" class="number">Rows</th>
-        <th scope="col" class="number">Bytes</th>
-        <th scope="col" class="number">Worked</th>
-        <th scope="col" class="number">Rows/s</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${stages.map(
-        (one) =>
-          html`<tr>
-            <th scope="row">${one.stage}</th>
-            <td data-label="Batches" class="number">${count(one.batches)}</td>
-            <td data-label="Rows" class="number">${count(one.rows)}</td>
-            <td data-label="Bytes" class="number">${bytes(one.bytes)}</td>
-            <td data-label="Worked" class="number">${time(one.seconds)}</td>
-            <td data-label="Rows/s" class="number">${one.rowsPerSecond === null ? '–' : count(one.rowsPerSecond)}</td>
-          </tr>`,
-      )}
-    </tbody>
-  </table>`
+  return table({
+    caption: html`Stages<span class="unseen"> of ${asset}</span>`,
+    inner: true,
+    columns: ['Stage', ...['Batches', 'Rows', 'Bytes', 'Worked', 'Rows/s'].map((name) => ({ name, as: 'number' as const }))],
+    rows: stages.map((one) => [
+      one.stage,
+      count(one.batches),
+      count(one.rows),
+      bytes(one.bytes),
+      time(one.seconds),
+      one.rowsPerSecond === null ? '–' : count(one.rowsPerSecond),
+    ]),
+  })
 }
 
 type Column = Step['columns'][number]
 
 function columnTable(asset: string, columns: readonly Column[]): Html {
-  return html`<table class="inner">
-    <caption>
-      Columns<span class="unseen"> of ${asset}</span>
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">Column</th>
-        <th scope="col" class="number">NULL</th>
-        <th scope="col" class="number">Distinct, about</th>
-        <th scope="col">Least</th>
-        <th scope="col">Greatest</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${columns.map(
-        (one) =>
-          html`<tr>
-            <th scope="row">${one.column}</th>
-            <td data-label="NULL" class="number">${share(one)}</td>
-            <td data-label="Distinct, about" class="number">${one.distinct === undefined ? '–' : count(one.distinct)}</td>
-            <td data-label="Least" class="extreme">${extreme(one, 'min')}</td>
-            <td data-label="Greatest" class="extreme">${extreme(one, 'max')}</td>
-          </tr>`,
-      )}
-    </tbody>
-  </table>`
+  return table({
+    caption: html`Columns<span class="unseen"> of ${asset}</span>`,
+    inner: true,
+    columns: [
+      'Column',
+      { name: 'NULL', as: 'number' },
+      { name: 'Distinct, about', as: 'number' },
+      { name: 'Least', as: 'extreme' },
+      { name: 'Greatest', as: 'extreme' },
+    ],
+    rows: columns.map((one) => [one.column, share(one), one.distinct === undefined ? '–' : count(one.distinct), extreme(one, 'min'), extreme(one, 'max')]),
+  })
 }
 
 /** `0.04 s`, `1,234 s`: times of several workers, added up. */

@@ -6,7 +6,7 @@ import { manifestOf } from '../../src/definitions/manifest.ts'
 import { dailyPartitions } from '../../src/definitions/partitions/partitions.ts'
 import { describe, expect, test } from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
-import { seedRun } from './seed.ts'
+import { seedRun, seedStep } from './seed.ts'
 import { startBoard, startQueues } from './start.ts'
 
 const page = async (url: string, init?: RequestInit) => (await (await fetch(url, init)).text()).replaceAll(/\s+/g, ' ')
@@ -40,6 +40,24 @@ describe('the pages of partitions', () => {
       expect(shown).toContain(part)
     }
     expect(shown.match(/<rect /g)).toHaveLength(90)
+    // What the board has counted before is counted again as soon as one of them stands otherwise, though there are as many as before.
+    const mend = (failed: string, day: string) =>
+      database.pool.query(`UPDATE millrace.asset_partition SET failed_at = ${failed} WHERE asset = 'strip/sales' AND partition = $1`, [day])
+    for (const [failed, day, counts] of [
+      ['NULL', '2026-02-01', '>32 of 90<'],
+      ['now()', '2026-01-02', '>31 of 90 · 1 failed<'],
+    ] as const) {
+      await mend(failed, day)
+      expect(await page(board.url)).toContain(counts)
+    }
+    await database.pool.query(`UPDATE millrace.asset_partition SET partition = '2025-12-31' WHERE asset = 'strip/sales' AND partition = '2026-01-02'`)
+    expect(await page(board.url)).toContain('>31 of 90<')
+    const runId = await seedRun(database.pool, { location: 'strip' })
+    const stepId = await seedStep(database.pool, { runId, location: 'strip', asset: 'strip/sales', status: 'extracting' })
+    await database.pool.query(`UPDATE millrace.step SET partitions = '{2026-01-01,2026-03-31}' WHERE id = $1`, [stepId])
+    expect(await page(board.url)).toContain('>30 of 90 · 2 running<')
+    await database.pool.query(`UPDATE millrace.step SET partitions = '{2026-03-30,2026-03-31}' WHERE id = $1`, [stepId])
+    expect(await page(board.url)).toContain('>31 of 90 · 2 running<')
     expect((await fetch(`${board.url}/partitions?asset=strip%2Fnone`)).status).toBe(404)
     expect((await fetch(`${board.url}/partitions`)).status).toBe(400)
   })

@@ -30,12 +30,17 @@ const BackfillRow = z.object({
   endedAt: time.nullable(),
   problem: z.string().nullable(),
   counts: Counted,
+  /** The first unit that is not over, from 1; null where all are. */
+  unit: z.int().nullable(),
+  units: z.int(),
 })
 export type BackfillRead = z.output<typeof BackfillRow>
 
 const columns = `b.id, b.location, b.assets, b.status, b.partitions_per_run AS "perRun", b.runs_at_once AS "runsAtOnce", b.config, b.tags, b.launched_by AS "launchedBy",
   b.created_at AS "createdAt", b.created_at::text AS "createdText", b.ended_at AS "endedAt", b.problem,
-  (SELECT jsonb_object_agg(c.status, c.n) FROM (SELECT status, count(*) AS n FROM millrace.backfill_part p WHERE p.backfill_id = b.id GROUP BY status) c) AS counts`
+  (SELECT jsonb_object_agg(c.status, c.n) FROM (SELECT status, count(*) AS n FROM millrace.backfill_part p WHERE p.backfill_id = b.id GROUP BY status) c) AS counts,
+  (SELECT min(p.unit) + 1 FROM millrace.backfill_part p WHERE p.backfill_id = b.id AND p.status IN ('waiting', 'running')) AS unit,
+  jsonb_array_length(b.plan -> 'units') AS units`
 
 export interface BackfillFilter {
   readonly status?: BackfillStatus | undefined

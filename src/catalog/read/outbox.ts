@@ -3,7 +3,7 @@ import { outboxKinds, outboxStatuses } from '../outbox.ts'
 import type { OutboxKind, OutboxStatus } from '../outbox.ts'
 import { redact } from '../../redact.ts'
 import { failure } from './failure.ts'
-import { readRows, time } from './row.ts'
+import { count, readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
 
 const OutboxRow = z.object({
@@ -18,6 +18,8 @@ const OutboxRow = z.object({
   runId: z.uuid().nullable(),
   attempt: z.number(),
   createdAt: time,
+  /** createdAt to the microsecond, as the cursor needs it. */
+  createdText: z.string(),
   /** Of one that waits: when it is tried next. */
   dueAt: time,
   endedAt: time.nullable(),
@@ -31,18 +33,33 @@ export interface OutboxFilter {
   /** Any where absent. */
   readonly statuses?: readonly OutboxStatus[] | undefined
   readonly runId?: string | undefined
+  /** The last one of the page before. */
+  readonly before?: { readonly createdText: string; readonly id: string } | undefined
 }
 
 /** What is in the outbox, the newest first. */
-export function readOutbox(db: Queryable, { location, kind, statuses, runId }: OutboxFilter, limit: number): Promise<OutboxRead[]> {
+export function readOutbox(db: Queryable, { location, kind, statuses, runId, before }: OutboxFilter, limit: number): Promise<OutboxRead[]> {
   return readRows(
     db,
     OutboxRow,
-    `SELECT id, location, kind, target, status, caused_by AS "causedBy", run_id AS "runId", attempt, created_at AS "createdAt", due_at AS "dueAt", ended_at AS "endedAt", error,
+    `SELECT id, location, kind, target, status, caused_by AS "causedBy", run_id AS "runId", attempt, created_at AS "createdAt", created_at::text AS "createdText", due_at AS "dueAt", ended_at AS "endedAt", error,
        coalesce(content ->> 'title', coalesce(content #>> '{step,name}', content #>> '{run,job}', 'the run') || ': ' || (content ->> 'outcome'), '') AS title
      FROM millrace.outbox WHERE ($1::text IS NULL OR location = $1) AND ($2::text IS NULL OR kind = $2) AND ($3::text[] IS NULL OR status = ANY($3))
        AND ($4::uuid IS NULL OR run_id = $4)
+       AND ($6::timestamptz IS NULL OR created_at < $6 OR (created_at = $6 AND id > $7::uuid))
      ORDER BY created_at DESC, id LIMIT $5`,
-    [location ?? null, kind ?? null, statuses ?? null, runId ?? null, limit],
+    [location ?? null, kind ?? null, statuses ?? null, runId ?? null, limit, before?.createdText ?? null, before?.id ?? null],
   )
+}
+
+const OpenCounts = z.object({ waiting: count, failed: count })
+
+/** How much of the outbox waits or is being sent, and how much was given up. */
+export async function countOutbox(db: Queryable): Promise<z.output<typeof OpenCounts>> {
+  const [counts] = await readRows(
+    db,
+    OpenCounts,
+    `SELECT (SELECT count(*) FROM millrace.outbox WHERE status IN ('waiting', 'working')) AS waiting, (SELECT count(*) FROM millrace.outbox WHERE status = 'failed') AS failed`,
+  )
+  return counts ?? { waiting: 0, failed: 0 }
 }

@@ -37,7 +37,14 @@ function listCommand() {
       await withCatalog(readEnvironment().config, 'notifications', async (client) => {
         const found = await readOutbox(client, { location, kind, statuses: status === undefined ? undefined : [status] }, limit)
         const output = createStandardOutput()
-        if (json === true) return output.write(`${JSON.stringify(found, null, 2)}\n`)
+        if (json === true)
+          return output.write(
+            `${JSON.stringify(
+              found.map(({ createdText: _, ...entry }) => entry),
+              null,
+              2,
+            )}\n`,
+          )
         return output.write(found.length === 0 ? 'There are none.\n' : tableOf(found))
       })
     })

@@ -109,7 +109,7 @@ describe.skipIf(!found)('in a browser', () => {
     await seedQuarantine(pool, stepId, { record: JSON.stringify({ id: 'x'.repeat(500) }), message: `is ${'long '.repeat(50)}` })
     const board = await startBoard({ pool, queues: startQueues(database) })
     for (const colorScheme of ['light', 'dark'] as const) {
-      for (const path of ['/', `/runs/${runId}`, '/materialize?location=narrow&assets=*', `/quarantine?run=${runId}`]) {
+      for (const path of ['/', `/runs/${runId}`, '/materialize?location=narrow&assets=*', `/quarantine?run=${runId}`, '/backfills', '/notifications']) {
         const { page, wrong } = await open(`${board.url}${path}`, { colorScheme })
         await page.evaluate(`document.querySelectorAll('details').forEach((one) => { one.open = true })`)
         for (const width of colorScheme === 'light' ? [360, 962, 1280] : [360]) {
@@ -125,6 +125,54 @@ describe.skipIf(!found)('in a browser', () => {
         await page.context().close()
       }
     }
+  })
+
+  test('Markdown of users is shown as markup, and nothing of it runs, fetches or leads astray', async ({ database }) => {
+    const { pool } = database
+    await seedLocation(pool, 'written')
+    const text = [
+      '# Sales <script>window.ran = 1</script>',
+      '<img src=x onerror="window.ran = 2"> <svg onload="window.ran = 3"></svg> <b onmouseover="window.ran = 4">raw</b>',
+      '<iframe src="javascript:window.ran = 5"></iframe>',
+      '[script](javascript:window.ran=6) [coded](&#106;avascript:window.ran=7) [tab](java\tscript:window.ran=8) <javascript:window.ran=9>',
+      '[data](data:text/html;base64,PHNjcmlwdD4=) [file](file:///etc/passwd) [own](/runs?x) [quoted](https://example.com/"onclick="window.ran=10)',
+      '![pixel](https://example.com/pixel.png) ![inline](data:image/svg+xml,<svg/onload=window.ran=11>)',
+      '[ref]: javascript:window.ran=12',
+      '[ref] and [web](https://example.com/report "a \\" onfocus=window.ran=13 autofocus x=\\"")',
+      `${'> '.repeat(500)}deep`,
+      '| item | price |\n| --- | ---: |\n| <img src=y onerror=window.ran=14> | **2** |',
+    ].join('\n\n')
+    const runId = await seedRun(pool, { location: 'written', status: 'succeeded' })
+    const stepId = await seedStep(pool, {
+      runId,
+      location: 'written',
+      asset: 'written/notes',
+      status: 'succeeded',
+      result: { notes: { type: 'markdown', value: text } },
+    })
+    await pool.query(`UPDATE millrace.step SET kind = 'function' WHERE id = $1`, [stepId])
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    const { page, wrong } = await open(`${board.url}/runs/${runId}`)
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(request.url()))
+    await page.evaluate(`document.querySelectorAll('details').forEach((one) => { one.open = true })`)
+    const markdown = page.locator('.markdown')
+    await markdown.getByRole('heading', { level: 4, name: 'Sales' }).waitFor()
+    for (const link of await markdown.getByRole('link').all()) await link.hover()
+    expect(await page.evaluate('window.ran')).toBeUndefined()
+    expect(await markdown.locator('script, img, svg, iframe, b, [onclick], [onerror], [onload], [onfocus], [onmouseover], [style]').count()).toBe(0)
+    expect(await markdown.locator('a').evaluateAll((links) => links.map((one) => one.getAttribute('href')))).toEqual([
+      'https://example.com/%22onclick=%22window.ran=10',
+      'https://example.com/pixel.png',
+      'https://example.com/report',
+    ])
+    expect(await markdown.locator('td').evaluateAll((cells) => cells.map((one) => [one.getAttribute('data-label'), one.innerHTML]))).toEqual([
+      ['item', '&lt;img src=y onerror=window.ran=14&gt;'],
+      ['price', '<strong>2</strong>'],
+    ])
+    expect(asked.filter((url) => !url.startsWith(board.url))).toEqual([])
+    expect(wrong).toEqual([])
+    await page.context().close()
   })
 
   test('Bull Board works under our Content-Security-Policy, its retry included', async ({ database }) => {

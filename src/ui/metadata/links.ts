@@ -5,9 +5,12 @@ import { quoted } from './scalars.ts'
 /** A link to a page of the web; any other address is text, for a browser might run it. */
 export function webLink(value: string): Html {
   const target = URL.parse(value)
-  if (target === null || !['http:', 'https:'].includes(target.protocol)) return quoted(value)
+  if (target === null || !isOfTheWeb(value)) return quoted(value)
   return html`<a href="${target.href}" rel="noopener noreferrer" target="_blank">${value}<span class="unseen"> (opens a new page)</span></a>`
 }
+
+/** Whether an address is one that a browser only fetches. */
+export const isOfTheWeb = (value: string): boolean => ['http:', 'https:'].includes(URL.parse(value)?.protocol ?? '')
 
 export function runLink(id: string): Html {
   return html`<a href="/runs/${id}"><code>${id.slice(0, 8)}</code></a>`

@@ -4,6 +4,7 @@ import { html } from '../html.ts'
 import type { Html } from '../html.ts'
 import { lineageTable, schemaTable, valueTable } from './grids.ts'
 import { assetName, jobName, runLink, webLink } from './links.ts'
+import { longMarkdown } from './markdown.ts'
 import { amount, longText, moment, quoted, shortText } from './scalars.ts'
 
 /** Metadata by name, each value as its kind wants it. */
@@ -20,8 +21,9 @@ export function metadataList(metadata: Readonly<Record<string, unknown>>): Html 
 function valueView(name: string, metadata: MetadataValue): Html {
   switch (metadata.type) {
     case 'text':
-    case 'markdown':
       return longText(metadata)
+    case 'markdown':
+      return longMarkdown(metadata)
     case 'url':
       return webLink(metadata.value)
     case 'path':

@@ -5,8 +5,18 @@ import type { Html } from '../html.ts'
 export { moment } from '../format.ts'
 
 /** Text as it is; over several lines where it has them. */
-export function longText({ value, cutFrom }: { readonly value: string; readonly cutFrom?: number | undefined }): Html {
-  const shown = value.includes('\n') ? html`<pre>${value}</pre>` : shortText(value)
+export function longText({ value, cutFrom }: CutText): Html {
+  return withCut(value.includes('\n') ? html`<pre>${value}</pre>` : shortText(value), { value, cutFrom })
+}
+
+export interface CutText {
+  readonly value: string
+  /** How many characters it had. */
+  readonly cutFrom?: number | undefined
+}
+
+/** What is shown of a text, and of how much that is the beginning. */
+export function withCut(shown: Html, { value, cutFrom }: CutText): Html {
   return cutFrom === undefined ? shown : html`${shown} <span class="quiet">the first ${count(value.length)} of ${count(cutFrom)} characters</span>`
 }
 

@@ -44,7 +44,7 @@ export async function listOutbox({ pool }: Pick<Parts, 'pool'>, { location, kind
   const before = cursor === undefined ? undefined : positionOf(cursor)
   const rows = await readOutbox(pool, { location, kind, statuses: status === undefined ? undefined : [status], runId: run, before }, limit + 1)
   const { page, nextCursor } = pageOf(rows, limit)
-  return { notifications: page.map(({ createdText: _, ...entry }) => entry), nextCursor }
+  return { notifications: page, nextCursor }
 }
 
 const listNotifications = route({

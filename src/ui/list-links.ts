@@ -2,7 +2,7 @@ import { html } from './html.ts'
 import type { Html } from './html.ts'
 
 /** The address of a list of what is asked for. */
-export function listPath(path: string, query: Readonly<Record<string, string | undefined>>): string {
+function listPath(path: string, query: Readonly<Record<string, string | undefined>>): string {
   const parts = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) if (value !== undefined) parts.set(name, value)
   return parts.size === 0 ? path : `${path}?${parts.toString()}`

@@ -49,7 +49,7 @@ export function pageRouter(parts: () => Parts): Router {
   })
   router.get('/runs/:id', async (request, response) => {
     const id = idOf(request, unknownRun)
-    const [run, events] = await Promise.all([runPageView(parts(), id, asked(StepChoice, request.query)), newestEvents(parts(), id, logLimit)])
+    const [run, events] = await Promise.all([runPageView(parts(), id, parsedQuery(StepChoice, request.query)), newestEvents(parts(), id, logLimit)])
     if (run === undefined) throw unknownRun(id)
     sendPage(response, runPage(run, events, Date.now()))
   })
@@ -57,7 +57,7 @@ export function pageRouter(parts: () => Parts): Router {
     sendPage(response, quarantinePageView(await quarantinePage(parts(), parseQuarantineQuery(request.query), quarantineLimit)))
   })
   router.get('/notifications', async (request, response) => {
-    const query = asked(OutboxQuery, request.query)
+    const query = parsedQuery(OutboxQuery, request.query)
     sendPage(response, notificationsPage(await listOutbox(parts(), query), query))
   })
   router.post('/notifications/:id/retry', async (request, response) => {
@@ -65,7 +65,7 @@ export function pageRouter(parts: () => Parts): Router {
     response.redirect(303, '/notifications')
   })
   router.get('/backfills', async (request, response) => {
-    const query = asked(BackfillQuery, request.query)
+    const query = parsedQuery(BackfillQuery, request.query)
     sendPage(response, backfillsPage(await backfillList(parts(), query), query, Date.now()))
   })
   router.get('/backfills/:id', async (request, response) => {
@@ -115,7 +115,7 @@ export function pageRouter(parts: () => Parts): Router {
 }
 
 /** What an address asks for. @throws HttpError `REQUEST_INVALID` */
-function asked<T extends z.ZodType>(schema: T, query: Request['query']): z.output<T> {
+function parsedQuery<T extends z.ZodType>(schema: T, query: Request['query']): z.output<T> {
   const parsed = schema.safeParse(query)
   if (parsed.success) return parsed.data
   const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} (${issue.message})`).join(', ')

@@ -189,7 +189,7 @@ describe('schedules, sensors and automation on the command line', () => {
       code: 1,
       stderr: expect.stringContaining('The asset watched/rows of watched has no condition. (NOT_AUTOMATED)') as unknown,
     })
-    expect(await millrace('automation', 'show', 'watched/row')).toMatchObject({ code: 1, stderr: expect.stringContaining('(UNKNOWN_ASSET)') as unknown })
+    expect(await millrace('automation', 'show', 'watched/row')).toMatchObject({ code: 2, stderr: expect.stringContaining('(UNKNOWN_ASSET)') as unknown })
     expect(await millrace('automation', 'stop', 'elsewhere')).toMatchObject({ code: 1, stderr: expect.stringContaining('has no conditions') as unknown })
   })
 })

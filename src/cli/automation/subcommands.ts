@@ -1,5 +1,6 @@
 import { Command } from '@commander-js/extra-typings'
 import { redact } from '../../redact.ts'
+import { wholeNumber } from '../argument.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { findOne } from './find-one.ts'
 import type { Pool } from './with-automation.ts'
@@ -27,6 +28,45 @@ export function listCommand<One extends Located>({ description, withPool, none, 
     .action(async ({ location, json }) => {
       const all = await withPool((_pool, found) => Promise.resolve(found.filter((one) => location === undefined || one.location === location)))
       await createStandardOutput().write(json === true ? `${JSON.stringify(redact(all), null, 2)}\n` : all.length === 0 ? `${none}\n` : table(all))
+    })
+}
+
+export interface TicksOptions<One extends Located, Tick> {
+  readonly kind: 'schedule' | 'sensor'
+  readonly description: string
+  readonly withPool: WithPool<One>
+  /** The newest first. */
+  readonly read: (pool: Pool, found: One, limit: number) => Promise<readonly Tick[]>
+  /** Said before them. */
+  readonly head?: (found: One) => string
+  /** Said where there are none, with its full stop. */
+  readonly none: string
+  readonly text: (ticks: readonly Tick[]) => string
+}
+
+/** `show`: the newest ticks of what has a name. */
+export function ticksCommand<One extends Located & { readonly name: string }, Tick>({
+  kind,
+  description,
+  withPool,
+  read,
+  head,
+  none,
+  text,
+}: TicksOptions<One, Tick>) {
+  return new Command('show')
+    .description(description)
+    .argument('<name>', `the ${kind}`)
+    .option('--location <name>', 'where several code locations have it')
+    .option('--limit <ticks>', 'how many', wholeNumber, 20)
+    .option('--json', 'print an array of objects')
+    .action(async (name, { location, limit, json }) => {
+      const { found, ticks } = await withPool(async (pool, all) => {
+        const one = findOne(all, kind, name, location)
+        return { found: one, ticks: await read(pool, one, limit) }
+      })
+      const said = `${head === undefined ? '' : `${head(found)}\n`}${ticks.length === 0 ? `${none}\n` : text(ticks)}`
+      await createStandardOutput().write(json === true ? `${JSON.stringify(redact(ticks), null, 2)}\n` : said)
     })
 }
 

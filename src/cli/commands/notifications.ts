@@ -40,7 +40,7 @@ function listCommand() {
         if (json === true)
           return output.write(
             `${JSON.stringify(
-              found.map(({ createdText: _, ...entry }) => entry),
+              found.map((entry) => ({ ...entry, createdText: undefined })),
               null,
               2,
             )}\n`,

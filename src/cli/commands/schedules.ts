@@ -10,11 +10,10 @@ import type { Config } from '../../config.ts'
 import { ConfigError, MillraceError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import { createQueues } from '../../queues/queues.ts'
-import { redact } from '../../redact.ts'
 import { runOnce } from '../run-once.ts'
-import { harmless, isoTime, moment, wholeNumber } from '../argument.ts'
+import { harmless, isoTime, moment } from '../argument.ts'
 import { findOne } from '../automation/find-one.ts'
-import { listCommand, switchCommands } from '../automation/subcommands.ts'
+import { listCommand, switchCommands, ticksCommand } from '../automation/subcommands.ts'
 import { trySchedule } from '../automation/try-schedule.ts'
 import { withAutomation } from '../automation/with-automation.ts'
 import type { Pool } from '../automation/with-automation.ts'
@@ -38,6 +37,15 @@ export function schedulesCommand() {
     none: 'There are no schedules.',
     table: scheduleTable,
   })
+  const show = ticksCommand({
+    kind: 'schedule',
+    description: 'When a schedule ticks, and its newest ticks.',
+    withPool,
+    read: (pool, { location, name }: Schedule, limit) => readScheduleTicks(pool, location, name, limit),
+    head: whenOf,
+    none: 'It has not ticked yet.',
+    text: ticksText,
+  })
   const { start, stop } = switchCommands({
     kind: 'schedule',
     descriptions: {
@@ -51,7 +59,7 @@ export function schedulesCommand() {
     .description('List schedules, look at their ticks, start and stop them, try one.')
     .addHelpText('after', examples)
     .addCommand(list.exitOverride())
-    .addCommand(showCommand().exitOverride())
+    .addCommand(show.exitOverride())
     .addCommand(start)
     .addCommand(stop)
     .addCommand(tickCommand().exitOverride())
@@ -77,25 +85,11 @@ function scheduleTable(all: readonly Schedule[]): string {
 
 const startsOf = ({ assets, job, partitions }: Schedule): string => `${job ?? assets.join(', ')}${partitions === null ? '' : ', new partitions'}`
 
-function showCommand() {
-  return new Command('show')
-    .description('When a schedule ticks, and its newest ticks.')
-    .argument('<name>', 'the schedule')
-    .option('--location <name>', 'where several code locations have it')
-    .option('--limit <ticks>', 'how many', wholeNumber, 20)
-    .option('--json', 'print an array of objects')
-    .action(async (name, { location, limit, json }) => {
-      const { found, ticks } = await withPool(async (pool, all) => {
-        const one = findOne(all, 'schedule', name, location)
-        return { found: one, ticks: await readScheduleTicks(pool, one.location, one.name, limit) }
-      })
-      const text = formatTable(
-        [{ name: 'scheduled' }, { name: 'cause' }, { name: 'status' }, { name: 'runs' }, { name: 'says' }],
-        ticks.map((one) => [moment(one.scheduledAt), one.cause, one.status, runsOf(one), saysOf(one)]),
-      )
-      const told = `${whenOf(found)}\n${ticks.length === 0 ? 'It has not ticked yet.\n' : text}`
-      await createStandardOutput().write(json === true ? `${JSON.stringify(redact(ticks), null, 2)}\n` : told)
-    })
+function ticksText(ticks: readonly ScheduleTickRead[]): string {
+  return formatTable(
+    [{ name: 'scheduled' }, { name: 'cause' }, { name: 'status' }, { name: 'runs' }, { name: 'says' }],
+    ticks.map((one) => [moment(one.scheduledAt), one.cause, one.status, runsOf(one), saysOf(one)]),
+  )
 }
 
 const whenOf = ({ name, location, cron, timeZone, nextAt }: Schedule): string =>

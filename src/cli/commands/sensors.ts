@@ -2,12 +2,12 @@ import { Command } from '@commander-js/extra-typings'
 import { listSensors } from '../../api/sensors.ts'
 import type { Sensor } from '../../api/sensors.ts'
 import { readSensorTicks } from '../../catalog/read/sensors.ts'
+import type { SensorTickRead } from '../../catalog/read/sensors.ts'
 import { askForEvaluation, setSensorStopped } from '../../catalog/sensors.ts'
 import { createQueues } from '../../queues/queues.ts'
-import { redact } from '../../redact.ts'
-import { harmless, moment, wholeNumber } from '../argument.ts'
+import { harmless, moment } from '../argument.ts'
 import { findOne } from '../automation/find-one.ts'
-import { listCommand, switchCommands } from '../automation/subcommands.ts'
+import { listCommand, switchCommands, ticksCommand } from '../automation/subcommands.ts'
 import { withAutomation } from '../automation/with-automation.ts'
 import type { Pool } from '../automation/with-automation.ts'
 import { trySensor } from '../automation/try-sensor.ts'
@@ -30,6 +30,14 @@ export function sensorsCommand() {
     none: 'There are no sensors.',
     table: sensorTable,
   })
+  const show = ticksCommand({
+    kind: 'sensor',
+    description: 'The newest evaluations of a sensor, with what its function logged.',
+    withPool,
+    read: (pool, { location, name }: Sensor, limit) => readSensorTicks(pool, location, name, limit),
+    none: 'It was not evaluated yet.',
+    text: (ticks) => ticks.map(evaluationText).join(''),
+  })
   const { start, stop } = switchCommands({
     kind: 'sensor',
     descriptions: { start: 'Start a sensor: it goes on from its cursor.', stop: 'Stop a sensor; its runs go on, and what webhooks bring is kept.' },
@@ -40,7 +48,7 @@ export function sensorsCommand() {
     .description('List sensors, look at their evaluations, start and stop them, try one.')
     .addHelpText('after', examples)
     .addCommand(list.exitOverride())
-    .addCommand(showCommand().exitOverride())
+    .addCommand(show.exitOverride())
     .addCommand(start)
     .addCommand(stop)
     .addCommand(tickCommand().exitOverride())
@@ -62,30 +70,13 @@ function sensorTable(all: readonly Sensor[]): string {
   )
 }
 
-function showCommand() {
-  return new Command('show')
-    .description('The newest evaluations of a sensor, with what its function logged.')
-    .argument('<name>', 'the sensor')
-    .option('--location <name>', 'where several code locations have it')
-    .option('--limit <ticks>', 'how many', wholeNumber, 20)
-    .option('--json', 'print an array of objects')
-    .action(async (name, { location, limit, json }) => {
-      const ticks = await withPool((pool, all) => {
-        const found = findOne(all, 'sensor', name, location)
-        return readSensorTicks(pool, found.location, found.name, limit)
-      })
-      const lines = ticks.map((one) => {
-        const says = one.error?.message ?? one.reason ?? ''
-        const runs = one.runs.length === 0 ? '' : `  runs ${one.runs.map((id) => id.slice(0, 8)).join(', ')}`
-        const sent = one.notifications === 0 ? '' : `  ${String(one.notifications)} ${one.notifications === 1 ? 'notification' : 'notifications'}`
-        const repeated = one.repeated === 0 ? '' : `  and ${String(one.repeated)} more times until ${moment(one.endedAt)}`
-        const log = one.log.map((line) => `    ${harmless(typeof line['message'] === 'string' ? line['message'] : '')}\n`).join('')
-        return `${moment(one.beganAt)}  ${one.cause}  ${one.status}${runs}${sent}${repeated}${says === '' ? '' : `  ${harmless(says)}`}\n${log}`
-      })
-      await createStandardOutput().write(
-        json === true ? `${JSON.stringify(redact(ticks), null, 2)}\n` : ticks.length === 0 ? 'It was not evaluated yet.\n' : lines.join(''),
-      )
-    })
+function evaluationText(one: SensorTickRead): string {
+  const says = one.error?.message ?? one.reason ?? ''
+  const runs = one.runs.length === 0 ? '' : `  runs ${one.runs.map((id) => id.slice(0, 8)).join(', ')}`
+  const sent = one.notifications === 0 ? '' : `  ${String(one.notifications)} ${one.notifications === 1 ? 'notification' : 'notifications'}`
+  const repeated = one.repeated === 0 ? '' : `  and ${String(one.repeated)} more times until ${moment(one.endedAt)}`
+  const log = one.log.map((line) => `    ${harmless(typeof line['message'] === 'string' ? line['message'] : '')}\n`).join('')
+  return `${moment(one.beganAt)}  ${one.cause}  ${one.status}${runs}${sent}${repeated}${says === '' ? '' : `  ${harmless(says)}`}\n${log}`
 }
 
 function tickCommand() {

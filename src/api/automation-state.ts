@@ -57,7 +57,7 @@ function sentenceOf(whole: string, found: AutomatedAssetRead | undefined): strin
   if (said === 'requested') return `Its condition asked for it at ${since}: ${sentence(reason)}`
   if (said === 'failed') return `Its condition asked for it at ${since}, and no run could be launched: ${sentence(reason)}`
   if (said === 'held') return `Its condition is true and asks for nothing: ${sentence(reason)}`
-  return `It waits for its condition (${condition}), which is not true since ${since}: ${sentence(reason)}`
+  return `It waits for its condition (${condition}), false since ${since}: ${sentence(reason)}`
 }
 
 const sentence = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`)

@@ -4,7 +4,7 @@ import type { ProcessRead } from '../catalog/read/processes.ts'
 import { readLastRequests } from '../catalog/read/automation.ts'
 import type { EvaluationRead } from '../catalog/read/automation.ts'
 import { readLocationStandings } from '../catalog/read/locations.ts'
-import { countOutbox } from '../catalog/read/outbox.ts'
+import { countGivenUp } from '../catalog/read/outbox.ts'
 import { readPauses } from '../catalog/pauses.ts'
 import type { Pause } from '../catalog/pauses.ts'
 import { countQueuedRuns } from '../catalog/run-queue.ts'
@@ -72,7 +72,7 @@ export interface Overview {
 
 export async function overview(parts: Parts, now: Date = new Date()): Promise<Overview> {
   const { pool } = parts
-  const [standings, locations, assets, runs, processes, schedules, pauses, queued, automation, requests, outbox] = await Promise.all([
+  const [standings, locations, assets, runs, processes, schedules, pauses, queued, automation, requests, givenUp] = await Promise.all([
     readLocationStandings(pool),
     parts.locations.all(pool),
     listAssets(parts),
@@ -83,7 +83,7 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
     countQueuedRuns(pool),
     listAutomation(parts),
     readLastRequests(pool, 5),
-    countOutbox(pool),
+    countGivenUp(pool),
   ])
   return {
     locations: locations.map(({ name, manifest, notice, error }) => {
@@ -97,7 +97,7 @@ export async function overview(parts: Parts, now: Date = new Date()): Promise<Ov
     processes,
     pauses,
     queued,
-    givenUp: outbox.failed,
+    givenUp,
     automation,
     requests,
     schedules: schedules.map(({ lastTick, ...one }) => ({

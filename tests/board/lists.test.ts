@@ -130,6 +130,9 @@ describe('what there may be much of', () => {
     expect(failed.match(/<strong>no \d+<\/strong>/g)).toHaveLength(30)
     const branches = await page(`/runs/${runId}?of=one&from=200`)
     expect(branches).toContain('Branches of one, 201 to 300')
+    expect([...branches.matchAll(/<th scope="row">(one\[\d+\])/g)].map(([, name]) => name)).toEqual(
+      Array.from({ length: 100 }, (_, n) => `one[${String(n + 200)}]`),
+    )
     expect(branches).toContain(`href="/runs/${runId}?of=one&amp;from=300" rel="next"`)
     expect(branches).toContain('<p class="quiet">because list was slow</p>')
     expect((await fetch(`${board.url}/runs/${runId}?status=odd`)).status).toBe(400)

@@ -165,7 +165,7 @@ describe('schedules, sensors and automation on the command line', () => {
     expect(first).toMatch(/^no since .*: true already when the condition was evaluated for the first time, at 20/)
     expect(first).not.toContain('handled at')
     const waits =
-      /It waits for its condition \(eager\), which is not true since .*evaluated for the first time, at \S+\. `millrace automation show watched\/summary` tells more\./
+      /It waits for its condition \(eager\), false since .*evaluated for the first time, at \S+\. `millrace automation show watched\/summary` tells more\./
     expect((await millrace('explain', 'watched/summary')).stdout).toMatch(new RegExp(`^No run of watched/summary is known\\.\n${waits.source}`))
     expect((await millrace('assets', 'show', 'watched/summary')).stdout).toMatch(new RegExp(`Automation ${waits.source}`))
     const materialize = `INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ('watched', 'watched/rows', clock_timestamp(), '{}')`

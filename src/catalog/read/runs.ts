@@ -52,7 +52,7 @@ export interface RunFilter {
   readonly before?: { readonly createdText: string; readonly id: string } | undefined
 }
 
-// The rows of steps that ended are in their results; those of steps under way are counted from their batches.
+// The rows of steps that ended are in their results; those of steps under way are counted from their batches, which only tables have: of 10,000 ops none is looked for.
 const columns = `
   run.id, run.location, run.version, run.status, run.job, run.assets, run.config, run.tags, run.partitions, run.backfill_id AS "backfillId", run.launched_by AS "launchedBy",
   run.created_at AS "createdAt", run.created_at::text AS "createdText", run.cancel_requested_at AS "cancelRequestedAt", run.priority,
@@ -63,7 +63,7 @@ const progress = `
     SELECT count(*) AS steps, count(ended_at) AS ended, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
            COALESCE(sum(CASE
              WHEN jsonb_typeof(result -> 'rows') = 'number' THEN (result ->> 'rows')::bigint
-             ELSE (SELECT sum(batch.rows) FROM millrace.batch
+             WHEN kind = 'table' THEN (SELECT sum(batch.rows) FROM millrace.batch
                    WHERE batch.step_id = step.id AND batch.generation = step.generation AND batch.status = 'loaded') END), 0) AS rows
     FROM millrace.step WHERE step.run_id = run.id
   ) progress`

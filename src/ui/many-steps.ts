@@ -10,6 +10,8 @@ import { table } from './table.ts'
 export function manySteps(run: RunPageView, show: (steps: readonly Step[], caption: string) => Html, now: number): Html {
   const { choice, counts, groups, steps, failed, next } = run
   const lost = counts.get('failed') ?? 0
+  // What stands above is not shown twice.
+  const told = new Set(failed.map(({ id }) => id))
   return html`<p>
       ${count(totalOf(counts))} steps:
       ${links(run.id, {}, counts)}${isChosen(choice) ? html` · <a href="/runs/${run.id}" data-key="all steps">all of them</a>` : null}
@@ -31,7 +33,14 @@ export function manySteps(run: RunPageView, show: (steps: readonly Step[], capti
             ${lost > failed.length ? html`<p><a href="${pathOf(run.id, { status: 'failed' })}" data-key="all failed">All ${count(lost)} that failed</a></p>` : null}`
     }
     <h3>${headingOf(run)}</h3>
-    ${steps.length === 0 ? html`<p>There are no such steps.</p>` : show(steps, 'Steps of the run that were chosen')}
+    ${
+      steps.length === 0
+        ? html`<p>There are no such steps.</p>`
+        : show(
+            steps.filter(({ id }) => !told.has(id)),
+            'Steps of the run that were chosen',
+          )
+    }
     ${
       choice.from === 0 && next === undefined
         ? null

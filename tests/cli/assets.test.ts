@@ -65,6 +65,19 @@ describe('millrace assets', () => {
     })
   })
 
+  test('list and show say when an asset failed since it was made, and why', async ({ database: { pool, url } }) => {
+    const run = '3f2a0000-0000-4000-8000-000000000001'
+    const error = { name: 'E', code: 'X', message: 'no\n\u001b[2Jrows' }
+    await pool.query(`INSERT INTO millrace.asset_failure VALUES ('shop', 'shop/totals', $1, 'shop/totals', '2026-11-22T10:00:00Z', $2)`, [run, error])
+    const database = { pool, url }
+    expect((await assets(database, 'list', 'shop/totals')).stdout).toMatch(/failed since[^]*never +2026-11-22 10:00:00 UTC, run 3f2a0000: no .*rows/)
+    expect((await assets(database, 'show', 'shop/totals')).stdout).toMatch(new RegExp(`Failed +2026-11-22 10:00:00 UTC, run ${run}: no`))
+    await pool.query(`INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ('shop', 'shop/totals', '2026-11-22T11:00:00Z', '{}')`)
+    expect((await assets(database, 'list', 'shop/totals')).stdout).not.toContain('failed since')
+    expect((await assets(database, 'show', 'shop/totals')).stdout).toMatch(/Failed +2026-.* \(it was materialized since\): no/)
+    await pool.query(`DELETE FROM millrace.asset WHERE key = 'shop/totals'`)
+  })
+
   test('report writes down what something else did and saw, once for each key', async ({ database }) => {
     await database.pool.query(
       `UPDATE millrace.manifest SET document = jsonb_set(document, '{assets}', document -> 'assets' || $1::jsonb) WHERE location = 'shop'`,

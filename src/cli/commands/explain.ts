@@ -10,7 +10,7 @@ import { MillraceError } from '../../errors.ts'
 import { harmless } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
 import { requireInstallation } from '../installation.ts'
-import { findRun } from '../runs/find-run.ts'
+import { findRun } from '../find-by-id.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
 

@@ -8,7 +8,7 @@ import { harmless, moment, parseConfig, span, wholeNumber } from '../argument.ts
 import { confirm } from '../confirm.ts'
 import { readEnvironment } from '../environment.ts'
 import { runOnce } from '../run-once.ts'
-import { findRun } from '../runs/find-run.ts'
+import { findRun } from '../find-by-id.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
 import { withCatalog } from '../with-client.ts'

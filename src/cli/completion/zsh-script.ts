@@ -1,5 +1,5 @@
-import { optionCases, sourceText } from './bash-script.ts'
 import type { CommandLine } from './command-line.ts'
+import { longFlags, lookups } from './lookups.ts'
 import { quoted } from './quote.ts'
 
 /** A name with its description, as `_describe` takes them. */
@@ -7,26 +7,12 @@ const entry = (name: string, description: string): string => quoted(`${name.repl
 
 /** A script for zsh, with a description beside each word. */
 export function zshScript(commandLines: readonly CommandLine[], program: string): string {
-  const places = commandLines.map(({ place, commands, options, argument }) => {
-    const words = options.flatMap(({ flags, description }) => flags.filter((flag) => flag.startsWith('--')).map((flag) => entry(flag, description)))
-    return `    ${quoted(place)})
-      commands=(${commands.map(({ name, description }) => entry(name, description)).join(' ')})
-      options=(${words.join(' ')})
-      source=${quoted(argument === undefined ? '' : sourceText(argument))} ;;`
-  })
   return `#compdef millrace
 # zsh completion for millrace; made by: millrace completion zsh
-_millrace_place() {
-  case $1 in
-${places.join('\n')}
-  esac
-}
-_millrace_option() {
-  case $1 in
-${optionCases(commandLines).join('\n')}
-    *) source= ;;
-  esac
-}
+${lookups(commandLines, ({ commands, options }) => ({
+  commands: `(${commands.map(({ name, description }) => entry(name, description)).join(' ')})`,
+  options: `(${options.flatMap(({ flags, description }) => longFlags(flags).map((flag) => entry(flag, description))).join(' ')})`,
+}))}
 _millrace() {
   local place= source= word line program current="\${words[CURRENT]}"
   local -a commands options found

@@ -1,11 +1,14 @@
-/** How the process ends; documented in `millrace --help`. */
+import { CommanderError } from '@commander-js/extra-typings'
+import { ConfigError, MillraceError } from '../errors.ts'
+
+/** How the process ends; documented in `millrace --help` and docs/cli.md. */
 export const exitCode = {
   done: 0,
-  /** The run failed, a check of `doctor` did, or something unexpected happened. */
+  /** It ran and failed, or what is there does not allow it: the run failed, `doctor` found a fault, a run that has ended cannot be canceled. */
   failed: 1,
-  /** The command line or the configuration is wrong. */
+  /** The command line or a setting is wrong: an option, a value, a name that nothing has or that several have. The same call fails again. */
   usage: 2,
-  /** What the command needs does not answer: the database, the queue backend. */
+  /** What the command needs does not answer: the database, the queue backend; or nothing is running. */
   unavailable: 3,
   /** `materialize --plan --exit-code`: tables would change. */
   changes: 4,
@@ -13,3 +16,37 @@ export const exitCode = {
   interrupted: 130,
 } as const
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode]
+
+/** A name that nothing has, or that several have. */
+const namesNoOne = /^UNKNOWN_|_UNKNOWN$|_AMBIGUOUS$/
+
+/** What else of ours says that something is wrong with what was asked for. */
+const askedWrongly: ReadonlySet<string> = new Set([
+  'ASSET_EXTERNAL',
+  'BACKFILL_INVALID',
+  'CONFIG_INVALID',
+  'METADATA_INVALID',
+  'NO_PARTITIONS',
+  'NOT_AUTOMATED',
+  'PARTITIONS_DIFFER',
+  'PARTITION_KEY_INVALID',
+  'PARTITION_NEEDED',
+  'PARTITION_RANGE_INVALID',
+  'REDRIVE_NO_TABLE',
+  'REFRESH_EACH_BATCH',
+  'REFRESH_PARTITIONS',
+  'SELECTION_INVALID',
+  'SQL_EMPTY',
+  'TAG_INVALID',
+  'TOO_MANY_PARTITIONS',
+])
+
+const unanswered: ReadonlySet<string> = new Set(['DATABASE_UNAVAILABLE', 'QUEUE_UNAVAILABLE', 'NOT_RUNNING'])
+
+/** The exit code of a command that threw. */
+export function exitCodeOfError(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
+  if (!(error instanceof MillraceError)) return exitCode.failed
+  if (unanswered.has(error.code)) return exitCode.unavailable
+  return error instanceof ConfigError || namesNoOne.test(error.code) || askedWrongly.has(error.code) ? exitCode.usage : exitCode.failed
+}

@@ -1,23 +1,15 @@
 import { CommanderError, InvalidArgumentError } from '@commander-js/extra-typings'
-import { ConfigError, MillraceError, storedError } from '../errors.ts'
+import { storedError } from '../errors.ts'
 import type { StoredError } from '../errors.ts'
 import { redactText } from '../redact.ts'
-import { exitCode } from './exit-code.ts'
-import type { ExitCode } from './exit-code.ts'
 
-/** Says on standard error what went wrong and what to do, and answers the exit code. Stacks only with LOG_LEVEL=debug. */
-export function reportError(error: unknown): ExitCode {
+/** Says on standard error what went wrong and what to do. Stacks only with LOG_LEVEL=debug. */
+export function reportError(error: unknown): void {
   // Of an option by itself the parser has told; of what only the command found out, nobody has.
   if (error instanceof InvalidArgumentError) process.stderr.write(`✗ ${error.message} (run with --help for what there is)\n`)
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
+  if (error instanceof CommanderError) return
   process.stderr.write(`${redactText(describeError(storedError(error)))}\n`)
   if (process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${redactText(error.stack ?? '')}\n`)
-  if (error instanceof ConfigError) return exitCode.usage
-  if (error instanceof MillraceError) {
-    if (error.code === 'DATABASE_UNAVAILABLE') return exitCode.unavailable
-    if (['UNKNOWN_ASSET', 'ASSET_EXTERNAL', 'SELECTION_INVALID', 'CONFIG_INVALID', 'LOCATION_AMBIGUOUS'].includes(error.code)) return exitCode.usage
-  }
-  return exitCode.failed
 }
 
 /** An error as lines for a person: message, hint, causes. */

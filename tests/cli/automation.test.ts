@@ -74,7 +74,7 @@ describe('schedules, sensors and automation on the command line', () => {
     expect(await millrace('schedules', 'stop', 'nightly')).toMatchObject({ code: 0, stdout: 'nightly is stopped.\n' })
     expect((await millrace('schedules', 'list')).stdout.trimEnd().split('\n').at(-1)).toMatch(/^nightly .*UTC +stopped +never/)
     expect(await millrace('schedules', 'start', 'nightly')).toMatchObject({ code: 0 })
-    expect(await millrace('schedules', 'stop', 'hourly')).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no schedule hourly') as unknown })
+    expect(await millrace('schedules', 'stop', 'hourly')).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no schedule hourly') as unknown })
     expect(await millrace('sensors', 'stop', 'files')).toMatchObject({ code: 0, stdout: 'files is stopped.\n' })
     expect((await millrace('sensors', 'list')).stdout).toMatch(/files +watched +30 s +stopped +never/)
   })
@@ -186,10 +186,10 @@ describe('schedules, sensors and automation on the command line', () => {
     expect(await millrace('automation', 'tick', 'watched')).toMatchObject({ code: 1, stderr: expect.stringContaining('is stopped') as unknown })
     expect(await millrace('automation', 'start', 'watched')).toMatchObject({ code: 0 })
     expect(await millrace('automation', 'show', 'watched/rows')).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining('The asset watched/rows of watched has no condition. (NOT_AUTOMATED)') as unknown,
     })
     expect(await millrace('automation', 'show', 'watched/row')).toMatchObject({ code: 2, stderr: expect.stringContaining('(UNKNOWN_ASSET)') as unknown })
-    expect(await millrace('automation', 'stop', 'elsewhere')).toMatchObject({ code: 1, stderr: expect.stringContaining('has no conditions') as unknown })
+    expect(await millrace('automation', 'stop', 'elsewhere')).toMatchObject({ code: 2, stderr: expect.stringContaining('has no conditions') as unknown })
   })
 })

@@ -84,7 +84,7 @@ describe('destinations that definitions name', () => {
     expect((await run('sql', '--json', '--destination', 'finance', 'select total from invoices')).stdout).toContain('{"total":42}')
     expect((await run('url', '--destination', 'finance')).stdout).toBe(`${money.url}\n`)
     const unknown = await run('sql', '--destination', 'nowhere', 'select 1')
-    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('There are: default, finance, sales.') })
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('There are: default, finance, sales.') })
   })
 
   test('of one name and two places are told apart by their location', async () => {

@@ -53,7 +53,7 @@ describe('millrace launch', () => {
       { job: 'sum_job', tags: { team: 'x', 'dagster/parent_run_id': rows[0]?.id } },
     ])
     const unknown = millrace('launch', 'other_job')
-    expect(await unknown.exited).toMatchObject({ code: 1 })
+    expect(await unknown.exited).toMatchObject({ code: 2 })
     expect(unknown.stderr()).toContain('There is no job other_job')
   })
 })

@@ -63,7 +63,7 @@ describe('millrace runs', () => {
       schema: [{ asset: 'shop/orders', ddl: [expect.stringContaining('ADD COLUMN')] }],
     })
     const ambiguous = await runs(database, 'show', '2222')
-    expect(ambiguous).toMatchObject({ code: 1, stdout: '' })
+    expect(ambiguous).toMatchObject({ code: 2, stdout: '' })
     expect(ambiguous.stderr).toContain(twin)
     expect((await runs(database, 'show', '%')).stderr).toContain('RUN_UNKNOWN')
   })

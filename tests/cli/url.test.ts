@@ -13,7 +13,7 @@ describe('millrace url', () => {
 
   test('says how to start one where there is none', async () => {
     const run = spawnMillrace(['url'], {}, { cwd: await temporaryFolder() })
-    expect(await run.exited).toMatchObject({ code: 2 })
+    expect(await run.exited).toMatchObject({ code: 3 })
     expect(run.stdout()).toBe('')
     expect(run.stderr()).toContain('millrace dev')
   })

@@ -32,6 +32,7 @@ const Environment = z.object({
   MILLRACE_INSECURE: flag,
   MILLRACE_HOSTS: z.string().regex(hostNames, 'names without scheme or port, separated by commas').optional(),
   MILLRACE_DEMO: flag,
+  MILLRACE_BOARD_URL: z.url({ protocol: /^https?$/ }).optional(),
   MILLRACE_CODE_VERSION: z.string().min(1).optional(),
   MILLRACE_DRAIN_SECONDS: whole(20, 0),
   MILLRACE_BATCH_BYTES: whole(10 * 1024 * 1024, 1024),
@@ -84,6 +85,8 @@ export interface Config {
   readonly demo: boolean
   readonly codeVersion: string | undefined
   /** How long a worker that was asked to stop may finish what it has in hand, in ms. */
+  /** Where people open the board, without a slash at its end; what notifications link to. */
+  readonly boardUrl: string | undefined
   readonly drainMs: number
   /** Raw bytes at which a batch is cut. */
   readonly batchBytes: number
@@ -152,6 +155,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     stuckMs: value.MILLRACE_STUCK_SECONDS * 1000,
     quarantineDays: { kept: value.MILLRACE_QUARANTINE_DAYS, settled: value.MILLRACE_QUARANTINE_SETTLED_DAYS },
     historyDays: {
+    boardUrl: value.MILLRACE_BOARD_URL?.replace(/\/+$/, ''),
       events: { debug: value.MILLRACE_DEBUG_DAYS, log: value.MILLRACE_LOG_DAYS, history: value.MILLRACE_HISTORY_DAYS },
       runs: value.MILLRACE_RUN_DAYS,
       scheduleTicks: value.MILLRACE_SCHEDULE_TICK_DAYS,

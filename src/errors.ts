@@ -88,3 +88,8 @@ export function isRetryable(error: unknown): boolean {
   // An error of the user's own, or of a library, may pass by itself; ours say whether they can.
   return error instanceof MillraceError ? error.retryable : true
 }
+
+/** With a full stop, where what somebody threw has none. */
+export function sentence(text: string): string {
+  return /[.!?…]$/.test(text.trimEnd()) ? text : `${text}.`
+}

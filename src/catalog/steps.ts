@@ -3,7 +3,7 @@ import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { retryDelay } from '../definitions/retry.ts'
 import type { RetryPolicy } from '../definitions/retry.ts'
-import { isRetryable, MillraceError, storedError } from '../errors.ts'
+import { isRetryable, MillraceError, sentence, storedError } from '../errors.ts'
 import { redact } from '../redact.ts'
 import { reasonOf, recordChecks } from './checks.ts'
 import { transaction } from './database.ts'
@@ -207,9 +207,6 @@ async function whyFailed(client: Database, runId: string): Promise<{ readonly er
   )
   return rows[0] ?? {}
 }
-
-/** With a full stop, where what somebody threw has none. */
-const sentence = (text: string): string => (/[.!?…]$/.test(text.trimEnd()) ? text : `${text}.`)
 
 export type FailureGuard = { readonly stepId: string; readonly claim: number } | { readonly stepId: string; readonly batchId: string; readonly claim: number }
 

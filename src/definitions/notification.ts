@@ -19,7 +19,7 @@ export const Notification = z.strictObject({
   level: z.enum(['info', 'warning', 'error']).default('info'),
   /** Shown as lines of `name: value`; values are cut at 2,000 characters. */
   fields: z.record(z.string().min(1).max(100), cut(2000)).default({}),
-  /** Where to read more. */
+  /** Where to read more. Where it is left out, and MILLRACE_BOARD_URL is set: the page of the run that it is of. */
   url: z.url({ protocol: /^https?$/ }).optional(),
 })
 export type Notification = z.output<typeof Notification>

@@ -14,7 +14,7 @@ export interface WebhookOptions {
   readonly retry?: RetryOptions
 }
 
-/** Sends notifications as JSON: `{ id, createdAt, level, title, text, fields, url }`, with the id in the header `Idempotency-Key` too. Any 2xx takes it. */
+/** Sends notifications as JSON: `{ id, createdAt, level, title, text, fields, url }`, with the id in the header `Idempotency-Key` too; `text` and `url` where there are such. Any 2xx takes it. */
 export function webhook({ url, headers = {}, retry }: WebhookOptions): ResourceDefinition<Notifier> {
   return resource({
     start: ({ env }): Notifier => {

@@ -39,5 +39,7 @@ export interface WorkerContext {
   readonly notifier: ChangeNotifier
   readonly listener: ChangeListener
   readonly limits: WorkerLimits
+  /** Where people open the board, for links to it. */
+  readonly boardUrl: string | undefined
   readonly logger: Logger
 }

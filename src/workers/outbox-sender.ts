@@ -7,7 +7,7 @@ import type { ClaimedOutbox } from '../catalog/outbox.ts'
 import type { HookContext } from '../definitions/hook.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { RetryPolicy, retryDelay } from '../definitions/retry.ts'
-import { FencedError, isRetryable, MillraceError, storedError } from '../errors.ts'
+import { FencedError, isRetryable, MillraceError, sentence, storedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { callHook } from './call-hook.ts'
 import type { KeptNotification } from './call-hook.ts'
@@ -192,7 +192,7 @@ async function settle(context: WorkerContext, claimed: ClaimedOutbox, retry: Ret
   const wanted = error instanceof MillraceError ? (error.retryAfterMs ?? 0) : 0
   const delayMs = again ? Math.max(Math.min(wanted, hour), retryDelay(retry, attempt, Math.random())) : undefined
   const reason = error instanceof Error ? error.message : String(error)
-  const told = kind === 'hook' ? `The hook ${target} failed: ${reason}` : `A notification could not be sent through ${target}: ${reason}`
+  const told = kind === 'hook' ? `The hook ${target} failed: ${sentence(reason)}` : `A notification could not be sent through ${target}: ${sentence(reason)}`
   logger[again ? 'warn' : 'error']({ err: error, location, [kind]: target, attempt, delayMs }, again ? `a ${kind} is tried again` : `a ${kind} was given up`)
   await transaction(pool, async (client) => {
     if (!(await markFailed(client, claimed, storedError(error), delayMs))) return

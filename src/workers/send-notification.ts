@@ -31,7 +31,8 @@ const isNotifier = (client: unknown): client is Notifier =>
 export async function sendNotification(context: WorkerContext, notifier: Notifier, claimed: ClaimedOutbox, ending: AbortSignal): Promise<void> {
   const stop = createStepSignal(ending, timeoutMs, () => tooLong(claimed.target))
   try {
-    const notification = Notification.parse(claimed.content)
+    const { url = pageOf(context, claimed), ...told } = Notification.parse(claimed.content)
+    const notification = url === undefined ? told : { ...told, url }
     // Whoever was frozen since it claimed the row must not send beside the one who has it now.
     if (!(await holdsOutbox(context.pool, claimed))) throw new FencedError(`the notification ${claimed.id}`)
     const sending = { idempotencyKey: claimed.id, createdAt: claimed.createdAt.toISOString(), signal: stop.signal }
@@ -40,6 +41,10 @@ export async function sendNotification(context: WorkerContext, notifier: Notifie
     stop.end()
   }
 }
+
+/** The page of the run that it is of, where it is known under which address people open the board. */
+const pageOf = ({ boardUrl }: WorkerContext, { runId }: ClaimedOutbox): string | undefined =>
+  boardUrl === undefined || runId === null ? undefined : `${boardUrl}/runs/${runId}`
 
 function tooLong(name: string): MillraceError {
   return new MillraceError(`${name} did not take the notification within ${String(timeoutMs / 1000)} s.`, {

@@ -45,6 +45,8 @@ export interface WorkerOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** It ends with the one run that it was started for. */
   readonly temporary?: boolean
+  /** Where people open the board, without a slash at its end. */
+  readonly boardUrl?: string | undefined
   /** Is told what is in hand; its owner stops it. */
   readonly watchdog?: Watchdog
   readonly logger: Logger
@@ -137,6 +139,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   })
   // By now all that may slow them down is loaded.
   restoreFastStrings()
+    boardUrl: options.boardUrl,
   const workers = kinds.flatMap((kind) => locations.loaded.map((one) => startQueueWorker(context, one, kind)))
   // Hooks and notifiers are user code, as ops are.
   const sender = kinds.includes('ops') ? startOutboxSender(context, { temporary: options.temporary === true, lookMs: options.outboxLookMs }) : undefined

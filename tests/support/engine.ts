@@ -51,6 +51,7 @@ export interface WorkerSettings {
   readonly spoolSweepMs?: number
   /** Default: that of workers, a second. */
   readonly outboxLookMs?: number
+  readonly boardUrl?: string
 }
 
 export interface StepView {
@@ -149,6 +150,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         limits: { batchBytes: settings.batchBytes ?? 64 * 1024, window: settings.window ?? 4, maxRecordBytes: settings.maxRecordBytes ?? 16 * 1024 * 1024 },
         env: settings.env ?? {},
         ...(settings.spoolSweepMs === undefined ? {} : { spoolSweepMs: settings.spoolSweepMs }),
+        boardUrl: settings.boardUrl,
         ...(settings.outboxLookMs === undefined ? {} : { outboxLookMs: settings.outboxLookMs }),
       }
       const worker = await startWorker(workerOptions)

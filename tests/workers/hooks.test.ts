@@ -166,7 +166,7 @@ describe('hooks', () => {
       { target: 'shaky', status: 'done', attempt: 2, error: null },
     ])
     expect((await engine.view(id)).events.filter(({ kind, level }) => kind === 'hook' && level === 'error')).toMatchObject([
-      { message: 'The hook broken failed: the hook is not ready' },
+      { message: 'The hook broken failed: the hook is not ready.' },
     ])
   })
 

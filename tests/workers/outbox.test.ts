@@ -66,6 +66,7 @@ describe('the outbox', () => {
     const alerts = webhook({ url: fromEnv('ALERTS_URL'), headers: { authorization: fromEnv('ALERTS_AUTH') }, retry: { delayMs: 10, ...retry } })
     const { location } = await engine.define([asset({ key, io, run: () => 1, onSuccess: notify({ alerts }) })], {
       outboxLookMs: 50,
+      boardUrl: 'https://mill.example.com',
       env: { ALERTS_URL: `${url}/hooks/s3cretpath?key=s3cretkey`, ALERTS_AUTH: 's3cretheader' },
     })
     return { key, name: location.name }
@@ -76,7 +77,9 @@ describe('the outbox', () => {
     const { key, name } = await define(url)
     const { id } = await engine.succeed(key)
     const row = await only(name, 'done')
-    expect(posts).toMatchObject([{ key: row.id, body: { id: row.id, title: `${key} succeeded`, level: 'info', fields: { run: id } } }])
+    expect(posts).toMatchObject([
+      { key: row.id, body: { id: row.id, title: `${key} succeeded`, level: 'info', fields: { run: id }, url: `https://mill.example.com/runs/${id}` } },
+    ])
     expect((await engine.view(id)).events.at(-1)).toMatchObject({ kind: 'notification', message: 'A notification was sent through alerts.' })
     const stored = await engine.query(
       `SELECT to_jsonb(o) FROM millrace.outbox o UNION ALL SELECT to_jsonb(e) FROM millrace.event e UNION ALL SELECT document FROM millrace.manifest`,

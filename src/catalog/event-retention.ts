@@ -6,7 +6,7 @@ export type Retention = (typeof retentions)[number]
 export type EventDays = Readonly<Record<Retention, number>>
 
 /** What a step goes through on its way, of no interest once it is long past; the migration that sorted older events has the same list. */
-const stepKinds = new Set(['log', 'attempt', 'retry', 'spool', 'destination', 'version', 'generation', 'job failed'])
+const stepKinds = new Set(['log', 'attempt', 'retry', 'spool', 'destination', 'version', 'generation', 'job failed', 'stopped'])
 
 /** How long an event is kept, by its kind and level. */
 export function retentionOf(kind: string, level: string): Retention {

@@ -10,7 +10,8 @@ const notForgotten = `forgotten_at = NULL, forgotten_by = NULL`
 
 /**
  * Stores a manifest under its version and makes it the one that new runs are planned from, unless a live worker holds
- * a newer one: a worker of an old version that restarts in the middle of a deployment must not take the location back. Brings a location back that was forgotten.
+ * a newer one: a worker of an old version that restarts in the middle of a deployment must not take the location back. One that only finishes
+ * what it has begun does not count. Brings a location back that was forgotten.
  */
 export async function publishManifest(database: Database, manifest: Manifest, version: string, notice: string | undefined, folder?: string): Promise<void> {
   const inserted = await database.query(`INSERT INTO millrace.manifest (location, version, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, [
@@ -23,7 +24,7 @@ export async function publishManifest(database: Database, manifest: Manifest, ve
     `INSERT INTO millrace.location (name, version, notice, folder) VALUES ($1, $2, $3, $5)
      ON CONFLICT (name) DO UPDATE SET
        version = CASE WHEN $4 OR location.version IS NULL OR NOT EXISTS (
-           SELECT FROM millrace.process p WHERE p.role = 'worker' AND p.lease_until > clock_timestamp() AND p.versions->>location.name = location.version)
+           SELECT FROM millrace.process p WHERE p.role = 'worker' AND p.lease_until > clock_timestamp() AND NOT p.temporary AND p.versions->>location.name = location.version)
          THEN excluded.version ELSE location.version END,
        notice = excluded.notice, error = NULL, folder = excluded.folder, ${notForgotten}, updated_at = clock_timestamp()`,
     [manifest.location, version, notice ?? null, inserted.rowCount === 1, folder ?? null],

@@ -16,7 +16,7 @@ export interface ProcessRow {
   readonly spool?: string | undefined
   /** Why it takes no stage jobs. */
   readonly problem?: string | undefined
-  /** It ends with the one run that it was started for: nobody else may count on it. */
+  /** It ends with the runs that it has begun, or the one that it was started for: no other may count on it. */
   readonly temporary?: boolean
   /** The same for all sessions of one process; what its queue workers are called. */
   readonly instance?: string
@@ -70,6 +70,11 @@ export async function renewLease(database: Database, id: string, leaseMs: number
 export async function instanceLives(database: Database, instance: string): Promise<boolean> {
   const { rowCount } = await database.query(`SELECT FROM millrace.process WHERE instance = $1 AND lease_until > clock_timestamp() LIMIT 1`, [instance])
   return rowCount === 1
+}
+
+/** Notes that a session ends with the runs that it has begun. */
+export async function retireProcess(database: Database, id: string): Promise<void> {
+  await database.query(`UPDATE millrace.process SET temporary = true WHERE id = $1`, [id])
 }
 
 /** Ends a session's lease now, so that what it still claims is free at once. */

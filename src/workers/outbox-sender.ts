@@ -37,7 +37,9 @@ export interface OutboxSenderOptions {
 }
 
 export interface OutboxSender {
-  /** Claims nothing more, waits for what is in hand, and gives back what is not through after so many ms; a temporary one after 10 s. */
+  /** Claims nothing more, and waits for what is in hand. */
+  retire(): Promise<void>
+  /** The same, and gives back what is not through after so many ms; a temporary one after 10 s. */
   stop(drainMs: number): Promise<void>
 }
 
@@ -76,7 +78,14 @@ export function startOutboxSender(context: WorkerContext, { temporary, lookMs = 
     }
   }
   const timer = setInterval(look, lookMs)
+  const retire = async (): Promise<void> => {
+    clearInterval(timer)
+    stopped = true
+    await looking
+    await Promise.allSettled(inHand.values())
+  }
   return {
+    retire,
     async stop(drainMs) {
       const deadline = setTimeout(() => ending.abort(new ShutdownError()), temporary ? lastLookMs : drainMs)
       clearInterval(timer)
@@ -86,9 +95,7 @@ export function startOutboxSender(context: WorkerContext, { temporary, lookMs = 
         if (inHand.size === 0) break
         await Promise.race(inHand.values())
       }
-      stopped = true
-      await looking
-      await Promise.allSettled(inHand.values())
+      await retire()
       clearTimeout(deadline)
     },
   }

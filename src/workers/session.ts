@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type pg from 'pg'
-import { endProcess, registerProcess, renewLease } from '../catalog/processes.ts'
+import { endProcess, registerProcess, renewLease, retireProcess } from '../catalog/processes.ts'
 import type { ProcessRow } from '../catalog/processes.ts'
 import { claimedInSql } from '../catalog/step-states.ts'
 import { FencedError, MillraceError } from '../errors.ts'
@@ -35,6 +35,8 @@ export interface Session {
   readonly busy: number
   /** Looks at once whether work in hand was canceled or taken over. */
   look(): void
+  /** Says that others must not count on this process: it ends with what it has begun. */
+  retire(): Promise<void>
   /** Gives everything in hand back. */
   abortAll(reason: Error): void
   /** Tries again, while this session lives, until it succeeds. */
@@ -64,11 +66,12 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const instance = id
   let renewedAt = performance.now()
   let closed = false
+  let temporary = options.row.temporary ?? false
   let running: Promise<void> | undefined
   let looking: Promise<void> = Promise.resolve()
 
   const register = async (): Promise<void> => {
-    await registerProcess(pool, { ...options.row, id, instance, host: hostname(), pid: process.pid }, leaseMs)
+    await registerProcess(pool, { ...options.row, temporary, id, instance, host: hostname(), pid: process.pid }, leaseMs)
     renewedAt = performance.now()
   }
   const abortAll = (reason: Error): void => {
@@ -131,6 +134,10 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       looking = looking
         .then(() => abortLost(pool, inHand))
         .catch((error: unknown) => logger.debug({ err: error }, 'not known what is lost; the next beat asks'))
+    },
+    async retire() {
+      temporary = true
+      await retireProcess(pool, id)
     },
     abortAll,
     async untilDone(what, action) {

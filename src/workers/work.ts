@@ -1,5 +1,6 @@
 import type { ClaimedBatch, ClaimedStep } from '../catalog/claims.ts'
 import { releaseBatch, releaseStep } from '../catalog/claims.ts'
+import { insertEvents } from '../catalog/events.ts'
 import { endedByHolder } from '../catalog/step-states.ts'
 import { failStep } from '../catalog/steps.ts'
 import type { StepEnd } from '../catalog/steps.ts'
@@ -76,7 +77,10 @@ async function settle(context: WorkerContext, job: JobName, claimed: Claimed, re
     const later = error instanceof ShutdownError ? 0 : error instanceof DestinationDownError ? error.hold.delayMs : 500
     // Not awaited when the database is away: the queue's job must not wait for it.
     const releasing = session.untilDone('giving work back', () => giveBack(context, job, claimed, later))
-    if (error instanceof ShutdownError) await releasing
+    if (error instanceof ShutdownError) {
+      await releasing
+      if (!isBatch(claimed)) await session.untilDone('telling of it', () => tellStopped(context, claimed))
+    }
     return
   }
   if (own && error instanceof SpoolUnavailableError) {
@@ -105,6 +109,11 @@ async function settle(context: WorkerContext, job: JobName, claimed: Claimed, re
     throw new StepFailedError(error instanceof Error ? error.message : String(error), { cause: error })
   }
   if (end.due.length > 0) logger.warn({ err: error, ...where, delayMs: end.due[0]?.delayMs }, 'step will be tried again')
+}
+
+async function tellStopped({ pool }: WorkerContext, { runId, stepId, asset }: Claimed): Promise<void> {
+  const message = `A worker was stopped while it worked on ${asset}: another goes on with it, and no attempt is counted.`
+  await insertEvents(pool, [{ runId, stepId, asset, kind: 'stopped', level: 'warn', message }])
 }
 
 /** What of a canceled run only its holder can end has nobody else to end it. */

@@ -16,6 +16,8 @@ import type { WorkerContext, WorkerLimits } from './context.ts'
 import { createDestinations } from './destinations.ts'
 import { restoreFastStrings } from './fast-strings.ts'
 import { handleJob } from './handlers.ts'
+import { startLeftovers } from './leftovers.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { LoadedLocation, LoadedLocations } from './load-locations.ts'
 import { startOutboxSender } from './outbox-sender.ts'
 import { createResourceClients } from './resource-clients.ts'
@@ -43,10 +45,10 @@ export interface WorkerOptions {
   /** How often the outbox is looked into, in ms. Default a second. */
   readonly outboxLookMs?: number
   readonly env: Readonly<Record<string, string | undefined>>
-  /** It ends with the one run that it was started for. */
-  readonly temporary?: boolean
   /** Where people open the board, without a slash at its end. */
   readonly boardUrl?: string | undefined
+  /** It ends with the one run that it was started for. */
+  readonly temporary?: boolean
   /** Is told what is in hand; its owner stops it. */
   readonly watchdog?: Watchdog
   readonly logger: Logger
@@ -56,6 +58,11 @@ export interface RunningWorker {
   readonly notices: readonly string[]
   /** Why it takes no stage jobs; undefined when all is well. */
   readonly problem: string | undefined
+  /**
+   * Takes nothing new, and goes on with the runs under way that were planned under its versions, as long as no other worker has those: what is in hand of them, and what
+   * they come to. Resolves when nothing is left; `stop` ends it before.
+   */
+  retire(): Promise<void>
   /** Lets work in hand finish, within the drain deadline, then gives the rest back. */
   stop(): Promise<void>
 }
@@ -132,6 +139,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     notifier: createChangeNotifier(pool, logger),
     listener: createChangeListener(options.databaseUrl, logger),
     limits: options.limits,
+    boardUrl: options.boardUrl,
     logger,
   }
   const unsubscribe = context.listener.subscribe((change) => {
@@ -139,16 +147,24 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   })
   // By now all that may slow them down is loaded.
   restoreFastStrings()
-    boardUrl: options.boardUrl,
   const workers = kinds.flatMap((kind) => locations.loaded.map((one) => startQueueWorker(context, one, kind)))
   // Hooks and notifiers are user code, as ops are.
   const sender = kinds.includes('ops') ? startOutboxSender(context, { temporary: options.temporary === true, lookMs: options.outboxLookMs }) : undefined
   // Whoever sees another spool than the others knows nothing about what is in it; one that ends with its run leaves it to the others.
   const sweeper = problem === undefined && options.temporary !== true ? startSpoolSweeper({ pool, spool, logger }, options.spoolSweepMs ?? 600_000) : undefined
+  const closeQueues = () => Promise.allSettled(workers.map((worker) => worker.close()))
+  let leftovers: Leftovers | undefined
+  const retire = async (): Promise<void> => {
+    void session.untilDone('saying that this worker ends', () => session.retire())
+    const closing = closeQueues()
+    if (session.busy > 0) logger.info({ busy: session.busy }, 'newer definitions are at work; this worker finishes what it has begun')
+    leftovers = startLeftovers(context, { extract: concurrency.extract, transform: concurrency.transform, execute: concurrency.ops })
+    await Promise.all([closing, sender?.retire(), leftovers.done])
+  }
   const stop = async (): Promise<void> => {
     unsubscribe()
     await sweeper?.stop()
-    await Promise.all([drain(workers, session, options.drainMs, logger), sender?.stop(options.drainMs)])
+    await Promise.all([drain(Promise.all([closeQueues(), leftovers?.stop()]), session, options.drainMs, logger), sender?.stop(options.drainMs)])
     await context.resources.close()
     await Promise.all([...demos.values()].map((demo) => demo.stop()))
     await context.notifier.close()
@@ -164,7 +180,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await stop().catch((failure: unknown) => logger.warn({ err: failure }, 'not everything was closed'))
     throw error
   }
-  return { notices: [...demos.values()].map((demo) => demo.notice), problem, stop }
+  return { notices: [...demos.values()].map((demo) => demo.notice), problem, retire, stop }
 }
 
 /** BullMQ keeps a worker's rejection for life: one that did not get ready would keep its lease and take no job. On Redis it waits. */
@@ -196,8 +212,7 @@ function startQueueWorker(context: WorkerContext, { location }: LoadedLocation, 
   return worker
 }
 
-async function drain(workers: readonly Worker[], session: Session, drainMs: number, logger: Logger): Promise<void> {
-  const closing = Promise.allSettled(workers.map((worker) => worker.close()))
+async function drain(closing: Promise<unknown>, session: Session, drainMs: number, logger: Logger): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<'late'>((resolve) => {
     timer = setTimeout(() => resolve('late'), drainMs)

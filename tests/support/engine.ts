@@ -158,7 +158,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       const stop = (): Promise<void> => (stopping ??= worker.stop())
       stops.push(stop)
       endWithTest(stop)
-      return { notices: worker.notices, problem: worker.problem, stop }
+      return { notices: worker.notices, problem: worker.problem, retire: worker.retire, stop }
     },
     async define(assets, settings, more) {
       const location = createLocation(assets, more)

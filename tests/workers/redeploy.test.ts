@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { asset } from '../../src/definitions/function-asset.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
 import { multiAsset } from '../../src/definitions/multi-asset.ts'
+import { table } from '../../src/definitions/table.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
 import { createGate } from '../run-queue/gate.ts'
 import { startEngine } from '../support/engine.ts'
@@ -77,5 +78,40 @@ describeBackends('workers of two versions', (backend) => {
     ])
     expect(run.events.filter(({ kind }) => kind === 'materialization')).toHaveLength(2)
     for (const key of ['over/a', 'over/b']) expect(JSON.parse(await readFile(join(folder, key, 'value.json'), 'utf8'))).toBe(2)
+  })
+
+  test('finish what they have begun once they are retired, whatever the other one says, and take nothing else', async () => {
+    const gate = createGate()
+    const ofVersion = (version: number) => {
+      const rows = table({
+        key: 'stay/rows',
+        columns: version === 1 ? z.object({ id: z.int() }) : z.object({ id: z.int(), more: z.int().nullish() }),
+        retry: { retries: 0 },
+        async *extract({ runId, signal }) {
+          yield [{ id: 1 }]
+          if (version === 1) await gate.pass(runId, signal)
+          yield [{ id: 2 }]
+        },
+      })
+      const after = asset({ key: 'stay/after', deps: [rows], io, run: () => version })
+      return defineLocation({ name: 'stay', assets: [rows, after, asset({ key: 'stay/quick', io, run: () => version })] })
+    }
+    const valueOf = async (key: string): Promise<unknown> => JSON.parse(await readFile(join(folder, key, 'value.json'), 'utf8'))
+    // Each record is a batch: one is transformed after the other version has come.
+    const old = await engine.work(ofVersion(1), { version: 'v1', batchBytes: 1 })
+    const { runId } = await engine.launch(['stay/rows', 'stay/after'])
+    await waitFor(() => Promise.resolve(gate.ran.length === 1), { what: 'the extractor of the old version to run' })
+    await engine.work(ofVersion(2), { version: 'v2' })
+    const retired = old.retire()
+    for (let n = 0; n < 5; n++) await engine.succeed('stay/quick')
+    expect(await valueOf('stay/quick')).toBe(2)
+    expect((await engine.view(runId)).status).toBe('started')
+    gate.letGo()
+    await retired
+    const run = await engine.ended(runId)
+    expect(run).toMatchObject({ status: 'succeeded', steps: [{ attempt: 1 }, { attempt: 1 }] })
+    expect(run.events.filter(({ level }) => level !== 'info')).toEqual([])
+    expect(await valueOf('stay/after')).toBe(1)
+    expect(await engine.query('SELECT * FROM stay.rows ORDER BY id')).toMatchObject([{ id: '1' }, { id: '2' }])
   })
 })

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { loadEnvFile } from 'node:process'
+import { parseEnv } from 'node:util'
 import * as z from 'zod'
 import { ConfigError } from './errors.ts'
 
@@ -22,6 +22,7 @@ const Environment = z.object({
   PORT: whole(3000, 0),
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  LOG_FORMAT: z.enum(['pretty', 'json']).optional(),
   MILLRACE_HOME: z.string().default('.millrace'),
   MILLRACE_SPOOL: z.string().regex(spoolPlaces, 'a folder, redis, redis://…, rediss://… or s3://bucket/prefix').optional(),
   MILLRACE_PIPELINES: z.string().default('pipelines'),
@@ -31,8 +32,8 @@ const Environment = z.object({
     .default('millrace'),
   MILLRACE_INSECURE: flag,
   MILLRACE_HOSTS: z.string().regex(hostNames, 'names without scheme or port, separated by commas').optional(),
-  MILLRACE_DEMO: flag,
   MILLRACE_BOARD_URL: z.url({ protocol: /^https?$/ }).optional(),
+  MILLRACE_DEMO: flag,
   MILLRACE_CODE_VERSION: z.string().min(1).optional(),
   MILLRACE_DRAIN_SECONDS: whole(20, 0),
   MILLRACE_BATCH_BYTES: whole(10 * 1024 * 1024, 1024),
@@ -74,6 +75,8 @@ export interface Config {
   readonly port: number
   readonly host: string
   readonly logLevel: z.infer<typeof Environment>['LOG_LEVEL']
+  /** How lines of the log look; undefined: by whether standard error is a terminal. */
+  readonly logFormat: 'pretty' | 'json' | undefined
   /** The folder of everything this installation keeps on disk. */
   readonly home: string
   readonly spool: SpoolPlace
@@ -82,11 +85,11 @@ export interface Config {
   readonly insecure: boolean
   /** Names that the board is served under, besides localhost. */
   readonly hosts: readonly string[]
+  /** Where people open the board, without a slash at its end; what notifications link to. */
+  readonly boardUrl: string | undefined
   readonly demo: boolean
   readonly codeVersion: string | undefined
   /** How long a worker that was asked to stop may finish what it has in hand, in ms. */
-  /** Where people open the board, without a slash at its end; what notifications link to. */
-  readonly boardUrl: string | undefined
   readonly drainMs: number
   /** Raw bytes at which a batch is cut. */
   readonly batchBytes: number
@@ -110,10 +113,16 @@ export interface Config {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Reads `.env` from a folder into the environment; variables that are set already win. */
-export function readEnvFile(folder: string): void {
+/** What the `.env` of a folder says; nothing where there is none. @throws what the file system says of one that cannot be read */
+export function readEnvFile(folder: string): Record<string, string> {
   const path = resolve(folder, '.env')
-  if (existsSync(path)) loadEnvFile(path)
+  if (!existsSync(path)) return {}
+  return Object.fromEntries(Object.entries(parseEnv(readFileSync(path, 'utf8'))).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+}
+
+/** Whether a variable is a setting of Millrace itself, and not one of the user's code. */
+export function isSetting(name: string): boolean {
+  return Object.hasOwn(Environment.shape, name)
 }
 
 /**
@@ -139,12 +148,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     port: value.PORT,
     host: value.HOST,
     logLevel: value.LOG_LEVEL,
+    logFormat: value.LOG_FORMAT,
     home,
     spool: spoolPlaceOf(value.MILLRACE_SPOOL ?? `${home}/spool`, { folder, redisUrl: value.REDIS_URL, prefix: value.MILLRACE_QUEUE_PREFIX, env }),
     pipelines: resolve(folder, value.MILLRACE_PIPELINES),
     queuePrefix: value.MILLRACE_QUEUE_PREFIX,
     insecure: value.MILLRACE_INSECURE,
     hosts: value.MILLRACE_HOSTS?.split(',').map((name) => name.trim()) ?? [],
+    boardUrl: value.MILLRACE_BOARD_URL?.replace(/\/+$/, ''),
     demo: value.MILLRACE_DEMO,
     codeVersion: value.MILLRACE_CODE_VERSION,
     drainMs: value.MILLRACE_DRAIN_SECONDS * 1000,
@@ -155,7 +166,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fo
     stuckMs: value.MILLRACE_STUCK_SECONDS * 1000,
     quarantineDays: { kept: value.MILLRACE_QUARANTINE_DAYS, settled: value.MILLRACE_QUARANTINE_SETTLED_DAYS },
     historyDays: {
-    boardUrl: value.MILLRACE_BOARD_URL?.replace(/\/+$/, ''),
       events: { debug: value.MILLRACE_DEBUG_DAYS, log: value.MILLRACE_LOG_DAYS, history: value.MILLRACE_HISTORY_DAYS },
       runs: value.MILLRACE_RUN_DAYS,
       scheduleTicks: value.MILLRACE_SCHEDULE_TICK_DAYS,

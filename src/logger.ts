@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import pino from 'pino'
 import { storedError } from './errors.ts'
 import { isSecretKey, redact, redacted, redactText } from './redact.ts'
@@ -28,16 +29,10 @@ export function createLogger(options: LoggerOptions): Logger {
     formatters: { log: redactFields },
   }
   if (options.pretty) {
-    const stream = pino.transport({
-      target: 'pino-pretty',
-      options: {
-        destination: typeof options.destination === 'number' ? options.destination : 2,
-        ignore: 'pid,hostname',
-        translateTime: 'SYS:HH:MM:ss.l',
-        singleLine: true,
-      },
-    }) as pino.DestinationStream
-    return pino(settings, stream)
+    // Loaded only where it is wanted, and in this thread: a transport is one more thread in each process, whose last lines are lost where the process ends at once.
+    const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
+    const destination = options.destination ?? 2
+    return pino(settings, pretty({ destination, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true }))
   }
   return typeof options.destination === 'object'
     ? pino(settings, options.destination)

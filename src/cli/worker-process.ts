@@ -1,32 +1,30 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import * as z from 'zod'
 import type { Logger } from '../logger.ts'
+import { Ready } from './worker-orders.ts'
+import type { Order } from './worker-orders.ts'
 
 const bin = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url))
 
-/** What a worker says when it works its queues. */
-const Ready = z.object({ kind: z.literal('ready'), notices: z.array(z.string()), broken: z.array(z.string()) })
-export type Ready = z.infer<typeof Ready>
-
-/** What the next worker is sent when it is to begin. */
-export const begin = 'begin'
+/** Workers of older definitions that may finish what they have in hand at once: each holds some 100 MiB. */
+const mostRetired = 3
 
 /** The worker of `millrace dev`: a process of its own, so that a broken pipeline takes nothing else down and new definitions mean a new process. */
 export interface WorkerProcess {
   /** Resolves with the worker's notices when it works its queues; rejects when it ended before. */
   readonly ready: Promise<readonly string[]>
   /**
-   * Starts a fresh one, and stops the old one when the new one is ready. Where some of its definitions do not load, the last one whose all did goes on beside it:
-   * what they said before stays in force, and somebody must do that.
+   * Starts a fresh one, and retires the old one when the new one is ready: it finishes the runs that it has begun, and ends. Where some of the new one's
+   * definitions do not load, the last one whose all did goes on beside it: what they said before stays in force, and somebody must do that.
    */
   reload(): void
   stop(): Promise<void>
 }
 
 export interface WorkerProcessOptions {
-  readonly env: Readonly<Record<string, string | undefined>>
+  /** The environment of the next one. */
+  readonly env: () => Record<string, string>
   readonly logger: Logger
   /** How long a stopped worker may take before it is killed, in ms. */
   readonly stopMs: number
@@ -44,55 +42,57 @@ export function startWorkerProcess({ env, logger, stopMs, spare: keepsSpare, onR
   const whole = new Set<ChildProcess>()
   let spare: ChildProcess | undefined
   const living = new Set<ChildProcess>()
-  let reportReady: (notices: readonly string[]) => void = () => undefined
-  let reportEarlyEnd: (error: Error) => void = () => undefined
-  const ready = new Promise<readonly string[]>((resolve, reject) => {
-    reportReady = resolve
-    reportEarlyEnd = reject
-  })
-  ready.catch(() => undefined)
+  /** Those that finish what they have in hand, the oldest first. */
+  const retired = new Set<ChildProcess>()
+  const ready = Promise.withResolvers<readonly string[]>()
+  ready.promise.catch(() => undefined)
 
-  const spawnWorker = (waits: boolean): ChildProcess => {
-    const child = spawn(process.execPath, [...process.execArgv, bin, 'worker', ...(waits ? ['--wait'] : [])], {
-      env,
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    })
+  const spawnWorker = (): ChildProcess => {
+    const child = spawn(process.execPath, [...process.execArgv, bin, 'worker', '--wait'], { env: env(), stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     living.add(child)
     child.on('error', (error) => logger.error({ err: error }, 'the worker could not be started'))
     child.on('exit', () => {
-      living.delete(child)
+      for (const set of [living, whole, retired]) set.delete(child)
       if (spare === child) spare = undefined
-      whole.delete(child)
     })
     return child
+  }
+
+  const retire = (child: ChildProcess): void => {
+    if (retired.has(child)) return
+    retired.add(child)
+    whole.delete(child)
+    tell(child, { kind: 'retire' })
+    const [oldest, ...others] = [...retired].filter((one) => !one.killed)
+    if (oldest === undefined || others.length < mostRetired) return
+    logger.warn({ kept: mostRetired }, 'too many workers of older definitions have work in hand; the oldest gives back what it has, which begins again')
+    oldest.kill('SIGTERM')
   }
 
   const takeOver = (child: ChildProcess, { broken }: Ready): void => {
     if (broken.length === 0) whole.add(child)
     const last = broken.length === 0 ? child : [...living].findLast((one) => whole.has(one))
-    for (const one of living) if (one !== child && one !== spare && one !== last) one.kill('SIGTERM')
-    if (keepsSpare && !stopping) spare ??= spawnWorker(true)
+    for (const one of living) if (one !== child && one !== spare && one !== last) retire(one)
+    if (keepsSpare && !stopping) spare ??= spawnWorker()
   }
 
   const start = (isReload: boolean): ChildProcess => {
-    const child = spare ?? spawnWorker(false)
-    if (child === spare) {
-      spare = undefined
-      child.send(begin)
-    }
+    const child = spare ?? spawnWorker()
+    spare = undefined
+    tell(child, { kind: 'begin', env: env() })
     const startedAt = performance.now()
     child.on('message', (message: unknown) => {
       const said = Ready.safeParse(message).data
       if (said === undefined) return
-      reportReady(said.notices)
-      // One that was overtaken by a later reload is ended by that one.
+      ready.resolve(said.notices)
+      // One that was overtaken by a later reload is retired by that one.
       if (child !== current) return
       takeOver(child, said)
       if (isReload) onReload?.(said)
     })
     child.on('exit', (code, signal) => {
       if (stopping || child !== current) return
-      reportEarlyEnd(new Error(`the worker ended (${signal ?? String(code)})`))
+      ready.reject(new Error(`the worker ended (${signal ?? String(code)})`))
       // One that ends at once would end at once again: give whoever edits a file the time to save it.
       const pause = performance.now() - startedAt < 3000 ? 2000 : 0
       logger.error({ code, signal }, 'the worker ended; starting another')
@@ -104,7 +104,7 @@ export function startWorkerProcess({ env, logger, stopMs, spare: keepsSpare, onR
   }
   current = start(false)
   return {
-    ready,
+    ready: ready.promise,
     reload() {
       if (!stopping) current = start(true)
     },
@@ -113,6 +113,11 @@ export function startWorkerProcess({ env, logger, stopMs, spare: keepsSpare, onR
       await Promise.all([...living].map((child) => endChild(child, stopMs)))
     },
   }
+}
+
+/** One that is gone already hears nothing, and its exit is told. */
+function tell(child: ChildProcess, order: Order): void {
+  if (child.connected) child.send(order, () => undefined)
 }
 
 async function endChild(child: ChildProcess, stopMs: number): Promise<void> {

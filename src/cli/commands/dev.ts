@@ -1,6 +1,8 @@
+import { resolve } from 'node:path'
 import { watch } from 'chokidar'
 import { Command } from '@commander-js/extra-typings'
 import { migrate } from '../../catalog/migrate.ts'
+import { isSetting, readEnvFile } from '../../config.ts'
 import type { Config } from '../../config.ts'
 import { createEmbeddedPostgres } from '../../embedded/embedded-postgres.ts'
 import { assertFolderFree } from '../../embedded/folder-lock.ts'
@@ -8,6 +10,7 @@ import type { Logger } from '../../logger.ts'
 import { startProducers } from '../../producers/producers.ts'
 import { redactText } from '../../redact.ts'
 import { readEnvironment } from '../environment.ts'
+import type { Environment } from '../environment.ts'
 import { embeddedFolder, waitForDatabase } from '../installation.ts'
 import type { Installation } from '../installation.ts'
 import { printUpcoming } from '../upcoming.ts'
@@ -18,38 +21,52 @@ import type { WorkerProcess } from '../worker-process.ts'
 
 type Stop = () => Promise<unknown>
 
+/** What this was started with. */
+interface Start extends Environment {
+  /** What the environment says by itself, without `.env`. */
+  readonly own: Readonly<Record<string, string | undefined>>
+}
+
 export function devCommand() {
   return new Command('dev')
     .description('Run everything here: database, producers, a worker for all code locations, and the board. Reloads definitions when they change.')
     .option('-p, --port <port>', 'of the board, instead of PORT (3000)')
     .option('--no-watch', 'do not reload when files of the pipelines change')
     .action(async ({ port, watch: watching }) => {
-      const { config, logger } = readEnvironment(port === undefined ? {} : { PORT: port })
+      const own = { ...process.env }
+      const start: Start = { ...readEnvironment(port === undefined ? {} : { PORT: port }), own }
       // What was started is stopped in the opposite order, also when a later part does not start.
       const stops: Stop[] = []
       const stopped = stopSignal()
       try {
-        await startEverything(config, logger, watching, stops, stopped)
+        await startEverything(start, watching, stops, stopped)
         await stopped
-        process.stderr.write('Stopping …\n')
+        sayTo(start)('Stopping …')
       } finally {
-        for (const stop of stops.toReversed()) await stop().catch((error: unknown) => logger.warn({ err: error }, 'a part did not stop in order'))
+        for (const stop of stops.toReversed()) await stop().catch((error: unknown) => start.logger.warn({ err: error }, 'a part did not stop in order'))
       }
     })
 }
 
-async function startEverything(config: Config, logger: Logger, watching: boolean, stops: Stop[], stopped: Promise<string>): Promise<void> {
+/** Lines for a person to begin with; to a program they are lines of the log like all others. */
+function sayTo({ pretty, logger }: Environment): (line: string) => void {
+  return (line) => (pretty ? process.stderr.write(`${redactText(line)}\n`) : logger.info(line))
+}
+
+async function startEverything(start: Start, watching: boolean, stops: Stop[], stopped: Promise<string>): Promise<void> {
+  const { config, logger } = start
+  const say = sayTo(start)
   // Asked before the port is: of two starts in one folder the second would else hear that its port is taken.
   if (config.databaseUrl === undefined) assertFolderFree(embeddedFolder(config))
   const board = await startBoard(config, logger)
   stops.push(() => board.stop())
-  process.stderr.write(`Board      ${board.board.url}\n`)
+  say(`Board      ${board.board.url}`)
   const installation = await openDatabase(config, logger, stops, (what) => board.board.starting(what))
-  process.stderr.write(`Database   ${redactText(installation.databaseUrl)}   (npx millrace url prints it whole)\n`)
+  say(`Database   ${redactText(installation.databaseUrl)}   (npx millrace url prints it whole)`)
   await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined })
   board.connect(installation)
   const worker = startWorkerProcess({
-    env: workerEnvironment(config, installation),
+    env: () => workerEnvironment(start, installation, board.board.url),
     logger,
     stopMs: 4000,
     spare: watching,
@@ -66,11 +83,11 @@ async function startEverything(config: Config, logger: Logger, watching: boolean
     logger,
   })
   stops.push(() => producers.stop())
-  if (watching) stops.push(watchDefinitions(config.pipelines, worker, logger))
+  if (watching) stops.push(watchDefinitions(start, worker))
   const notices = await Promise.race([worker.ready, stopped.then(() => [])]).catch(() => [])
-  for (const notice of notices) process.stderr.write(`Note       ${notice}\n`)
-  await printUpcoming(installation.databaseUrl, (line) => process.stderr.write(`${line}\n`))
-  process.stderr.write('Ctrl-C ends it.\n')
+  for (const notice of notices) say(`Note       ${notice}`)
+  await printUpcoming(installation.databaseUrl, say)
+  say('Ctrl-C ends it.')
 }
 
 async function openDatabase(config: Config, logger: Logger, stops: Stop[], starting: (what: string) => void): Promise<Installation> {
@@ -84,28 +101,45 @@ async function openDatabase(config: Config, logger: Logger, stops: Stop[], start
   return { databaseUrl: postgres.url, destinationUrl: config.destinationUrl ?? postgres.url, embedded: true }
 }
 
-/** The worker reads the same environment, with the database's address; a demo may stand in for systems without credentials. */
-function workerEnvironment(config: Config, installation: Installation): Record<string, string | undefined> {
-  return {
+/**
+ * The environment of the next worker, read anew each time: what `.env` says now, under what the environment of this process says itself. Settings of
+ * Millrace stay as they were at the start, because board and producers have theirs from there. A demo may stand in for systems without credentials.
+ */
+function workerEnvironment({ config, own }: Start, installation: Installation, boardUrl: string): Record<string, string> {
+  const file = Object.entries(readEnvFile(process.cwd())).filter(([name]) => !isSetting(name))
+  const settings = Object.entries(config.env).filter(([name]) => isSetting(name))
+  const env = {
     MILLRACE_DEMO: '1',
+    MILLRACE_BOARD_URL: boardUrl,
     // Ctrl-C must end everything within 5 s.
     MILLRACE_DRAIN_SECONDS: '2',
-    ...config.env,
+    ...Object.fromEntries([...settings, ...file]),
+    ...own,
     DATABASE_URL: installation.databaseUrl,
     DESTINATION_URL: installation.destinationUrl,
   }
+  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 
-/** Restarts the worker when a file of the pipelines changes; what editors write in one go is one change. */
-function watchDefinitions(folder: string, worker: WorkerProcess, logger: Logger): Stop {
-  const watcher = watch(folder, { ignoreInitial: true, ignored: (path) => /node_modules|\/\.[^/]+$/.test(path) })
+/** Starts the next worker when a file of the pipelines or `.env` changes; what editors write in one go is one change. */
+function watchDefinitions({ config, logger, own }: Start, worker: WorkerProcess): Stop {
+  const envFile = resolve('.env')
+  const watcher = watch([config.pipelines, envFile], { ignoreInitial: true, ignored: (path) => path !== envFile && /node_modules|\/\.[^/]+$/.test(path) })
   let timer: NodeJS.Timeout | undefined
   watcher.on('all', (event, path) => {
-    if (!/\.(ts|mts|js|mjs|json|sql)$/.test(path)) return
+    if (path !== envFile && !/\.(ts|mts|js|mjs|json|sql)$/.test(path)) return
     clearTimeout(timer)
     timer = setTimeout(() => {
       logger.info({ path, event }, 'definitions changed; reloading')
-      worker.reload()
+      try {
+        const late = Object.entries(readEnvFile(process.cwd())).filter(
+          ([name, value]) => isSetting(name) && own[name] === undefined && config.env[name] !== value,
+        )
+        if (late.length > 0) logger.warn({ settings: late.map(([name]) => name) }, 'settings of Millrace are read at the start only: start it again')
+        worker.reload()
+      } catch (error) {
+        logger.error({ err: error }, '.env cannot be read; nothing is reloaded')
+      }
     }, 50)
   })
   watcher.on('error', (error) => logger.warn({ err: error }, 'not watching for changes'))

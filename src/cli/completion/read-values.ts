@@ -42,8 +42,7 @@ export async function readValues(kind: ValueKind, beginning: string, withinMs: n
 }
 
 async function query(statement: string, start: string, withinMs: number): Promise<Value[]> {
-  readEnvFile(process.cwd())
-  const installation = await findInstallation(readConfig(process.env))
+  const installation = await findInstallation(readConfig({ ...readEnvFile(process.cwd()), ...process.env }))
   if (installation === undefined) return []
   const client = new pg.Client({
     connectionString: driverUrl(installation.databaseUrl),

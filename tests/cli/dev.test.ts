@@ -104,9 +104,10 @@ describe('millrace dev', () => {
 
   test('that is interrupted while it starts ends in order', async () => {
     const home = join(await temporaryFolder(), '.millrace')
-    const dev = spawnMillrace(['dev', '--no-watch'], { MILLRACE_HOME: home, PORT: String(await freePort()) })
-    await dev.waitForOutput(/Database {3}/)
+    const dev = spawnMillrace(['dev', '--no-watch'], { MILLRACE_HOME: home, PORT: String(await freePort()), LOG_FORMAT: 'pretty' })
+    await dev.waitForOutput(/^Database {3}/m)
     const end = await interrupt(dev, home)
+    expect(dev.stderr()).not.toMatch(/^\{/m)
     expect(end.left).toEqual([])
     expect(end.ms).toBeLessThan(drainMs)
   })

@@ -16,6 +16,7 @@ import type { Installation } from '../installation.ts'
 import { printUpcoming } from '../upcoming.ts'
 import { startBoard } from '../start-board.ts'
 import { stopSignal } from '../stop-signals.ts'
+import { tidyMemory } from '../tidy-memory.ts'
 import { startWorkerProcess } from '../worker-process.ts'
 import type { WorkerProcess } from '../worker-process.ts'
 
@@ -88,6 +89,7 @@ async function startEverything(start: Start, watching: boolean, stops: Stop[], s
   for (const notice of notices) say(`Note       ${notice}`)
   await printUpcoming(installation.databaseUrl, say)
   say('Ctrl-C ends it.')
+  tidyMemory()
 }
 
 async function openDatabase(config: Config, logger: Logger, stops: Stop[], starting: (what: string) => void): Promise<Installation> {

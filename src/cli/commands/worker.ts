@@ -6,6 +6,7 @@ import type { Environment } from '../environment.ts'
 import { requireInstallation, waitForDatabase } from '../installation.ts'
 import { startWorkerHere } from '../start-worker.ts'
 import { endWithin, stopSignal } from '../stop-signals.ts'
+import { tidyMemory } from '../tidy-memory.ts'
 import { hearOrders } from '../worker-orders.ts'
 import type { Orders, Ready } from '../worker-orders.ts'
 
@@ -21,6 +22,7 @@ function parseQueues(value: string): QueueKind[] {
 /** Gets ready up to where the definitions would be read, and works in the environment that the parent hands over then; undefined when it is to end instead. */
 async function waitToBegin({ begun }: Orders, stopped: Promise<string>): Promise<Environment | undefined> {
   await waitForDatabase((await requireInstallation(environmentOf(process.env).config)).databaseUrl, 60_000)
+  tidyMemory()
   // What definitions import, as a rule.
   await Promise.all([import('../../index.ts'), import('../../sources/index.ts'), import('../../io/index.ts')])
   const env = await Promise.race([begun, stopped])

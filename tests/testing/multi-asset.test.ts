@@ -18,8 +18,9 @@ describe('a function of several assets', () => {
       twice: { key: 'many/twice', value: z.number() },
       odd: { key: 'many/odd', value: z.number().optional() },
     },
-    run: ({ inputs, wanted, log }) => {
+    run: ({ inputs, wanted, log, observe }) => {
       log('asked', { wanted: [...wanted] })
+      observe('many/half', { metadata: { of: inputs.count } })
       const n = inputs.count
       return {
         ...(wanted.has('half') ? { half: output(n / 2, { metadata: { of: n } }) } : {}),
@@ -43,6 +44,7 @@ describe('a function of several assets', () => {
       leftOut: ['odd'],
       metadata: { half: { of: 8 }, twice: {} },
       checks: [expect.objectContaining({ asset: 'many/half', name: 'small', passed: true })],
+      observations: [{ asset: 'many/half', partition: undefined, metadata: { of: 8 } }],
       log: [expect.objectContaining({ step: 'many/split', fields: { wanted: ['half', 'twice', 'odd'] } })],
     })
     expect(await callMultiAsset(split, { inputs: { count: 7 }, wanted: ['odd'] })).toMatchObject({ values: { odd: 7 }, leftOut: [] })
@@ -53,6 +55,11 @@ describe('a function of several assets', () => {
     const called = await callAsset(split.assets.half, { inputs: { count: 6 } })
     expect(called).toMatchObject({ value: 3, metadata: { of: 6 }, checks: [{ name: 'small' }], log: [{ fields: { wanted: ['half'] } }] })
     expect(await callAsset(together.assets.first, { partition: '2026-01-01', clock })).toMatchObject({ value: '2026-01-01', checks: [] })
+  })
+
+  test('keeps in a run what it observed', async () => {
+    const run = await runAssets([count, split])
+    expect(run.observations).toEqual([{ asset: 'many/half', partition: undefined, metadata: { of: 3 } }])
   })
 
   test.each<[string, () => Promise<unknown>, object]>([

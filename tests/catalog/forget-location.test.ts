@@ -325,7 +325,7 @@ test('locations are listed and forgotten over the API, on the board and on the c
   ])
   expect(table.stdout).toMatch(/three +no worker +v1 +0 .*gone for good\? millrace locations forget three\n(.*\n)*worked +in force +v1 +1 /)
   expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining('and cancel 1 run? There is no terminal to ask on.') })
-  expect(forgotten).toMatchObject({ code: 1, stderr: expect.stringContaining('The locations are: three, two, worked.') })
+  expect(forgotten).toMatchObject({ code: 2, stderr: expect.stringContaining('The locations are: three, two, worked.') })
   expect((await millrace('locations', 'forget', 'three', '--yes')).stdout).toBe(
     'three is forgotten; 1 run ended with it. A worker that starts with it brings it back.\n',
   )

@@ -52,9 +52,10 @@ export async function expandMapping(client: pg.PoolClient, runId: string, { map,
     fates.set(step.name, fate)
     const inLine = step.within.length === 0
     await client.query(
-      `INSERT INTO millrace.step (run_id, location, version, kind, part_of, asset, template, map, ordinal, upstream, in_line, status, unneeded, pool, slots, ended_at, cleaned_at, skipped_because, hooks)
-       SELECT r.id, r.location, r.version, 'op', $3, $4::text || '[' || i.key || ']', $4::text, $2, i.ordinal, array(SELECT u || '[' || i.key || ']' FROM unnest($5::text[]) u) || $6::text[],
-         $7, $8, $9, $10, $11, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, $13, $12::jsonb
+      `INSERT INTO millrace.step (run_id, location, version, kind, part_of, asset, template, map, ordinal, upstream, in_line, status, unneeded, pool, slots, ended_at, cleaned_at, skipped_because, hooks, partitions)
+       SELECT r.id, r.location, r.version, 'op', $3::text, $4::text || '[' || i.key || ']', $4::text, $2, i.ordinal, array(SELECT u || '[' || i.key || ']' FROM unnest($5::text[]) u) || $6::text[],
+         $7, $8, $9, $10, $11, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, CASE WHEN $8 = 'skipped' THEN clock_timestamp() END, $13, $12::jsonb,
+         (SELECT a.partitions FROM millrace.step a WHERE a.run_id = $1 AND a.asset = $3::text)
        FROM millrace.run r JOIN millrace.map_item i ON i.run_id = r.id AND i.map = $2 WHERE r.id = $1`,
       [
         runId,

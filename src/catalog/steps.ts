@@ -235,11 +235,12 @@ export async function failStep(
         asset: string
         partitions: string[] | null
         makes: string[] | null
+        part_of: string | null
         pool: string | null
         run_status: string
       } & BranchRow
     >(
-      `SELECT s.status, s.attempt, s.run_id, s.location, s.asset, s.partitions, s.makes, s.pool, s.template, s.ordinal, s.in_line, r.status AS run_status
+      `SELECT s.status, s.attempt, s.run_id, s.location, s.asset, s.partitions, s.makes, s.part_of, s.pool, s.template, s.ordinal, s.in_line, r.status AS run_status
        FROM millrace.step s JOIN millrace.run r ON r.id = s.run_id
        WHERE s.id = $1 AND s.status = ANY($4) AND ${'batchId' in guard ? 'EXISTS (SELECT FROM millrace.batch b WHERE b.id = $3 AND b.claim = $2 AND b.generation = s.generation AND b.claimed_by IS NOT NULL)' : 's.claim = $2 AND s.claimed_by IS NOT NULL AND $3::bigint IS NULL'} FOR UPDATE OF s`,
       [guard.stepId, guard.claim, 'batchId' in guard ? guard.batchId : null, statusesWith('fail')],
@@ -294,11 +295,24 @@ export async function failStep(
       },
     ])
     // In the order in which those of a success are locked.
-    for (const asset of step.makes?.toSorted() ?? [step.asset])
-      if (step.partitions !== null) await markFailed(client, { ...step, asset, partitions: step.partitions })
+    const { partitions } = step
+    if (partitions !== null && step.part_of === null)
+      for (const asset of step.makes?.toSorted() ?? [step.asset]) await markFailed(client, { ...step, asset, partitions })
     await skipDownstream(client, step.run_id, { asset: step.asset, ...branchOf(step) }, reasonOf(step.asset, options.checks))
+    // An op that its asset's value does not hang on is no failure of the asset.
+    if (partitions !== null && step.part_of !== null && (await isSkipped(client, step.run_id, step.part_of)))
+      await markFailed(client, { ...step, asset: step.part_of, partitions })
     const next = step.in_line ? await nextInLine(client, step.run_id, step.template) : nobody
     const runEnded = await finishRun(client, step.run_id)
     return { due: next.due, runEnded, makesRoom: runEnded || next.held || step.pool !== null, failed: true }
   })
+}
+
+/** Whether a step was skipped because of a failure, and not because nothing needs it. */
+async function isSkipped(client: Database, runId: string, asset: string): Promise<boolean> {
+  const { rowCount } = await client.query(`SELECT 1 FROM millrace.step WHERE run_id = $1 AND asset = $2 AND status = 'skipped' AND NOT unneeded`, [
+    runId,
+    asset,
+  ])
+  return rowCount === 1
 }

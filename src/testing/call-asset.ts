@@ -52,7 +52,7 @@ export async function callAsset<Value>(asset: FunctionAsset<Value>, options: Cal
     const run = newRun(bed, config)
     const input = (name: string): Promise<unknown> => Promise.resolve(inputs[name])
     if (asset.plan !== undefined) {
-      await runOps(run, graphOf(asset, asset.plan, run, [], input))
+      await runOps(run, graphOf(asset, run, key, { plan: asset.plan, after: [], input }))
       const failed = [...run.ended.values()].find(({ status }) => status === 'failed')
       if (failed !== undefined) throw failed.error
     }

@@ -8,12 +8,13 @@ import { fateOf } from '../definitions/ops/fate.ts'
 import { configOfAssetStep } from '../definitions/ops/job-config.ts'
 import { waitsOfAnswer } from '../definitions/ops/graph-asset.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
+import type { Partition } from '../definitions/partitions/partition.ts'
 import { partitionSet } from '../definitions/partitions/partition-set.ts'
 import { callFunction, functionTooLong, judgeAnswer } from '../workers/call-function.ts'
 import { callUserCode } from '../workers/failure.ts'
 import { answerOfGraph, loadGraphInput } from '../workers/graph-inputs.ts'
 import { loadInputsFrom } from '../workers/load-inputs.ts'
-import type { InputUser, StepPartitions } from '../workers/load-inputs.ts'
+import type { InputUser, IoOf, StepPartitions } from '../workers/load-inputs.ts'
 import type { Observations } from '../workers/observations.ts'
 import type { StepSignal } from '../workers/step-signal.ts'
 import { attempt } from './attempt.ts'
@@ -44,21 +45,18 @@ interface Making {
   readonly observations: Observations
 }
 
-/** A graph-backed asset's graph in a run. @param after assets that must be made first */
-export const graphOf = (
-  { key }: FunctionAsset,
-  plan: PlacedGraph['plan'],
-  run: RunState,
-  after: readonly string[],
-  input: PlacedGraph['input'],
-): PlacedGraph => ({
-  plan,
-  prefix: `${key}.`,
-  partOf: key,
-  after,
-  input,
-  configOf: (step) => configOfAssetStep(run.config, `${key}.${step}`, plan.steps.find(({ name }) => name === step)?.op.config),
+/** A graph-backed asset's graph in a run. @param key of the partition that it makes */
+export const graphOf = (asset: FunctionAsset, run: RunState, key: string | undefined, placed: Pick<PlacedGraph, 'plan' | 'after' | 'input'>): PlacedGraph => ({
+  ...placed,
+  prefix: `${asset.key}.`,
+  partOf: asset.key,
+  partition: partitionIn(run, asset, key),
+  configOf: (step) => configOfAssetStep(run.config, `${asset.key}.${step}`, placed.plan.steps.find(({ name }) => name === step)?.op.config),
 })
+
+function partitionIn({ bed: { moment } }: RunState, { partitions }: FunctionAsset, key: string | undefined): Partition | undefined {
+  return partitions === undefined || key === undefined ? undefined : partitionOf(partitionSet(partitions, moment), key)
+}
 
 /** Which partitions an asset and its inputs have; undefined where they have none. */
 export function partitionsOfStep({ bed: { moment } }: RunState, asset: InputUser): StepPartitions | undefined {
@@ -71,13 +69,12 @@ export function partitionsOfStep({ bed: { moment } }: RunState, asset: InputUser
 export async function makeOne(run: RunState, asset: FunctionAsset, { key, from, attempt: number, observations }: Making, stop: StepSignal): Promise<Made> {
   const { bed } = run
   const log = bed.logOf(asset.key)
-  const own = asset.partitions === undefined || key === undefined ? undefined : partitionOf(partitionSet(asset.partitions, bed.moment), key)
   const place = { runId: bed.runId, asset: asset.key, place: { job: undefined, partOf: undefined, branch: undefined } }
   const answer =
     asset.plan === undefined
       ? await callFunction(asset, {
           inputs: await from.all(key, stop),
-          partition: own,
+          partition: partitionIn(run, asset, key),
           config: run.config,
           resources: await stop.until(() => callUserCode(() => bed.resources.of(testLocation, asset.resources))),
           stop,
@@ -96,11 +93,14 @@ export async function makeAsset(run: RunState, asset: FunctionAsset, partitions:
   const keys = asset.partitions === undefined ? [undefined] : (partitions ?? [])
   const own = asset.partitions === undefined ? undefined : partitions
   const step = { name, kind: 'function', template: undefined, hooks: asset.hooks, partitions: own } as const
+  const open: IoOf = (upstream) => bed.openIo(upstream.io)
+  const wanted = { asset, partitions: partitionsOfStep(run, asset) }
   const from: InputSource = {
-    all: (key, stop) => loadInputsFrom((upstream) => bed.openIo(upstream.io), { asset, partitions: partitionsOfStep(run, asset), key, stop }),
-    one: (input, stop) => loadGraphInput(asset, input, (upstream) => bed.openIo(upstream.io), stop),
+    all: (key, stop) => loadInputsFrom(open, { ...wanted, key, stop }),
+    // A graph makes one partition in a run.
+    one: (input, stop) => loadGraphInput({ ...wanted, key: keys[0], stop }, input, open),
   }
-  if (plan !== undefined) await runOps(run, graphOf(asset, plan, run, deps, from.one))
+  if (plan !== undefined) await runOps(run, graphOf(asset, run, keys[0], { plan, after: deps, input: from.one }))
   const fate = fateOf(waitingAsset(run, asset, deps), run.ended, new Map())
   if (fate !== 'runs') return endSkipped(run, step, fate === 'unneeded')
 

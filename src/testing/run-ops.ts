@@ -4,6 +4,7 @@ import type { WaitingStep } from '../definitions/ops/fate.ts'
 import { onlyOutput } from '../definitions/ops/op-definition.ts'
 import { leavesOf } from '../definitions/ops/plan.ts'
 import type { GraphPlan, OpStep } from '../definitions/ops/plan.ts'
+import type { Partition } from '../definitions/partitions/partition.ts'
 import { callOp, opTooLong, outputTexts, storeOutputs } from '../workers/call-op.ts'
 import { branchesOf } from '../workers/op-branches.ts'
 import { valuesOf } from '../workers/op-values.ts'
@@ -21,6 +22,8 @@ export interface PlacedGraph {
   readonly prefix: string
   /** The asset whose value it makes. */
   readonly partOf: string | undefined
+  /** The one of them that it makes, where the asset has partitions. */
+  readonly partition: Partition | undefined
   /** Steps of the run that its first steps come after. */
   readonly after: readonly string[]
   /** The value of one of its inputs. */
@@ -85,6 +88,7 @@ async function callStep(run: RunState, { plan, prefix, partOf, ...graph }: Place
   const observations = observationsIn(bed, partOf === undefined ? [] : [{ key: partOf, partitions: undefined }])
   const answers = await callOp(name, op, {
     given: await valuesOf(kept, asked, { plan, prefix }, step.inputs, stop, (input) => graph.input(input, stop)),
+    partition: graph.partition,
     config: graph.configOf(step.name),
     resources: () => bed.resources.of(testLocation, op.resources),
     stop,

@@ -53,7 +53,7 @@ export async function runPlan<Value>(plan: GraphPlan, options: TestOptions, { in
   return withTestBed(options, resources, async (bed) => {
     const run = newRun(bed, config)
     const input = (one: string): Promise<unknown> => Promise.resolve(inputs[one])
-    await runOps(run, { plan, prefix: '', partOf: undefined, after: [], input, configOf: (step) => configOfStep(config, step) })
+    await runOps(run, { plan, prefix: '', partOf: undefined, partition: undefined, after: [], input, configOf: (step) => configOfStep(config, step) })
     const answered = hasAnswer(run, plan) ? { value: await readAnswer(run, plan, input) } : undefined
     await runHooks(run, of)
     const made = testRunOf(run)

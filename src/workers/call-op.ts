@@ -2,6 +2,7 @@ import type { IoManager } from '../definitions/io-manager.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import type { OpDefinition } from '../definitions/ops/op-definition.ts'
 import { outputsOf } from '../definitions/ops/resolve.ts'
+import type { Partition } from '../definitions/partitions/partition.ts'
 import { MillraceError } from '../errors.ts'
 import type { CallFacts } from './call-function.ts'
 import { checkOutput, parseInputs } from './check-op-values.ts'
@@ -13,6 +14,8 @@ import type { StepSignal } from './step-signal.ts'
 interface OpCall {
   /** Values of its inputs, not checked yet. */
   readonly given: Readonly<Record<string, unknown>>
+  /** Of a graph-backed asset that has partitions: the one that is made. */
+  readonly partition: Partition | undefined
   /** Of this step. */
   readonly config: JsonObject
   readonly resources: () => Promise<Readonly<Record<string, unknown>>>
@@ -26,12 +29,18 @@ interface OpCall {
  * @returns its outputs by their names; what is undefined was left out
  * @throws DataError `INPUT_INVALID`, `OUTPUT_INVALID`; MillraceError `CONFIG_INVALID`; UserCodeError around what the function throws
  */
-export async function callOp(step: string, op: OpDefinition, { given, config, resources, stop, facts }: OpCall): Promise<Readonly<Record<string, unknown>>> {
+export async function callOp(
+  step: string,
+  op: OpDefinition,
+  { given, partition, config, resources, stop, facts }: OpCall,
+): Promise<Readonly<Record<string, unknown>>> {
   const inputs = parseInputs(step, op.inputs, given)
   const clients = await stop.until(() => callUserCode(resources))
   const parsed = parseConfig({ key: step, config: op.config }, config)
   const answered = await stop.until(() =>
-    callUserCode(async () => op.run({ inputs, config: parsed, resources: clients, signal: stop.signal, ...facts } as unknown as Parameters<typeof op.run>[0])),
+    callUserCode(async () =>
+      op.run({ inputs, partition, config: parsed, resources: clients, signal: stop.signal, ...facts } as unknown as Parameters<typeof op.run>[0]),
+    ),
   )
   const answers = outputsOf({ op }, answered)
   for (const [output, schema] of Object.entries(op.outputs)) checkOutput(step, op.single ? undefined : output, schema, answers[output])

@@ -13,7 +13,7 @@ import { startWaiting } from '../producers/launch/start-waiting.ts'
 import { callOp, opTooLong, outputTexts, storeOutputs } from './call-op.ts'
 import type { WorkerContext } from './context.ts'
 import { goOnAfter } from './go-on-after.ts'
-import { graphInput } from './graph-inputs.ts'
+import { graphInput, opPartition } from './graph-inputs.ts'
 import { branchesOf } from './op-branches.ts'
 import { observationsOf } from './observations.ts'
 import type { Observations } from './observations.ts'
@@ -59,6 +59,7 @@ async function run(
   const kept = keptValues(context, claimed.location)
   const answers = await callOp(claimed.asset, op, {
     given: await valuesOf(kept, claimed, own, bindings, stop, (input) => graphInput(context, claimed, input, stop)),
+    partition: await opPartition(context, claimed),
     config: configOf(claimed, op, name),
     resources: () => context.resources.of(claimed.location, op.resources),
     stop,

@@ -1,43 +1,49 @@
 import type { ClaimedStep } from '../catalog/claims.ts'
-import { assetOfInput } from '../definitions/function-asset.ts'
 import type { FunctionAsset } from '../definitions/function-asset.ts'
+import { partitionOf } from '../definitions/partitions/partition.ts'
+import type { Partition } from '../definitions/partitions/partition.ts'
 import { MillraceError } from '../errors.ts'
-import { checkValue } from './check-value.ts'
 import type { WorkerContext } from './context.ts'
-import { callUserCode } from './failure.ts'
-import { ioOf } from './load-inputs.ts'
-import type { IoOf } from './load-inputs.ts'
+import { ioOf, loadInput, readStepPartitions } from './load-inputs.ts'
+import type { InputsWanted, IoOf } from './load-inputs.ts'
 import { keptValues, valuesOf } from './op-values.ts'
 import type { KeptValues } from './op-values.ts'
 import type { OwnOp } from './own-op.ts'
 import type { StepSignal } from './step-signal.ts'
 
 /**
- * The value of an input of a graph-backed asset's graph: what the asset's own input is.
- * @throws MillraceError `VALUE_MISSING`, DataError `VALUE_INVALID`
+ * The value of an input of a graph-backed asset's graph: what the asset's own input is, for the partition that the step is of.
+ * @throws MillraceError `VALUE_MISSING`, DataError `VALUE_INVALID`, `INPUT_PARTITION`
  */
 export async function graphInput(context: WorkerContext, claimed: ClaimedStep, name: string, stop: StepSignal): Promise<unknown> {
-  const key = claimed.place.partOf ?? claimed.asset
-  const asset = context.locations.get(claimed.location)?.location.assets.find((one) => one.key === key)
-  return loadGraphInput({ key, inputs: asset?.kind === 'function' ? asset.inputs : {} }, name, (input) => ioOf(context, claimed, input), stop)
+  const asset = assetOfStep(context, claimed) ?? { key: claimed.place.partOf ?? claimed.asset, inputs: {}, mappings: {}, partitions: undefined }
+  const partitions = await readStepPartitions(context, claimed, asset)
+  return loadGraphInput({ asset, partitions, key: claimed.partitions?.[0], stop }, name, (input) => ioOf(context, claimed, input))
 }
 
 /** The same, wherever values are. */
-export async function loadGraphInput(
-  { key, inputs }: Pick<FunctionAsset, 'key' | 'inputs'>,
-  name: string,
-  open: IoOf,
-  { signal, until }: StepSignal,
-): Promise<unknown> {
-  const handed = inputs[name]
-  if (handed === undefined) {
-    throw new MillraceError(`The graph of ${key} has an input ${name}, which the asset does not.`, { code: 'VALUE_MISSING', hint: 'Launch a new run.' })
-  }
-  const input = assetOfInput(handed)
-  const io = await open(input)
-  const value = await until(() => callUserCode(() => io.load({ asset: input.key, partition: undefined }, { signal })))
-  checkValue(input, value, `The input ${name} of ${key}, the value of ${input.key},`)
-  return value
+export async function loadGraphInput(request: InputsWanted, name: string, open: IoOf): Promise<unknown> {
+  const handed = request.asset.inputs[name]
+  if (handed !== undefined) return loadInput(open, request, name, handed)
+  throw new MillraceError(`The graph of ${request.asset.key} has an input ${name}, which the asset does not.`, {
+    code: 'VALUE_MISSING',
+    hint: 'Launch a new run.',
+  })
+}
+
+/** The partition that an op is of: the one that its graph-backed asset is to make. Undefined where that has none, and in a job. */
+export async function opPartition(context: WorkerContext, claimed: ClaimedStep): Promise<Partition | undefined> {
+  const [key] = claimed.partitions ?? []
+  const asset = key === undefined ? undefined : assetOfStep(context, claimed)
+  const partitions = asset === undefined ? undefined : await readStepPartitions(context, claimed, asset)
+  return key === undefined || partitions?.own === undefined ? undefined : partitionOf(partitions.own, key)
+}
+
+/** The graph-backed asset that a step is of, or is. */
+function assetOfStep(context: WorkerContext, { location, asset, place }: ClaimedStep): FunctionAsset | undefined {
+  const key = place.partOf ?? asset
+  const found = context.locations.get(location)?.location.assets.find((one) => one.key === key)
+  return found?.kind === 'function' ? found : undefined
 }
 
 /** What the graph of a graph-backed asset answered. */

@@ -47,7 +47,7 @@ export interface InputRequest<User extends InputUser = InputUser> {
 /** Opens the I/O manager of an asset. */
 export type IoOf = (asset: FunctionAsset) => Promise<IoManager>
 
-type InputsWanted = Omit<InputRequest, 'claimed'>
+export type InputsWanted = Omit<InputRequest, 'claimed'>
 
 /** The values of an asset's inputs, as their I/O managers load them and their schemas accept them. */
 export async function loadInputs(context: WorkerContext, request: InputRequest): Promise<Readonly<Record<string, unknown>>> {
@@ -61,7 +61,8 @@ export async function loadInputsFrom(open: IoOf, request: InputsWanted): Promise
   return values
 }
 
-async function loadInput(open: IoOf, request: InputsWanted, name: string, input: FunctionAsset | PartitionsInput): Promise<unknown> {
+/** The value of one of them. */
+export async function loadInput(open: IoOf, request: InputsWanted, name: string, input: FunctionAsset | PartitionsInput): Promise<unknown> {
   const { asset, stop } = request
   const upstream = assetOfInput(input)
   const io = await open(upstream)

@@ -4,18 +4,20 @@ import type { AssetFactsOptions } from '../asset-facts.ts'
 import type { Condition } from '../automation/condition.ts'
 import { DefinitionError } from '../definition-error.ts'
 import { asset } from '../function-asset.ts'
-import type { FunctionAsset, Inputs } from '../function-asset.ts'
+import type { FunctionAsset, Inputs, PartitionsInput } from '../function-asset.ts'
 import type { FunctionCheckOptions } from '../function-check.ts'
 import { hookUseNames } from '../hook.ts'
 import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
-import type { ResourceDefinition } from '../resource.ts'
+import type { JsonObject } from '../json.ts'
+import type { ResourceDefinition, Resources } from '../resource.ts'
 import { refuseUnknown } from '../known-options.ts'
 import type { OptionNames } from '../known-options.ts'
 import { freshnessNames } from '../freshness.ts'
 import type { FreshnessOption } from '../freshness.ts'
 import type { RetryOptions } from '../retry.ts'
-import type { AssetReference } from '../dependency.ts'
+import type { Dependency } from '../dependency.ts'
+import type { PartitionsSpec } from '../partitions/partitions-spec.ts'
 import type { AnyGraph, Graph } from './graph.ts'
 import type { Schemas } from './op-definition.ts'
 import { leavesOf, answersOf } from './plan.ts'
@@ -26,14 +28,18 @@ import type { Ref } from './ref.ts'
 export type ValueOf<Answer> =
   Answer extends Ref<infer Value> ? Value : { readonly [Name in keyof Answer]: Answer[Name] extends Ref<infer Value> ? Value : never }
 
-/** Assets whose values fit a graph's inputs. */
-type AssetsFor<I extends Schemas> = { readonly [Name in keyof I]: FunctionAsset<z.input<I[Name]>> }
+/** Assets whose values fit a graph's inputs: of an input that is an object by keys, several partitions of one too. */
+type AssetsFor<I extends Schemas> = { readonly [Name in keyof I]: FunctionAsset<z.input<I[Name]>> | PartitionsFor<z.input<I[Name]>> }
+
+type PartitionsFor<Value> = Value extends Readonly<Record<string, infer One>> ? PartitionsInput<One> : never
 
 interface GraphAssetCommon<Value> extends AssetFactsOptions, HookUse, FreshnessOption {
   /** Parts joined by `/`. */
   readonly key: string
   /** Other assets that must be up to date first. */
-  readonly deps?: readonly AssetReference[]
+  readonly deps?: readonly Dependency[]
+  /** What may be materialized by itself: a day, say. A run makes one of them, and hands it to each op as `context.partition`. */
+  readonly partitions?: PartitionsSpec
   /** When it is started by itself. Default: never. */
   readonly automation?: Condition
   /** What the value must be. */
@@ -61,6 +67,7 @@ const names: OptionNames<GraphAssetOptions<Schemas, unknown>> = {
   ...freshnessNames,
   key: true,
   deps: true,
+  partitions: true,
   automation: true,
   value: true,
   io: true,
@@ -81,7 +88,7 @@ export function graphAsset<I extends Schemas, Answer>(options: GraphAssetOptions
   if (answersOf(plan).length === 0) throw new DefinitionError(`The graph ${name} answers nothing, so ${rest.key} would have no value.`)
   const missing = Object.keys(wanted).find((input) => inputs?.[input] === undefined)
   if (missing !== undefined) throw new DefinitionError(`${rest.key} hands the graph ${name} no asset for its input ${missing}.`)
-  const made = asset<ValueOf<Answer>>({
+  const made = asset<ValueOf<Answer>, Inputs, z.ZodType<JsonObject>, Resources, PartitionsSpec | undefined>({
     ...rest,
     ...(inputs === undefined ? {} : { inputs }),
     run: () => {

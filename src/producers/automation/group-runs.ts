@@ -1,5 +1,6 @@
 import type { AssetSpec } from '../../definitions/manifest.ts'
-import type { JudgedAsset } from './judge.ts'
+import { isOnePerRun } from '../../definitions/partitions/one-per-run.ts'
+import type { JudgedAsset, JudgedCell } from './judge.ts'
 
 /** A run that conditions ask for. */
 export interface WantedRun {
@@ -9,11 +10,15 @@ export interface WantedRun {
   readonly partitions: readonly string[] | undefined
 }
 
-/** Of one set of assets; where there are more partitions, a run makes several. */
+/** Of one set of assets; where there are more partitions, a run makes several, unless one of the assets takes a run for each. */
 const mostRuns = 50
 
+interface Asking extends Pick<JudgedAsset, 'key'> {
+  readonly cells: readonly Pick<JudgedCell, 'partition' | 'requested'>[]
+}
+
 /** Puts together what one run makes: all assets without partitions, and of each kind of partitions those that are to make the same one. */
-export function runsOf(specs: readonly AssetSpec[], judged: readonly JudgedAsset[]): WantedRun[] {
+export function runsOf(specs: readonly AssetSpec[], judged: readonly Asking[]): WantedRun[] {
   const byKey = new Map(judged.map((one) => [one.key, one]))
   const kinds = new Map<string, Map<string, AssetSpec[]>>()
   for (const spec of specs) {
@@ -31,7 +36,7 @@ export function runsOf(specs: readonly AssetSpec[], judged: readonly JudgedAsset
       const assets = group[0]?.[1] ?? []
       const keys = group.map(([partition]) => partition)
       if (keys[0] === '') return [{ assets, partitions: undefined }]
-      const each = Math.ceil(keys.length / mostRuns)
+      const each = assets.some(isOnePerRun) ? 1 : Math.ceil(keys.length / mostRuns)
       return Array.from({ length: Math.ceil(keys.length / each) }, (_, n) => ({ assets, partitions: keys.slice(n * each, (n + 1) * each) }))
     })
   })

@@ -178,7 +178,7 @@ function opsOf(spec: MadeAssetSpec, chosen: ReadonlySet<string>): PlannedStep[] 
         status: upstream.length === 0 && pool === undefined ? beginOf.op : 'waiting',
         destination: null,
         eachBatch: false,
-        partitioned: false,
+        partitioned: spec.partitions !== undefined,
         pool,
         hooks,
       }

@@ -4,6 +4,7 @@ import type { AssetSpec } from '../../definitions/manifest.ts'
 import { requirePartition, requireRange } from '../../definitions/partitions/choose-partitions.ts'
 import { partitionSet } from '../../definitions/partitions/partition-set.ts'
 import type { PartitionMoment } from '../../definitions/partitions/partition-set.ts'
+import { isOnePerRun } from '../../definitions/partitions/one-per-run.ts'
 import type { PartitionsSpec } from '../../definitions/partitions/partitions-spec.ts'
 import { MillraceError } from '../../errors.ts'
 
@@ -13,7 +14,8 @@ const mostPartitions = 10_000
 /**
  * What a run of these assets is to make of those that have partitions: keys, in order. Undefined where none of them has.
  * @param at when they must be there, where that is later than now
- * @throws MillraceError `PARTITION_NEEDED`, `PARTITIONS_DIFFER`, `NO_PARTITIONS`, `TOO_MANY_PARTITIONS`, `UNKNOWN_PARTITION`, `PARTITION_RANGE_INVALID`
+ * @throws MillraceError `PARTITION_NEEDED`, `PARTITIONS_DIFFER`, `ONE_PARTITION_PER_RUN`, `NO_PARTITIONS`, `TOO_MANY_PARTITIONS`, `UNKNOWN_PARTITION`,
+ *   `PARTITION_RANGE_INVALID`
  */
 export async function resolvePartitions(
   database: Database,
@@ -30,7 +32,7 @@ export async function resolvePartitions(
 
 /** The same, wherever it is known which partitions there are. */
 export async function partitionsOfRun(
-  specs: readonly Pick<AssetSpec, 'key' | 'partitions'>[],
+  specs: readonly (Pick<AssetSpec, 'key' | 'partitions'> & Parameters<typeof isOnePerRun>[0])[],
   asked: readonly string[] | undefined,
   momentOf: (spec: PartitionsSpec) => Promise<PartitionMoment>,
 ): Promise<readonly string[] | undefined> {
@@ -65,10 +67,19 @@ export async function partitionsOfRun(
     for (let index = from; index < to; index += 1) chosen.add(index)
   }
   if (chosen.size > mostPartitions) throw tooMany(chosen.size)
+  const alone = partitioned.find(isOnePerRun)
+  if (alone !== undefined && chosen.size > 1) throw onlyOne(alone.key, chosen.size)
   return [...chosen].toSorted((one, next) => one - next).map((index) => set.at(index))
 }
 
 const rangeOf = (index: number) => ({ from: index, to: index + 1 })
+
+function onlyOne(key: string, count: number): MillraceError {
+  return new MillraceError(`${key} is made by a graph, and one run makes one partition of it, not ${count.toLocaleString('en')}.`, {
+    code: 'ONE_PARTITION_PER_RUN',
+    hint: 'Launch a run for each of them, or start a backfill: it makes each by a run of its own.',
+  })
+}
 
 function tooMany(count: number): MillraceError {
   return new MillraceError(`One run makes at most ${mostPartitions.toLocaleString('en')} partitions, not ${count.toLocaleString('en')}.`, {

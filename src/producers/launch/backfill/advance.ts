@@ -20,7 +20,9 @@ import type { CurrentManifest } from '../../../catalog/manifests.ts'
 import type { DueStep } from '../../../catalog/due-step.ts'
 import { withTogether } from '../../../definitions/made-together.ts'
 import { isMade } from '../../../definitions/manifest.ts'
+import type { Manifest } from '../../../definitions/manifest.ts'
 import { upstreamOf } from '../../../definitions/partitions/map-partitions.ts'
+import { isOnePerRun } from '../../../definitions/partitions/one-per-run.ts'
 import { partitionSet } from '../../../definitions/partitions/partition-set.ts'
 import type { PartitionSet } from '../../../definitions/partitions/partition-set.ts'
 import type { PartitionsSpec } from '../../../definitions/partitions/partitions-spec.ts'
@@ -132,12 +134,13 @@ async function launchReady(
   { free, launched }: { readonly free: number; readonly launched: Launches },
 ): Promise<void> {
   const perRun = Math.min(backfill.perRun ?? mostPerRun, mostPerRun)
+  const alone = unitsOfOne(backfill, current.manifest)
   for (let left = free, look = Math.max(100, left * perRun * lookAhead); left > 0; look = Math.min(look * 4, 100_000)) {
     const waiting = await waitingParts(client, backfill.id, backfill.plan.units.length, look)
     if (waiting.length === 0) break
     const { ready, lost } = await judge(client, backfill, waiting)
     await markParts(client, backfill.id, lost, 'skipped', null)
-    for (const parts of groupsOf(ready, perRun).slice(0, left)) {
+    for (const parts of groupsOf(ready, (unit) => (alone.has(unit) ? 1 : perRun)).slice(0, left)) {
       await launchRun(client, backfill, current, { parts, launched })
       left -= 1
     }
@@ -214,13 +217,20 @@ function rangesAbove(upstream: PartitionSet | undefined, own: PartitionSet | und
   return upstreamOf(mapping, own ?? upstream, partition ?? '', upstream).ranges
 }
 
+/** Units of which a run makes but one partition, as the assets are declared now. */
+function unitsOfOne({ plan }: OpenBackfill, { assets }: Manifest): ReadonlySet<number> {
+  const alone = new Set(assets.filter(isOnePerRun).map(({ key }) => key))
+  return new Set(plan.units.flatMap((unit, place) => (unit.assets.some((key) => alone.has(key)) ? [place] : [])))
+}
+
 /** Parts that one run makes: of one unit, one after the other. */
-function groupsOf(ready: readonly WaitingPart[], perRun: number): [WaitingPart, ...WaitingPart[]][] {
+function groupsOf(ready: readonly WaitingPart[], perRun: (unit: number) => number): [WaitingPart, ...WaitingPart[]][] {
   const groups: [WaitingPart, ...WaitingPart[]][] = []
   for (const part of ready) {
     const last = groups.at(-1)
     const before = last?.at(-1)
-    if (last !== undefined && before !== undefined && last.length < perRun && before.unit === part.unit && before.ordinal + 1 === part.ordinal) last.push(part)
+    if (last !== undefined && before !== undefined && last.length < perRun(part.unit) && before.unit === part.unit && before.ordinal + 1 === part.ordinal)
+      last.push(part)
     else groups.push([part])
   }
   return groups

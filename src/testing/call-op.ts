@@ -5,7 +5,7 @@ import type { ValueOf } from '../definitions/ops/graph-asset.ts'
 import type { Schemas } from '../definitions/ops/op-definition.ts'
 import { MillraceError } from '../errors.ts'
 import { runPlan } from './run-plan.ts'
-import type { GivenInputs } from './run-plan.ts'
+import type { GivenInputs, OpPartitionOptions } from './run-plan.ts'
 import type { TestOptions } from './test-bed.ts'
 import type { TestLine } from './test-log.ts'
 
@@ -20,11 +20,11 @@ export interface OpCall<Value> {
 /**
  * Calls an op once, between the questions for the types of its inputs and outputs.
  * @throws what its function throws; DataError `INPUT_INVALID`, `OUTPUT_INVALID`, `VALUE_NOT_JSON`; MillraceError `CONFIG_INVALID`, `STEP_TIMEOUT`,
- *   `TEST_INPUTS`, `TEST_UNKNOWN_RESOURCE`
+ *   `TEST_INPUTS`, `TEST_UNKNOWN_RESOURCE`, `UNKNOWN_PARTITION`
  */
 export async function callOp<I extends Schemas, Out>(
   op: Op<I, Out>,
-  { inputs = {}, ...options }: TestOptions & { readonly inputs?: GivenInputs<I> } = {},
+  { inputs = {}, ...options }: TestOptions & OpPartitionOptions & { readonly inputs?: GivenInputs<I> } = {},
 ): Promise<OpCall<ValueOf<Out>>> {
   const { name, inputs: known } = op.definition
   const unknown = Object.keys(inputs).find((one) => !(one in known))

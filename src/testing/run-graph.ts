@@ -3,17 +3,17 @@ import type { Graph } from '../definitions/ops/graph.ts'
 import type { ValueOf } from '../definitions/ops/graph-asset.ts'
 import type { Schemas } from '../definitions/ops/op-definition.ts'
 import { runPlan } from './run-plan.ts'
-import type { GivenInputs, GraphRun } from './run-plan.ts'
+import type { GivenInputs, GraphRun, OpPartitionOptions } from './run-plan.ts'
 import type { TestOptions } from './test-bed.ts'
 
 /**
  * Runs a graph in this process, with no queue and no database: its steps one after the other, upstream before downstream, with the checks, the retries and
  * the errors of a worker, but without waiting. A step that fails does not reject: the answer tells.
- * @throws DefinitionError for inputs that do not fit; MillraceError `CONFIG_INVALID`, `TEST_UNKNOWN_RESOURCE`
+ * @throws DefinitionError for inputs that do not fit; MillraceError `CONFIG_INVALID`, `TEST_UNKNOWN_RESOURCE`, `UNKNOWN_PARTITION`
  */
 export async function runGraph<I extends Schemas, Answer>(
   graph: Graph<I, Answer>,
-  { inputs = {}, ...options }: TestOptions & { readonly inputs?: GivenInputs<I> } = {},
+  { inputs = {}, ...options }: TestOptions & OpPartitionOptions & { readonly inputs?: GivenInputs<I> } = {},
 ): Promise<GraphRun<ValueOf<Answer>>> {
   return runPlan(bindInputs(graph.definition, inputs, 'The test'), options, { inputs })
 }

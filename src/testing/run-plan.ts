@@ -6,6 +6,12 @@ import type { OpStepSpec } from '../definitions/ops/job-spec.ts'
 import { answersOf, leavesOf } from '../definitions/ops/plan.ts'
 import type { GraphPlan } from '../definitions/ops/plan.ts'
 import type { Schemas } from '../definitions/ops/op-definition.ts'
+import { partitionOf } from '../definitions/partitions/partition.ts'
+import { partitionSet } from '../definitions/partitions/partition-set.ts'
+import { requirePartition } from '../definitions/partitions/choose-partitions.ts'
+import type { Partition } from '../definitions/partitions/partition.ts'
+import type { PartitionMoment } from '../definitions/partitions/partition-set.ts'
+import type { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
 import type { Resources } from '../definitions/resource.ts'
 import { checkJobConfig } from '../producers/launch/run-config.ts'
 import { answerOfGraph } from '../workers/graph-inputs.ts'
@@ -28,6 +34,20 @@ export interface GraphRun<Value> extends TestRun {
   readonly answer: () => Value
 }
 
+export interface OpPartitionOptions {
+  /** The partition that ops are handed, as where they make one of a graph-backed asset. With `of` it has its window and its dimensions; a mere key has neither. */
+  readonly partition?: string | { readonly key: string; readonly of: PartitionsSpec }
+}
+
+/** @throws MillraceError `UNKNOWN_PARTITION` */
+function partitionFor({ partition }: OpPartitionOptions, moment: PartitionMoment, name: string): Partition | undefined {
+  if (typeof partition === 'string') return { key: partition, window: undefined, dimensions: {} }
+  if (partition === undefined) return undefined
+  const set = partitionSet(partition.of, moment)
+  requirePartition(set, partition.key, name)
+  return partitionOf(set, partition.key)
+}
+
 /** The steps of a job as a manifest has them. */
 export function stepSpecsOf(job: Job): readonly OpStepSpec[] {
   const { work } = jobSpecOf(job)
@@ -43,9 +63,13 @@ interface PlanRun {
 
 /**
  * Runs a plan whose inputs are bound.
- * @throws MillraceError `CONFIG_INVALID`, `TEST_UNKNOWN_RESOURCE`
+ * @throws MillraceError `CONFIG_INVALID`, `TEST_UNKNOWN_RESOURCE`, `UNKNOWN_PARTITION`
  */
-export async function runPlan<Value>(plan: GraphPlan, options: TestOptions, { inputs = {}, of = {} }: PlanRun = {}): Promise<GraphRun<Value>> {
+export async function runPlan<Value>(
+  plan: GraphPlan,
+  options: TestOptions & OpPartitionOptions,
+  { inputs = {}, of = {} }: PlanRun = {},
+): Promise<GraphRun<Value>> {
   const { name } = plan
   const config = checkJobConfig(name, stepSpecsOf({ ...declareJob({ name, assets: '*' }), work: { kind: 'graph', plan } }), options.config ?? {})
   const ofOps = Object.assign({}, ...plan.steps.map(({ op }) => op.resources)) as Resources
@@ -53,7 +77,8 @@ export async function runPlan<Value>(plan: GraphPlan, options: TestOptions, { in
   return withTestBed(options, resources, async (bed) => {
     const run = newRun(bed, config)
     const input = (one: string): Promise<unknown> => Promise.resolve(inputs[one])
-    await runOps(run, { plan, prefix: '', partOf: undefined, partition: undefined, after: [], input, configOf: (step) => configOfStep(config, step) })
+    const partition = partitionFor(options, bed.moment, name)
+    await runOps(run, { plan, prefix: '', partOf: undefined, partition, after: [], input, configOf: (step) => configOfStep(config, step) })
     const answered = hasAnswer(run, plan) ? { value: await readAnswer(run, plan, input) } : undefined
     await runHooks(run, of)
     const made = testRunOf(run)

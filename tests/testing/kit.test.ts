@@ -107,6 +107,30 @@ describe('callAsset', () => {
     expect(await callAsset(made, { inputs: { n: 3 } })).toMatchObject({ value: { once: 3, double: 6 } })
   })
 
+  test('of a graph-backed asset hands its ops the partition', async () => {
+    const days = dailyPartitions({ start: '2026-01-01', end: '2026-01-10' })
+    const daily = asset({ key: 'daily', io, partitions: days, run: ({ partition }) => partition.key })
+    const say = op({
+      name: 'say',
+      inputs: { all: z.record(z.string(), z.string()) },
+      output: z.string(),
+      run: ({ inputs, partition }) => `${partition?.key ?? ''} ${partition?.window?.end.toISOString() ?? ''} ${Object.keys(inputs.all).join()}`,
+    })
+    const saying = graph({ name: 'saying', inputs: { all: z.record(z.string(), z.string()) }, compose: (inputs) => say(inputs) })
+    const inputs = { all: partitionsOf(daily, mapPartitions.window({ start: -1 })) }
+    const made = graphAsset({ key: 'made', io, partitions: days, inputs, graph: saying })
+    const whole = graphAsset({ key: 'whole', io, inputs: { all: partitionsOf(daily) }, graph: saying })
+    const values = { daily: Object.fromEntries(Array.from({ length: 9 }, (_, day) => [`2026-01-0${String(day + 1)}`, 'x'])) }
+    const said = '2026-01-03 2026-01-04T00:00:00.000Z'
+    expect((await runAssets([made], { partitions: ['2026-01-03'], values })).value(made, '2026-01-03')).toBe(`${said} 2026-01-02,2026-01-03`)
+    expect((await runAssets([whole], { values })).value(whole)).toBe(`  ${Object.keys(values.daily).join()}`)
+    await expect(runAssets([made], { partitions: ['2026-01-03..2026-01-04'], values })).rejects.toMatchObject({ code: 'ONE_PARTITION_PER_RUN' })
+    expect(await callAsset(made, { partition: '2026-01-03', inputs: { all: {} } })).toMatchObject({ value: `${said} ` })
+    expect(await callOp(say, { partition: { key: '2026-01-03', of: days }, inputs: { all: {} } })).toMatchObject({ value: `${said} ` })
+    expect(await callOp(say, { partition: 'x', inputs: { all: {} } })).toMatchObject({ value: 'x  ' })
+    await expect(callOp(say, { partition: { key: 'x', of: days }, inputs: { all: {} } })).rejects.toMatchObject({ code: 'UNKNOWN_PARTITION' })
+  })
+
   test.each<[string, () => Promise<unknown>, object]>([
     [
       'a blocking check that fails',

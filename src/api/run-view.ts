@@ -87,7 +87,9 @@ export const Step = z
     columns: z
       .array(ColumnStatistics)
       .meta({ description: 'What is known of the values that it wrote; empty before it has succeeded, and where nobody asks.' }),
-    metadata: z.record(z.string(), z.json()).meta({ description: `Of a function asset that was materialized: ${metadataForm}` }),
+    metadata: z
+      .record(z.string(), z.json())
+      .meta({ description: `Of a function asset that was materialized, and of an op that answered some: ${metadataForm}` }),
     waitsFor: Wait.nullable().meta({ description: 'Why it does not go on; null while it does, and when it is over.' }),
   })
   .meta({ id: 'Step' })

@@ -1,7 +1,8 @@
 import type pg from 'pg'
 import { transaction } from './database.ts'
-import { insertEvents } from './events.ts'
+import { insertEvents, storableJson } from './events.ts'
 import type { EventInput } from './events.ts'
+import type { JsonObject } from '../definitions/json.ts'
 import { expandMapping } from './expand-mapping.ts'
 import type { NewBranches } from './expand-mapping.ts'
 import { keepObserved } from './observations.ts'
@@ -18,6 +19,8 @@ import type { StepEnd } from './steps.ts'
 export interface OpResult {
   /** JSON text by the outputs' names; null where an I/O manager keeps the value. An output that was left out is not there. */
   readonly outputs: Readonly<Record<string, string | null>>
+  /** What is to be shown with the step. */
+  readonly metadata: JsonObject
   readonly seconds: number
   readonly branches: readonly NewBranches[]
   /** What is handed an output that was left out. */
@@ -31,6 +34,7 @@ export async function succeedOp(pool: pg.Pool, stepId: string, claim: number, re
   return transaction(pool, async (client) => {
     await lockRun(client, stepId)
     const names = Object.keys(result.outputs)
+    const shown = { ...result.metadata, seconds: result.seconds }
     const { rows } = await client.query<{ run_id: string; location: string; asset: string; pool: string | null } & BranchRow>(
       `WITH done AS (
          UPDATE millrace.step SET status = 'succeeded', result = $3, error = NULL, claimed_by = NULL, ended_at = clock_timestamp(), cleaned_at = clock_timestamp()
@@ -39,7 +43,7 @@ export async function succeedOp(pool: pg.Pool, stepId: string, claim: number, re
          INSERT INTO millrace.step_value (step_id, output, value)
          SELECT done.id, o.output, o.value::json FROM done, unnest($5::text[], $6::text[]) AS o(output, value))
        SELECT run_id, location, asset, pool, template, ordinal, in_line FROM done`,
-      [stepId, claim, JSON.stringify({ seconds: result.seconds }), statusesWith('done'), names, names.map((name) => result.outputs[name] ?? null)],
+      [stepId, claim, storableJson(shown), statusesWith('done'), names, names.map((name) => result.outputs[name] ?? null)],
     )
     const step = rows[0]
     if (step === undefined) return undefined
@@ -50,7 +54,7 @@ export async function succeedOp(pool: pg.Pool, stepId: string, claim: number, re
       asset: step.asset,
       kind: 'step succeeded',
       message: `${step.asset} succeeded.`,
-      data: { seconds: result.seconds },
+      data: shown,
     }
     await insertEvents(client, [said])
     await keepObserved(client, { ...step, id: stepId }, result.observed)

@@ -1,4 +1,5 @@
 import type { SeenAsset } from '../catalog/observations.ts'
+import type { JsonObject } from '../definitions/json.ts'
 import { graphOfOne } from '../definitions/ops/job.ts'
 import type { Op } from '../definitions/ops/op.ts'
 import type { ValueOf } from '../definitions/ops/graph-asset.ts'
@@ -12,6 +13,7 @@ import type { TestLine } from './test-log.ts'
 export interface OpCall<Value> {
   /** What the op answered: one value, or of an op of several outputs an object. */
   readonly value: Value
+  readonly metadata: JsonObject
   /** What it saw of assets. */
   readonly observations: readonly SeenAsset[]
   readonly log: readonly TestLine[]
@@ -40,5 +42,5 @@ export async function callOp<I extends Schemas, Out>(
   const steps = plan.steps.map((step) => ({ ...step, inputs: given, op: { ...step.op, hooks: { succeeded: [], failed: [] }, retry: { retries: 0 } } }))
   const run = await runPlan({ ...plan, steps }, options)
   if (run.failed !== undefined) throw run.failed.error
-  return { value: run.value(name) as ValueOf<Out>, observations: run.observations, log: run.log }
+  return { value: run.value(name) as ValueOf<Out>, metadata: run.step(name).metadata, observations: run.observations, log: run.log }
 }

@@ -57,7 +57,7 @@ async function runOp(run: RunState, graph: PlacedGraph, step: OpStep, branch: Br
   const outcome = await attempt(run.bed, tried, (stop, number) => callStep(run, graph, { step, name, branch, attempt: number }, stop))
   if (!('value' in outcome)) return endStep(run, named, outcome)
 
-  const { made, texts, branches, observed } = outcome.value
+  const { made, texts, branches, observed, metadata } = outcome.value
   run.bed.observed.push(...observed)
   const outputs = Object.keys(made)
   for (const output of outputs)
@@ -67,7 +67,7 @@ async function runOp(run: RunState, graph: PlacedGraph, step: OpStep, branch: Br
     run.items.set(map, read)
   }
   run.values.set(valueKey(name), op.single ? made[onlyOutput] : made)
-  endStep(run, named, { attempts: outcome.attempts, value: { outputs, metadata: {}, checks: [] } })
+  endStep(run, named, { attempts: outcome.attempts, value: { outputs, metadata, checks: [] } })
   return undefined
 }
 
@@ -85,22 +85,22 @@ async function callStep(run: RunState, { plan, prefix, partOf, ...graph }: Place
   const kept = keptIn(run)
   const inBranch = branch === undefined ? undefined : { template: `${prefix}${step.name}`, map: `${prefix}${step.map ?? ''}`, ordinal: branch.ordinal }
   const asked = { runId: bed.runId, asset: name, place: { job: undefined, partOf, branch: inBranch } }
-  const observations = observationsIn(bed, partOf === undefined ? [] : [{ key: partOf, partitions: undefined }])
-  const answers = await callOp(name, op, {
+  const observations = observationsIn(bed, partOf === undefined ? [] : [{ key: partOf, partitions: 'unknown' }])
+  const { answers, metadata } = await callOp(name, op, {
     given: await valuesOf(kept, asked, { plan, prefix }, step.inputs, stop, (input) => graph.input(input, stop)),
     partition: graph.partition,
     config: graph.configOf(step.name),
     resources: () => bed.resources.of(testLocation, op.resources),
     stop,
-    facts: callFacts(bed, { step: name, attempt: number, observe: observations.observe() }),
+    facts: callFacts(bed, { step: name, attempt: number, observe: observations.observe(graph.partition?.key) }),
   })
   await observations.check()
   const made = Object.fromEntries(Object.keys(op.outputs).flatMap((output) => (answers[output] === undefined ? [] : [[output, answers[output]]])))
   const branches = await branchesOf({ step, plan, prefix }, partOf, answers)
   const io = await kept.ioOf(op)
-  if (io === undefined) return { made, branches, observed: observations.seen, texts: outputTexts(name, op, made) }
+  if (io === undefined) return { made, branches, metadata, observed: observations.seen, texts: outputTexts(name, op, made) }
   await storeOutputs(io, { runId: bed.runId, step: name }, made, stop)
-  return { made, branches, observed: observations.seen, texts: {} as Readonly<Record<string, string>> }
+  return { made, branches, metadata, observed: observations.seen, texts: {} as Readonly<Record<string, string>> }
 }
 
 /** What a step of the plan is called in the run, as one that is run for the same branch sees it. */

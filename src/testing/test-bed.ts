@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { SeenAsset } from '../catalog/observations.ts'
-import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { IoManager } from '../definitions/io-manager.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import type { Log } from '../definitions/log.ts'
@@ -9,7 +8,7 @@ import type { Throttle } from '../definitions/rate-limit.ts'
 import type { ResourceDefinition, Resources } from '../definitions/resource.ts'
 import { isRetryable, MillraceError } from '../errors.ts'
 import { createObservations } from '../workers/observations.ts'
-import type { Observations } from '../workers/observations.ts'
+import type { Observable, Observations } from '../workers/observations.ts'
 import { createResourceClients } from '../workers/resource-clients.ts'
 import type { ResourceClients } from '../workers/resource-clients.ts'
 import { memoryIo } from './memory-io.ts'
@@ -147,7 +146,7 @@ function refuseUnused(fakes: Readonly<Record<string, unknown>>, needed: Resource
 const errorIn = (fields: unknown): unknown => (typeof fields === 'object' && fields !== null && 'err' in fields ? fields.err : fields)
 
 /** What one attempt sees of assets. Of others than what it makes nothing is known. */
-export function observationsIn({ moment }: TestBed, own: readonly Pick<FunctionAsset, 'key' | 'partitions'>[]): Observations {
+export function observationsIn({ moment }: TestBed, own: readonly Observable[]): Observations {
   return createObservations({
     own: own.map(({ key }) => key),
     find: (key) => own.find((one) => one.key === key) ?? { key, partitions: 'unknown' },

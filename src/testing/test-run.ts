@@ -20,7 +20,7 @@ export interface TestStep {
   readonly attempts: number
   /** What the last attempt threw; undefined where it did not fail. */
   readonly error: unknown
-  /** Of an asset: what is shown with the materialization; of several partitions by their keys. */
+  /** Of an asset: what is shown with the materialization; of several partitions by their keys. Of an op: what is shown with the step. */
   readonly metadata: JsonObject
   readonly checks: readonly CheckOutcome[]
 }

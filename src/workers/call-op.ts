@@ -1,9 +1,11 @@
+import { outputOf } from '../definitions/function-asset.ts'
 import type { IoManager } from '../definitions/io-manager.ts'
 import type { JsonObject } from '../definitions/json.ts'
+import { storedMetadata } from '../definitions/metadata/fields.ts'
 import type { OpDefinition } from '../definitions/ops/op-definition.ts'
 import { outputsOf } from '../definitions/ops/resolve.ts'
 import type { Partition } from '../definitions/partitions/partition.ts'
-import { MillraceError } from '../errors.ts'
+import { DataError, MillraceError } from '../errors.ts'
 import type { CallFacts } from './call-function.ts'
 import { checkOutput, parseInputs } from './check-op-values.ts'
 import { callUserCode } from './failure.ts'
@@ -23,17 +25,19 @@ interface OpCall {
   readonly facts: CallFacts
 }
 
+interface OpAnswer {
+  /** Its outputs by their names; what is undefined was left out. */
+  readonly answers: Readonly<Record<string, unknown>>
+  /** As it is stored. */
+  readonly metadata: JsonObject
+}
+
 /**
  * Calls an op's function, between the questions for the types of its inputs and of its outputs.
  * @param step its name in the run
- * @returns its outputs by their names; what is undefined was left out
- * @throws DataError `INPUT_INVALID`, `OUTPUT_INVALID`; MillraceError `CONFIG_INVALID`; UserCodeError around what the function throws
+ * @throws DataError `INPUT_INVALID`, `OUTPUT_INVALID`, `METADATA_INVALID`; MillraceError `CONFIG_INVALID`; UserCodeError around what the function throws
  */
-export async function callOp(
-  step: string,
-  op: OpDefinition,
-  { given, partition, config, resources, stop, facts }: OpCall,
-): Promise<Readonly<Record<string, unknown>>> {
+export async function callOp(step: string, op: OpDefinition, { given, partition, config, resources, stop, facts }: OpCall): Promise<OpAnswer> {
   const inputs = parseInputs(step, op.inputs, given)
   const clients = await stop.until(() => callUserCode(resources))
   const parsed = parseConfig({ key: step, config: op.config }, config)
@@ -42,9 +46,18 @@ export async function callOp(
       op.run({ inputs, partition, config: parsed, resources: clients, signal: stop.signal, ...facts } as unknown as Parameters<typeof op.run>[0]),
     ),
   )
-  const answers = outputsOf({ op }, answered)
+  const { value, metadata, checks } = outputOf(answered)
+  if (checks.length > 0) throw checksOfOp(step)
+  const answers = outputsOf({ op }, value)
   for (const [output, schema] of Object.entries(op.outputs)) checkOutput(step, op.single ? undefined : output, schema, answers[output])
-  return answers
+  return { answers, metadata: storedMetadata(step, metadata) }
+}
+
+function checksOfOp(step: string): DataError {
+  return new DataError(`${step} answered results of checks, and only assets have checks.`, {
+    code: 'OUTPUT_INVALID',
+    hint: 'Declare the check on the graph-backed asset that the op is part of, or throw where the op is to fail.',
+  })
 }
 
 /** An op's outputs as JSON text by their names. */

@@ -57,7 +57,7 @@ async function run(
   const began = performance.now()
   const { op, inputs: bindings, name } = own.step
   const kept = keptValues(context, claimed.location)
-  const answers = await callOp(claimed.asset, op, {
+  const { answers, metadata } = await callOp(claimed.asset, op, {
     given: await valuesOf(kept, claimed, own, bindings, stop, (input) => graphInput(context, claimed, input, stop)),
     partition: await opPartition(context, claimed),
     config: configOf(claimed, op, name),
@@ -70,7 +70,7 @@ async function run(
       attempt: claimed.attempt,
       throttle: context.throttles.of(claimed.location),
       log,
-      observe: observations.observe(),
+      observe: observations.observe(claimed.partitions?.[0]),
     },
   })
   await observations.check()
@@ -79,7 +79,14 @@ async function run(
   const leftOut = Object.keys(op.outputs).filter((output) => answers[output] === undefined && mayBeLeftOut(op.outputs, output))
   const branches = await branchesOf(own, claimed.place.partOf, answers)
   const outputs = await keep(context, claimed, own, stop, Object.fromEntries(made.map((output) => [output, answers[output]])))
-  return { outputs, branches, unneeded: unneededOf(claimed, own, leftOut), seconds: Math.round(performance.now() - began) / 1000, observed: observations.seen }
+  return {
+    outputs,
+    metadata,
+    branches,
+    unneeded: unneededOf(claimed, own, leftOut),
+    seconds: Math.round(performance.now() - began) / 1000,
+    observed: observations.seen,
+  }
 }
 
 /** @param name of the step in its graph */

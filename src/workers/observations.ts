@@ -15,7 +15,8 @@ import type { WorkerContext } from './context.ts'
 /** Of one attempt: each is a row and an event of the transaction that ends the step. */
 const most = 10_000
 
-interface Observable {
+/** An asset that may be observed. */
+export interface Observable {
   readonly key: string
   /** `unknown`: whatever is named is taken. */
   readonly partitions: PartitionsSpec | 'unknown' | undefined

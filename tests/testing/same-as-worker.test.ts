@@ -44,6 +44,8 @@ const perhaps = op({ name: 'perhaps', outputs: { list: z.array(z.number()).optio
 const anything = op({ name: 'anything', output: z.unknown(), run: () => ({ password: 'hunter2' }) })
 const liar = op({ name: 'liar', output: z.number(), retry: once, run: () => 'four' as never })
 const ofTime = op({ name: 'of_time', output: z.date(), retry: once, run: () => new Date(0) })
+const says = op({ name: 'says', output: z.number(), run: () => output(1, { metadata: { found: 1 } }) })
+const checks = op({ name: 'checks', output: z.number(), retry: once, run: () => output(1, { checks: [{ name: 'ok', passed: true }] }) })
 const shout = op({ name: 'shout', run: ({ log }) => log('ready') })
 
 const doubled = graph({ name: 'doubled', inputs: { n: z.number() }, compose: ({ n }) => add({ a: n, b: n }) })
@@ -57,6 +59,7 @@ const compositions: Readonly<Record<string, () => Refs | void>> = {
   wrong_answer: () => add({ a: liar() }),
   no_json: () => say({ at: ofTime() }),
   mapped: () => sum({ all: mapOver(numbers(), (n) => add({ a: odd({ n }) })).collect() }),
+  said: () => add({ a: says(), b: checks() }),
   of_none: () => sum({ all: mapOver(none(), (n) => add({ a: n })).collect() }),
   branch_fails: () => sum({ all: mapOver(numbers(), (n) => add({ a: moody({ n }) }), { key: (n) => `no ${String(n)}` }).collect() }),
   same_key: () => sum({ all: mapOver(numbers(), (n) => add({ a: n }), { key: () => 'one' }).collect() }),
@@ -214,6 +217,10 @@ describe('in process, with no queue and no database, goes as on a worker', () =>
       `SELECT asset, value FROM millrace.step_value v JOIN millrace.step s ON s.id = v.step_id WHERE run_id = $1 AND output = 'result' AND value IS NOT NULL`,
       [onWorker.id],
     )
+    for (const { asset: step, status, result } of onWorker.steps) {
+      const { seconds: _, ...said } = result ?? {}
+      if (status === 'succeeded') expect(inProcess.step(step).metadata, step).toEqual(said)
+    }
     for (const { asset: step, value } of values) expect(inProcess.value(step), step).toEqual(value)
   })
 

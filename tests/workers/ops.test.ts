@@ -1,4 +1,7 @@
 import * as z from 'zod'
+import { readSteps } from '../../src/catalog/read/steps.ts'
+import { output as answer } from '../../src/definitions/function-asset.ts'
+import { metadata } from '../../src/definitions/metadata/index.ts'
 import { graph } from '../../src/definitions/ops/graph.ts'
 import { job } from '../../src/definitions/ops/job.ts'
 import { op } from '../../src/definitions/ops/op.ts'
@@ -29,6 +32,41 @@ describeBackends('ops', (backend) => {
     expect(await engine.value(`SELECT job FROM millrace.run WHERE id = $1`, [view.id])).toBe('math_job')
     expect(await engine.value(`SELECT count(*)::int FROM millrace.step_value v JOIN millrace.step s ON s.id = v.step_id WHERE run_id = $1`, [view.id])).toBe(3)
     expect(view.events.filter(({ kind }) => kind === 'materialization')).toEqual([])
+  })
+
+  test('say what is shown with their steps, once, and nothing that cannot be', async () => {
+    const page = metadata.url('https://shop.example.com/1')
+    const fetchAll = op({
+      name: 'fetch_all',
+      outputs: { a: z.number(), b: z.number() },
+      retry: { retries: 1, delayMs: 1 },
+      run: ({ attempt }) => {
+        if (attempt === 1) throw new Error('not yet')
+        return answer({ a: 1, b: 2 }, { metadata: { found: 2, page, password: 'hunter2' } })
+      },
+    })
+    const told = op({ name: 'told', run: () => answer(undefined, { metadata: { done: true } }) })
+    const wrong = op({ name: 'wrong', output: z.number(), retry: once, run: () => answer(1, { metadata: { at: new Date(0) as never } }) })
+    const both = graph({
+      name: 'saying',
+      compose: () => {
+        addNumbers(fetchAll())
+        told()
+        wrong()
+      },
+    })
+    const view = await run(job({ name: 'saying', graph: both }))
+    expect(await output(view, 'add_numbers')).toBe(3)
+    const steps = await readSteps(engine.database.pool, view.id)
+    expect(Object.fromEntries(steps.map((one) => [one.asset, one.metadata]))).toEqual({
+      fetch_all: { found: 2, page, password: '[redacted]', seconds: expect.any(Number) as unknown },
+      told: { done: true, seconds: expect.any(Number) as unknown },
+      add_numbers: null,
+      wrong: null,
+    })
+    expect(view.steps.find(({ asset }) => asset === 'wrong')?.error).toMatchObject({ code: 'METADATA_INVALID' })
+    const said = view.events.filter(({ kind, message }) => kind === 'step succeeded' && message.startsWith('fetch_all '))
+    expect(said.map(({ data }) => data['found'])).toEqual([2])
   })
 
   test('are handed configuration, resources and what tells their attempt', async () => {

@@ -52,7 +52,7 @@ const StepRow = z.object({
   quarantined: count,
   /** As they were written down when it was published. */
   statistics: z.object({ stages: StageTotals.array(), columns: ColumnStatistics.array().optional() }).nullable().catch(null),
-  /** Of a function asset's step, what is shown of its materialization. */
+  /** Of a function asset's step, what is shown of its materialization; of an op's, what it said. */
   metadata: z.record(z.string(), json).nullable(),
   /** What each stage has done so far. */
   sums: StageSums,
@@ -87,7 +87,7 @@ export function readSteps(db: Queryable, runId: string, { statuses, template, li
             CASE WHEN jsonb_typeof(step.result -> 'rows') = 'number' THEN (step.result ->> 'rows')::bigint ELSE stages.rows END AS rows,
             CASE WHEN jsonb_typeof(step.result -> 'quarantined') = 'number' THEN (step.result ->> 'quarantined')::bigint ELSE stages.quarantined END AS quarantined,
             step.result -> 'statistics' AS statistics,
-            CASE WHEN step.kind = 'function' AND step.status = 'succeeded' THEN step.result END AS metadata, stages.sums
+            CASE WHEN step.status = 'succeeded' AND (step.kind = 'function' OR (step.kind = 'op' AND step.result - 'seconds' <> '{}')) THEN step.result END AS metadata, stages.sums
      FROM (
        SELECT * FROM millrace.step WHERE run_id = $1 AND ($3::text[] IS NULL OR status = ANY($3)) AND ($4::text IS NULL OR coalesce(template, '') = $4)
        ORDER BY ${stepOrder} LIMIT $5 OFFSET $6) step

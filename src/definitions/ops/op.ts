@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { DefinitionError } from '../definition-error.ts'
-import type { FunctionContext } from '../function-asset.ts'
+import type { FunctionContext, Answer as WithMetadata } from '../function-asset.ts'
 import { hooksOf, hookUseNames } from '../hook.ts'
 import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
@@ -65,7 +65,10 @@ export interface OpOptions<I extends Schemas, O extends z.ZodType, Os extends Sc
   readonly resources?: Needs
   /** Where its outputs are stored. Default: in the catalogue, as JSON of at most 4 MiB each. */
   readonly io?: ResourceDefinition<IoManager>
-  readonly run: (context: FunctionContext<ValuesOf<I>, z.output<ConfigSchema>, ClientsOf<Needs>>) => NoInfer<Answer<O, Os>> | Promise<NoInfer<Answer<O, Os>>>
+  /** May answer `output(…, { metadata })`: what is to be shown with the step. */
+  readonly run: (
+    context: FunctionContext<ValuesOf<I>, z.output<ConfigSchema>, ClientsOf<Needs>>,
+  ) => WithMetadata<NoInfer<Answer<O, Os>>> | Promise<WithMetadata<NoInfer<Answer<O, Os>>>>
   readonly retry?: RetryOptions
   /** The longest that an attempt may take. Default one hour. */
   readonly timeoutMs?: number

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { readRun } from '../../src/catalog/read/runs.ts'
 import { readSteps } from '../../src/catalog/read/steps.ts'
 import { output as answer } from '../../src/definitions/function-asset.ts'
 import { metadata } from '../../src/definitions/metadata/index.ts'
@@ -42,10 +43,10 @@ describeBackends('ops', (backend) => {
       retry: { retries: 1, delayMs: 1 },
       run: ({ attempt }) => {
         if (attempt === 1) throw new Error('not yet')
-        return answer({ a: 1, b: 2 }, { metadata: { found: 2, page, password: 'hunter2' } })
+        return answer({ a: 1, b: 2 }, { metadata: { found: 2, page, rows: 4, password: 'hunter2' } })
       },
     })
-    const told = op({ name: 'told', run: () => answer(undefined, { metadata: { done: true } }) })
+    const told = op({ name: 'told', run: () => answer(undefined, { metadata: { done: true, rows: 1.5, quarantined: 1e30 } }) })
     const wrong = op({ name: 'wrong', output: z.number(), retry: once, run: () => answer(1, { metadata: { at: new Date(0) as never } }) })
     const both = graph({
       name: 'saying',
@@ -59,11 +60,13 @@ describeBackends('ops', (backend) => {
     expect(await output(view, 'add_numbers')).toBe(3)
     const steps = await readSteps(engine.database.pool, view.id)
     expect(Object.fromEntries(steps.map((one) => [one.asset, one.metadata]))).toEqual({
-      fetch_all: { found: 2, page, password: '[redacted]', seconds: expect.any(Number) as unknown },
-      told: { done: true, seconds: expect.any(Number) as unknown },
+      fetch_all: { found: 2, page, rows: 4, password: '[redacted]', seconds: expect.any(Number) as unknown },
+      told: { done: true, rows: 1.5, quarantined: 1e30, seconds: expect.any(Number) as unknown },
       add_numbers: null,
       wrong: null,
     })
+    // What is no count is none of rows.
+    expect(await readRun(engine.database.pool, view.id)).toMatchObject({ rows: 4 })
     expect(view.steps.find(({ asset }) => asset === 'wrong')?.error).toMatchObject({ code: 'METADATA_INVALID' })
     const said = view.events.filter(({ kind, message }) => kind === 'step succeeded' && message.startsWith('fetch_all '))
     expect(said.map(({ data }) => data['found'])).toEqual([2])

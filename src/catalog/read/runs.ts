@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { failure } from './failure.ts'
-import { count, json, readRows, time } from './row.ts'
+import { count, countIn, json, readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
 
 export const runStatuses = ['queued', 'started', 'canceling', 'succeeded', 'failed', 'canceled'] as const
@@ -61,10 +61,9 @@ const columns = `
 const progress = `
   CROSS JOIN LATERAL (
     SELECT count(*) AS steps, count(ended_at) AS ended, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
-           COALESCE(sum(CASE
-             WHEN jsonb_typeof(result -> 'rows') = 'number' THEN (result ->> 'rows')::bigint
-             WHEN kind = 'table' THEN (SELECT sum(batch.rows) FROM millrace.batch
-                   WHERE batch.step_id = step.id AND batch.generation = step.generation AND batch.status = 'loaded') END), 0) AS rows
+           COALESCE(sum(COALESCE(${countIn(`result -> 'rows'`)},
+             CASE WHEN kind = 'table' THEN (SELECT sum(batch.rows) FROM millrace.batch
+               WHERE batch.step_id = step.id AND batch.generation = step.generation AND batch.status = 'loaded') END)), 0) AS rows
     FROM millrace.step WHERE step.run_id = run.id
   ) progress`
 

@@ -6,7 +6,7 @@ import { redactText } from '../../redact.ts'
 import { stepKinds, stepStatuses } from '../step-states.ts'
 import type { StepStatus } from '../step-states.ts'
 import { failure } from './failure.ts'
-import { count, json, readRows, time } from './row.ts'
+import { count, countIn, json, readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
 
 // Branches follow each other as their items do.
@@ -84,8 +84,8 @@ export function readSteps(db: Queryable, runId: string, { statuses, template, li
             CASE WHEN step.status = 'succeeded' THEN GREATEST(stages.recorded, step.batches) ELSE stages.encoded END AS encoded,
             CASE WHEN step.status = 'succeeded' THEN GREATEST(stages.recorded, step.batches) ELSE stages.loaded END AS loaded,
             stages.bytes, stages.records,
-            CASE WHEN jsonb_typeof(step.result -> 'rows') = 'number' THEN (step.result ->> 'rows')::bigint ELSE stages.rows END AS rows,
-            CASE WHEN jsonb_typeof(step.result -> 'quarantined') = 'number' THEN (step.result ->> 'quarantined')::bigint ELSE stages.quarantined END AS quarantined,
+            coalesce(${countIn(`step.result -> 'rows'`)}, stages.rows) AS rows,
+            coalesce(${countIn(`step.result -> 'quarantined'`)}, stages.quarantined) AS quarantined,
             step.result -> 'statistics' AS statistics,
             CASE WHEN step.status = 'succeeded' AND (step.kind = 'function' OR (step.kind = 'op' AND step.result - 'seconds' <> '{}')) THEN step.result END AS metadata, stages.sums
      FROM (

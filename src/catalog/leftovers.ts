@@ -22,12 +22,17 @@ export async function dueOfVersion(database: Database, location: string, version
   return rows
 }
 
-/** Whether steps of a version are under way, and no worker but this one's session goes on with the version. One that waits for its next attempt is not: it takes the new definitions. */
+/**
+ * Whether steps of a version are under way, and no worker but this one's session goes on with the version. One that waits for its next attempt is not: it takes the new
+ * definitions. Nor is one of a location that nobody else holds: there nobody would load what this one makes, and the run waits for a worker that comes with the location.
+ */
 export async function isLastOf(database: Database, location: string, version: string, session: string): Promise<boolean> {
   const { rows } = await database.query<{ needed: boolean }>(
     `SELECT EXISTS (SELECT FROM millrace.step WHERE location = $1 AND version = $2 AND (status = 'loading' OR status IN ${claimedInSql}))
        AND NOT EXISTS (SELECT FROM millrace.process WHERE id <> $3 AND role = 'worker' AND lease_until > clock_timestamp() AND problem IS NULL
-         AND NOT temporary AND versions->>$1 = $2) AS needed`,
+         AND NOT temporary AND versions->>$1 = $2)
+       AND EXISTS (SELECT FROM millrace.process WHERE id <> $3 AND role = 'worker' AND lease_until > clock_timestamp() AND problem IS NULL
+         AND NOT temporary AND versions ? $1) AS needed`,
     [location, version, session],
   )
   return rows[0]?.needed ?? false

@@ -33,7 +33,8 @@ export async function registerProcess(pool: pg.Pool, row: ProcessRow, leaseMs: n
     await insertProcess(client, row, leaseMs)
     // Whoever forgets one of them locks it, and then looks who is alive: either he sees this session, or this sees that it was forgotten.
     await client.query(`SELECT FROM millrace.location WHERE name = ANY($1) ORDER BY name FOR NO KEY UPDATE`, [held])
-    await bringBack(client, row.versions)
+    // One that ends with what it has begun is nobody to launch runs for.
+    if (row.temporary !== true) await bringBack(client, row.versions)
   })
 }
 
@@ -72,9 +73,9 @@ export async function instanceLives(database: Database, instance: string): Promi
   return rowCount === 1
 }
 
-/** Notes that a session ends with the runs that it has begun. */
-export async function retireProcess(database: Database, id: string): Promise<void> {
-  await database.query(`UPDATE millrace.process SET temporary = true WHERE id = $1`, [id])
+/** Notes that a session ends with the runs that it has begun. @param queues whose work it still does */
+export async function retireProcess(database: Database, id: string, queues: readonly string[]): Promise<void> {
+  await database.query(`UPDATE millrace.process SET temporary = true, queues = $2 WHERE id = $1`, [id, queues])
 }
 
 /** Ends a session's lease now, so that what it still claims is free at once. */

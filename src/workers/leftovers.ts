@@ -9,6 +9,9 @@ import { transform } from './transform.ts'
 /** How often a worker that was retired looks for what is due, in ms. Only then is the catalogue asked this often. */
 const lookMs = 100
 
+/** What was given back is left alone so long: the row does not say for how long its queue would have. */
+const restMs = 1000
+
 export interface Leftovers {
   /** Resolves when nothing is left. */
   readonly done: Promise<void>
@@ -24,12 +27,17 @@ export interface Leftovers {
 export function startLeftovers(context: WorkerContext, atOnce: Readonly<Record<Leftover['job'], number>>): Leftovers {
   const stopping = new AbortController()
   const inHand = new Map<Promise<void>, Leftover['job']>()
+  const rests = new Map<string, number>()
   const begin = (left: Leftover): void => {
+    if ((rests.get(left.id) ?? 0) > performance.now()) return
     if ([...inHand.values()].filter((job) => job === left.job).length >= atOnce[left.job]) return
     // What failed is written down at its step.
     const working = work(context, left)
       .catch((error: unknown) => context.logger.debug({ err: error, job: left.job }, 'a delivery ended badly'))
-      .finally(() => inHand.delete(working))
+      .finally(() => {
+        rests.set(left.id, performance.now() + restMs)
+        inHand.delete(working)
+      })
     inHand.set(working, left.job)
   }
   const look = async (): Promise<boolean> => {

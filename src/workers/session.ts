@@ -35,8 +35,8 @@ export interface Session {
   readonly busy: number
   /** Looks at once whether work in hand was canceled or taken over. */
   look(): void
-  /** Says that others must not count on this process: it ends with what it has begun. */
-  retire(): Promise<void>
+  /** Says that others must not count on this process: it ends with what it has begun. @param still the queues whose work it goes on with */
+  retire(still: readonly string[]): Promise<void>
   /** Gives everything in hand back. */
   abortAll(reason: Error): void
   /** Tries again, while this session lives, until it succeeds. */
@@ -67,11 +67,12 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   let renewedAt = performance.now()
   let closed = false
   let temporary = options.row.temporary ?? false
+  let { queues } = options.row
   let running: Promise<void> | undefined
   let looking: Promise<void> = Promise.resolve()
 
   const register = async (): Promise<void> => {
-    await registerProcess(pool, { ...options.row, temporary, id, instance, host: hostname(), pid: process.pid }, leaseMs)
+    await registerProcess(pool, { ...options.row, queues, temporary, id, instance, host: hostname(), pid: process.pid }, leaseMs)
     renewedAt = performance.now()
   }
   const abortAll = (reason: Error): void => {
@@ -135,9 +136,10 @@ export async function startSession(options: SessionOptions): Promise<Session> {
         .then(() => abortLost(pool, inHand))
         .catch((error: unknown) => logger.debug({ err: error }, 'not known what is lost; the next beat asks'))
     },
-    async retire() {
+    async retire(still) {
       temporary = true
-      await retireProcess(pool, id)
+      queues = still
+      await retireProcess(pool, id, still)
     },
     abortAll,
     async untilDone(what, action) {

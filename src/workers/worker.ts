@@ -155,7 +155,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const closeQueues = () => Promise.allSettled(workers.map((worker) => worker.close()))
   let leftovers: Leftovers | undefined
   const retire = async (): Promise<void> => {
-    void session.untilDone('saying that this worker ends', () => session.retire())
+    void session.untilDone('saying that this worker ends', () => session.retire(kinds.filter((kind) => ofUserCode.has(kind))))
     const closing = closeQueues()
     if (session.busy > 0) logger.info({ busy: session.busy }, 'newer definitions are at work; this worker finishes what it has begun')
     leftovers = startLeftovers(context, { extract: concurrency.extract, transform: concurrency.transform, execute: concurrency.ops })
@@ -224,6 +224,9 @@ async function drain(closing: Promise<unknown>, session: Session, drainMs: numbe
   }
   clearTimeout(timer)
 }
+
+/** What a worker that was retired goes on with: the rest needs no definitions of its version. */
+const ofUserCode: ReadonlySet<QueueKind> = new Set(['extract', 'transform', 'ops'])
 
 type StartedDemo = Awaited<ReturnType<Demo['start']>>
 

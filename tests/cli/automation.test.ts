@@ -80,7 +80,9 @@ describe('schedules, sensors and automation on the command line', () => {
   })
 
   test('show their ticks, with what was logged and what went wrong', async () => {
-    expect((await millrace('schedules', 'show', 'decided')).stdout).toBe('It has not ticked yet.\n')
+    expect((await millrace('schedules', 'show', 'decided')).stdout).toMatch(
+      /^decided of watched: 0 3 \* \* \* UTC, next .* 03:00:00 UTC\nIt has not ticked yet\.\n$/,
+    )
     const error = { name: 'Error', code: 'USER_CODE', message: 'the shop is shut' }
     await database.pool.query(
       `INSERT INTO millrace.tick (location, schedule, scheduled_at, cause, status, failures, error, log) VALUES ('watched', 'decided', '2026-03-29T03:00Z', 'clock', 'failed', 2, $1, '[{"message":"asked"}]')`,

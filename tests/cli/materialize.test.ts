@@ -76,16 +76,16 @@ describe('millrace materialize', () => {
     expect(await worker.exited).toMatchObject({ code: 0 })
   })
 
-  test.for([
-    [['nothing/here'], 'There is no asset nothing/here.', 'counted/rows'],
-    [['counted/rows', '--config', '{"count":0}'], 'count of counted/rows', 'The settings are: count.'],
-    [['counted/rows', '--config', '{count}'], 'It must be a JSON object', ''],
-    [['counted/rows', '--tag', 'alone'], 'A tag is name=value.', ''],
-    [[], "missing required argument 'assets'", ''],
-    [['counted/rows', '--no-follow'], 'Nothing is running that could do the run.', 'npm start'],
-  ] as const)('%j exits 2 and says what is wrong', async ([args, message, hint], { database }) => {
+  test.for<[args: readonly string[], code: number, message: string, hint: string]>([
+    [['nothing/here'], 2, 'There is no asset nothing/here.', 'counted/rows'],
+    [['counted/rows', '--config', '{"count":0}'], 2, 'count of counted/rows', 'The settings are: count.'],
+    [['counted/rows', '--config', '{count}'], 2, 'It must be a JSON object', ''],
+    [['counted/rows', '--tag', 'alone'], 2, 'A tag is name=value.', ''],
+    [[], 2, "missing required argument 'assets'", ''],
+    [['counted/rows', '--no-follow'], 3, 'Nothing is running that could do the run.', 'npm start'],
+  ])('%j exits with %i and says what is wrong', async ([args, code, message, hint], { database }) => {
     const run = await start(database.url, args)
-    expect(await run.exited).toMatchObject({ code: 2 })
+    expect(await run.exited).toMatchObject({ code })
     expect(run.stderr()).toContain(message)
     expect(run.stderr()).toContain(hint)
     expect(run.stdout()).toBe('')

@@ -210,6 +210,17 @@ describeBackends('automation conditions', (backend) => {
 
     await engine.query('DELETE FROM millrace.asset WHERE location = $1 AND key = $2', [madeIn, a.key])
     expect(await known()).toMatchObject([{ key: b.key }])
+    // What is wiped while the location is away is gone when it is back; what was reported here stays.
+    const inForce = async (version: string | null) => engine.query('UPDATE millrace.location SET version = $2 WHERE name = $1', [location.name, version])
+    const version = String(await engine.value('SELECT version FROM millrace.location WHERE name = $1', [location.name]))
+    await engine.query(`INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ($1, $2, clock_timestamp(), '{}')`, [location.name, a.key])
+    await inForce(null)
+    await engine.query('DELETE FROM millrace.asset WHERE location = $1', [madeIn])
+    await engine.query('DELETE FROM millrace.asset_partition WHERE location = $1', [madeIn])
+    expect(await known()).toMatchObject([{ key: a.key }, { key: b.key }])
+    await inForce(version)
+    expect(await known()).toMatchObject([{ key: a.key, run_id: null }])
+    expect(await engine.query('SELECT partition FROM millrace.asset_partition WHERE location = $1 AND asset = $2', [location.name, b.key])).toEqual([])
     // Two that name each other are told once.
     const circle = [`${location.name}_x`, `${location.name}_y`]
     await engine.query(`INSERT INTO millrace.asset_elsewhere (location, key, maker) VALUES ($1, 'k', $2), ($2, 'k', $1)`, circle)

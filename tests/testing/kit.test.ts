@@ -129,7 +129,7 @@ describe('callAsset', () => {
     expect(await callOp(say, { partition: { key: '2026-01-03', of: days }, inputs: { all: {} } })).toMatchObject({ value: `${said} ` })
     expect(await callOp(say, { partition: 'x', inputs: { all: {} } })).toMatchObject({ value: 'x  ' })
     const found = op({ name: 'found', output: z.int(), run: () => output(3, { metadata: { of: 4 } }) })
-    expect(await callOp(found)).toEqual({ value: 3, metadata: { of: 4 }, log: [] })
+    expect(await callOp(found)).toEqual({ value: 3, metadata: { of: 4 }, observations: [], log: [] })
     await expect(callOp(say, { partition: { key: 'x', of: days }, inputs: { all: {} } })).rejects.toMatchObject({ code: 'UNKNOWN_PARTITION' })
   })
 

@@ -114,4 +114,34 @@ describeBackends('workers of two versions', (backend) => {
     expect(await valueOf('stay/after')).toBe(1)
     expect(await engine.query('SELECT * FROM stay.rows ORDER BY id')).toMatchObject([{ id: '1' }, { id: '2' }])
   })
+
+  test('that are retired while nobody else has their location finish what is in hand and end; the run goes on when a worker comes with it', async () => {
+    const gate = createGate()
+    const location = defineLocation({
+      name: 'gone',
+      assets: [
+        table({
+          key: 'gone/rows',
+          columns: z.object({ id: z.int() }),
+          retry: { retries: 0 },
+          async *extract({ runId, signal }) {
+            yield [{ id: 1 }]
+            await gate.pass(runId, signal)
+            yield [{ id: 2 }]
+          },
+        }),
+      ],
+    })
+    const old = await engine.work(location, { version: 'v1', batchBytes: 1 })
+    const { runId } = await engine.launch('gone/rows')
+    await waitFor(() => Promise.resolve(gate.ran.length === 1), { what: 'the extractor to run' })
+    const retired = old.retire()
+    gate.letGo()
+    await retired
+    await old.stop()
+    expect((await engine.view(runId)).status).toBe('started')
+    await engine.work(location, { version: 'v1' })
+    expect(await engine.ended(runId)).toMatchObject({ status: 'succeeded', steps: [{ attempt: 1 }] })
+    expect(await engine.query('SELECT * FROM gone.rows ORDER BY id')).toMatchObject([{ id: '1' }, { id: '2' }])
+  })
 })

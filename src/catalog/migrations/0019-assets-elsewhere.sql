@@ -10,11 +10,19 @@ CREATE TABLE asset_elsewhere (
 );
 CREATE INDEX asset_elsewhere_of ON asset_elsewhere (maker, key);
 
--- Whoever tells holds the lock that whoever changes the table above waits for (a lock of the table itself would wait for a backup).
+-- Whoever writes what is told holds the lock that whoever changes the table above waits for (a lock of the table itself would wait for a backup): before he locks any row,
+-- because the other locks rows after it.
+CREATE FUNCTION hold_assets_elsewhere() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(hashtextextended('millrace asset elsewhere', 0));
+  RETURN NULL;
+END $$;
+CREATE TRIGGER hold_elsewhere BEFORE INSERT OR UPDATE OR DELETE ON asset FOR EACH STATEMENT EXECUTE FUNCTION hold_assets_elsewhere();
+CREATE TRIGGER hold_elsewhere BEFORE INSERT OR UPDATE OR DELETE ON asset_partition FOR EACH STATEMENT EXECUTE FUNCTION hold_assets_elsewhere();
+
 -- A copy never takes the place of what is newer: of a report to this location, say. Where nothing is told, nothing is written, so that two locations which name each other end.
 CREATE FUNCTION tell_asset_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pg_advisory_xact_lock_shared(hashtextextended('millrace asset elsewhere', 0));
   IF NOT EXISTS (SELECT FROM changed c JOIN millrace.asset_elsewhere e ON e.maker = c.location AND e.key = c.key) THEN RETURN NULL; END IF;
   IF TG_OP = 'DELETE' THEN
     DELETE FROM millrace.asset a USING changed c JOIN millrace.asset_elsewhere e ON e.maker = c.location AND e.key = c.key
@@ -34,7 +42,6 @@ CREATE TRIGGER tell_delete AFTER DELETE ON asset REFERENCING OLD TABLE AS change
 
 CREATE FUNCTION tell_partition_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pg_advisory_xact_lock_shared(hashtextextended('millrace asset elsewhere', 0));
   IF NOT EXISTS (SELECT FROM changed c JOIN millrace.asset_elsewhere e ON e.maker = c.location AND e.key = c.asset) THEN RETURN NULL; END IF;
   IF TG_OP = 'DELETE' THEN
     DELETE FROM millrace.asset_partition p USING changed c JOIN millrace.asset_elsewhere e ON e.maker = c.location AND e.key = c.asset
@@ -67,6 +74,15 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('millrace asset elsewhere', 0));
   DELETE FROM millrace.asset_elsewhere WHERE location = NEW.name;
   INSERT INTO millrace.asset_elsewhere (location, key, maker) SELECT NEW.name, one.key, one.value FROM jsonb_each_text(wanted) one;
+  -- What was wiped while nothing was told, or was made by another location: not what was reported here, or made here before.
+  DELETE FROM millrace.asset a USING millrace.asset_elsewhere e
+  WHERE e.location = NEW.name AND a.location = e.location AND a.key = e.key
+    AND EXISTS (SELECT FROM millrace.run r WHERE r.id = a.run_id AND r.location <> NEW.name)
+    AND NOT EXISTS (SELECT FROM millrace.asset c WHERE c.location = e.maker AND c.key = e.key);
+  DELETE FROM millrace.asset_partition p USING millrace.asset_elsewhere e
+  WHERE e.location = NEW.name AND p.location = e.location AND p.asset = e.key
+    AND EXISTS (SELECT FROM millrace.run r WHERE r.id = coalesce(p.run_id, p.failed_run_id) AND r.location <> NEW.name)
+    AND NOT EXISTS (SELECT FROM millrace.asset_partition c WHERE c.location = e.maker AND c.asset = e.key AND c.partition = p.partition);
   INSERT INTO millrace.asset AS a (location, key, run_id, materialized_at, metadata)
   SELECT e.location, e.key, c.run_id, c.materialized_at, c.metadata
   FROM millrace.asset_elsewhere e JOIN millrace.asset c ON c.location = e.maker AND c.key = e.key WHERE e.location = NEW.name ORDER BY e.key

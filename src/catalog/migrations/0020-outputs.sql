@@ -7,8 +7,8 @@ BEGIN
     coalesce(c.failed_at, c.materialized_at, clock_timestamp())
   FROM changed c WHERE EXISTS (SELECT FROM millrace.automation a WHERE a.location = c.location)
     AND (c.failed_at IS NOT NULL
-      OR (c.location, c.asset, c.partition, coalesce(c.materialized_at, '-infinity'))
-        NOT IN (SELECT b.location, b.asset, b.partition, coalesce(b.materialized_at, '-infinity') FROM before b));
+      OR NOT EXISTS (SELECT FROM before b WHERE b.location = c.location AND b.asset = c.asset AND b.partition = c.partition
+        AND coalesce(b.materialized_at, '-infinity') = coalesce(c.materialized_at, '-infinity')));
   RETURN NULL;
 END $$;
 DROP TRIGGER note_update ON asset_partition;

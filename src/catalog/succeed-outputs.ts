@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { forgetFailure } from './asset-failure.ts'
 import { recordChecks } from './checks.ts'
 import { transaction } from './database.ts'
 import { insertEvents, storableJson } from './events.ts'
@@ -72,7 +73,9 @@ interface MultiRow {
 /** What the function left out did not fail. After all that was made, whose rows are locked in order. */
 async function forgetLeftOut(client: pg.PoolClient, { location, makes, partitions }: MultiRow, outputs: readonly OutputResult[]): Promise<void> {
   for (const asset of makes) {
-    const made = new Set(outputs.find((one) => one.asset === asset)?.made)
+    const output = outputs.find((one) => one.asset === asset)
+    if (output === undefined) await forgetFailure(client, location, asset)
+    const made = new Set(output?.made)
     await forgetFailed(client, { location, asset, partitions: (partitions ?? []).filter((key) => !made.has(key)) })
   }
 }

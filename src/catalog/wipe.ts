@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { requirePartition, requireRange } from '../definitions/partitions/choose-partitions.ts'
 import { MillraceError } from '../errors.ts'
+import { forgetFailure } from './asset-failure.ts'
 import { transaction } from './database.ts'
 import { insertEvents } from './events.ts'
 import type { PartitionedAsset } from './read/partitioned-asset.ts'
@@ -22,6 +23,8 @@ export function wipeAsset(pool: pg.Pool, found: PartitionedAsset, asked: readonl
   const { location, asset } = found
   const keys = asked === undefined ? null : [...new Set(asked.flatMap((one) => keysOf(found, one)))]
   return transaction(pool, async (client) => {
+    // It is missing then, and not failed, as its partitions are.
+    if (keys === null) await forgetFailure(client, location, asset)
     // In the order in which the end of a step writes them.
     const whole = keys === null ? await client.query(`DELETE FROM millrace.asset WHERE location = $1 AND key = $2`, [location, asset]) : undefined
     const { rows } = await client.query<{ partition: string }>(

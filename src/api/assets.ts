@@ -159,12 +159,16 @@ export function presentAssetFailure(found: AssetFailureRead | undefined): Asset[
   return found === undefined ? null : { at: found.failedAt, runId: found.runId, step: found.step, error: found.error }
 }
 
-/** Whether it was to be made since it was materialized last, and was not. */
+/**
+ * Whether it was to be made since it was materialized last, and was not. What fails in the run that made it is no failure of it: an op that its value does not hang
+ * on.
+ */
 export function isFailedSince({
   lastMaterialization,
   lastFailure,
-}: Pick<Asset, 'lastFailure'> & { readonly lastMaterialization: { readonly at: string } | null }): boolean {
-  return lastFailure !== null && (lastMaterialization === null || Date.parse(lastFailure.at) > Date.parse(lastMaterialization.at))
+}: Pick<Asset, 'lastFailure'> & { readonly lastMaterialization: { readonly at: string; readonly runId: string | null } | null }): boolean {
+  if (lastFailure === null || lastMaterialization === null) return lastFailure !== null
+  return Date.parse(lastFailure.at) > Date.parse(lastMaterialization.at) && lastFailure.runId !== lastMaterialization.runId
 }
 
 /** How fresh an asset is; null where it has no policy. */

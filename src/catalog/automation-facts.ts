@@ -78,18 +78,18 @@ export async function openBackfillUnits(
   return rows
 }
 
-/** Of assets without partitions those whose last try failed; `step` is what makes them: an output's function, or the asset itself. */
-export async function failedAssets(
-  database: Database,
-  location: string,
-  assets: readonly { readonly key: string; readonly step: string }[],
-): Promise<string[]> {
+/**
+ * Of assets without partitions those whose last try failed, where they are made. What fails in the run that made one is no failure of it: an op that its value does
+ * not hang on.
+ */
+export async function failedAssets(database: Database, location: string, assets: readonly string[]): Promise<string[]> {
   if (assets.length === 0) return []
   const { rows } = await database.query<{ asset: string }>(
-    `SELECT one.asset FROM unnest($2::text[], $3::text[]) one(asset, step) LEFT JOIN millrace.asset_elsewhere e ON e.location = $1 AND e.key = one.asset
-       CROSS JOIN LATERAL (SELECT status FROM millrace.step s WHERE s.location = coalesce(e.maker, $1) AND s.asset = one.step AND (s.makes IS NULL OR one.asset = ANY(s.makes)) AND s.status IN ('succeeded', 'failed') ORDER BY started_at DESC NULLS LAST LIMIT 1) last
-     WHERE last.status = 'failed'`,
-    [location, assets.map(({ key }) => key), assets.map(({ step }) => step)],
+    `SELECT one.asset FROM unnest($2::text[]) one(asset) LEFT JOIN millrace.asset_elsewhere e ON e.location = $1 AND e.key = one.asset
+       JOIN millrace.asset_failure f ON f.location = coalesce(e.maker, $1) AND f.asset = one.asset
+     WHERE NOT EXISTS (SELECT FROM millrace.asset a WHERE a.location IN ($1, f.location) AND a.key = one.asset
+       AND (a.materialized_at >= f.failed_at OR a.run_id = f.run_id))`,
+    [location, assets],
   )
   return rows.map((row) => row.asset)
 }

@@ -2,13 +2,20 @@ import * as z from 'zod'
 import { claimStep } from '../../src/catalog/claims.ts'
 import type { ClaimedStep } from '../../src/catalog/claims.ts'
 import { publishManifest } from '../../src/catalog/manifests.ts'
+import { readAssetFailures } from '../../src/catalog/read/assets.ts'
 import { readPartitionStates } from '../../src/catalog/read/partitions.ts'
 import { failStep } from '../../src/catalog/steps.ts'
 import { succeedOutputs } from '../../src/catalog/succeed-outputs.ts'
+import { wipeAsset } from '../../src/catalog/wipe.ts'
 import { when } from '../../src/definitions/automation/conditions.ts'
+import { externalAsset } from '../../src/definitions/external-asset.ts'
+import { asset } from '../../src/definitions/function-asset.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
 import type { Manifest } from '../../src/definitions/manifest.ts'
 import { multiAsset } from '../../src/definitions/multi-asset.ts'
+import { graphAsset } from '../../src/definitions/ops/graph-asset.ts'
+import { graph } from '../../src/definitions/ops/graph.ts'
+import { op } from '../../src/definitions/ops/op.ts'
 import { partitionSet } from '../../src/definitions/partitions/partition-set.ts'
 import { dailyPartitions } from '../../src/definitions/partitions/partitions.ts'
 import { RetryPolicy } from '../../src/definitions/retry.ts'
@@ -44,7 +51,9 @@ describe('the end of a function of several assets', () => {
   /** A run whose function is under way. */
   const begin = async (assets: readonly string[], partitions?: readonly string[]): Promise<ClaimedStep> => {
     const { runId } = await engine.launch(assets, partitions === undefined ? {} : { partitions })
-    const [step] = await engine.query<{ id: string; enqueued: number }>(`SELECT id, enqueued FROM millrace.step WHERE run_id = $1 AND kind = 'multi'`, [runId])
+    const [step] = await engine.query<{ id: string; enqueued: number }>(`SELECT id, enqueued FROM millrace.step WHERE run_id = $1 AND status = 'running'`, [
+      runId,
+    ])
     const claimed = await claimStep(engine.database.pool, { stepId: step?.id ?? '', enqueued: step?.enqueued ?? 0, status: 'running', session: session.id })
     if (claimed === undefined) throw new Error(`the step of ${runId} was not claimed`)
     return claimed
@@ -129,12 +138,39 @@ describe('the end of a function of several assets', () => {
     const output = (key: string) => ({ key, value: z.int(), automation: when.executionFailed() })
     const split = (name: string) =>
       multiAsset({ name: `${name}/split`, subset: true, io, outputs: { a: output(`${name}/a`), b: output(`${name}/b`) }, run: () => ({ a: 1, b: 2 }) })
-    const manifest = await publish([split('one'), split('both')])
-    const failed = async () => [...(await readFacts(engine.database.pool, manifest, [], undefined)).failed].map((id) => String(id.split('\0')[0])).toSorted()
+    const add = op({ name: 'add', output: z.int(), run: () => 1 })
+    const sum = graphAsset({ key: 'graph/sum', io, graph: graph({ name: 'sum', compose: () => add() }) })
+    const maker = await publish([split('one'), split('both'), sum])
+    const elsewhere = maker.assets.map(({ key }) => externalAsset({ key, madeIn: maker.location }))
+    const consumer = await publish([
+      ...elsewhere,
+      asset({ key: 'after', deps: elsewhere, io, run: () => 1, automation: when.anyDepsMatch(when.executionFailed()) }),
+    ])
+    const { pool } = engine.database
+    const failedIn = async (manifest: Manifest) =>
+      [...(await readFacts(pool, manifest, [], undefined)).failed].map((id) => String(id.split('\0')[0])).toSorted()
+    const known = async (location: string) => (await readAssetFailures(pool)).filter((one) => one.location === location).map((one) => one.asset)
+    const expectFailed = async (keys: readonly string[]) => expect(await Promise.all([maker, consumer].map(failedIn))).toEqual([keys, keys])
+
     await fail(await begin(['one/a']))
     await fail(await begin(['both/*']))
-    expect(await failed()).toEqual(['both/a', 'both/b', 'one/a'])
+    await expectFailed(['both/a', 'both/b', 'one/a'])
     await succeed(await begin(['both/b']), { 'both/b': null })
-    expect(await failed()).toEqual(['both/a', 'one/a'])
+    await expectFailed(['both/a', 'one/a'])
+    // What is left out has not failed, whatever became of it before.
+    await succeed(await begin(['both/*']), { 'both/b': null })
+    await expectFailed(['one/a'])
+
+    // What fails in the run that has made it is none of its own.
+    const made = await begin(['graph/sum'])
+    await engine.query(`INSERT INTO millrace.asset VALUES ($1, 'graph/sum', $2, clock_timestamp(), '{}')`, [maker.location, made.runId])
+    await fail(made)
+    await expectFailed(['one/a'])
+    await fail(await begin(['graph/sum']))
+    await expectFailed(['graph/sum', 'one/a'])
+    for (const { location } of [maker, consumer]) expect((await known(location)).toSorted()).toEqual(['both/b', 'graph/sum', 'one/a'])
+
+    await wipeAsset(pool, { location: maker.location, asset: 'one/a', spec: undefined, set: undefined }, undefined, 'test')
+    await expectFailed(['graph/sum'])
   })
 })

@@ -29,9 +29,15 @@ export function readObservations(db: Queryable): Promise<ObservationRead[]> {
 const FailureRow = z.object({ location: z.string(), asset: z.string(), runId: z.uuid(), step: z.string(), failedAt: time, error: failure })
 export type AssetFailureRead = z.output<typeof FailureRow>
 
-/** When each asset was to be made last and was not. */
+/** When each asset was to be made last and was not; of one that another location makes, when it was not there. */
 export function readAssetFailures(db: Queryable): Promise<AssetFailureRead[]> {
-  return readRows(db, FailureRow, `SELECT location, asset, run_id AS "runId", step, failed_at AS "failedAt", error FROM millrace.asset_failure`)
+  return readRows(
+    db,
+    FailureRow,
+    `SELECT told.location, f.asset, f.run_id AS "runId", f.step, f.failed_at AS "failedAt", f.error FROM millrace.asset_failure f CROSS JOIN LATERAL (
+       SELECT f.location WHERE NOT EXISTS (SELECT FROM millrace.asset_elsewhere e WHERE e.location = f.location AND e.key = f.asset)
+       UNION ALL SELECT e.location FROM millrace.asset_elsewhere e WHERE e.maker = f.location AND e.key = f.asset) told`,
+  )
 }
 
 const CheckResultRow = z.object({

@@ -30,7 +30,7 @@ export interface AssetView {
 
 /** Whether it was to be made since it was materialized last, and was not. */
 export const isFailed = ({ last, failed }: AssetView): boolean =>
-  isFailedSince({ lastFailure: failed, lastMaterialization: last === null ? null : { at: last.materializedAt } })
+  isFailedSince({ lastFailure: failed, lastMaterialization: last === null ? null : { at: last.materializedAt, runId: last.runId } })
 
 type InPostgres = Extract<AssetSpec, { kind: 'table' | 'sql' }>
 

@@ -36,9 +36,7 @@ export async function readFacts(database: Database, { location, assets }: Manife
     if (count >= (sets.get(asset)?.count ?? 0)) materialized.set(idOf({ asset, partition: everyPartition }), at.getTime())
   }
   if (uses('executionFailed')) {
-    const plain = assets
-      .filter(({ partitions }) => partitions === undefined)
-      .map((one) => ({ key: one.key, step: one.kind === 'function' ? (one.madeBy?.name ?? one.key) : one.key }))
+    const plain = assets.filter(({ partitions }) => partitions === undefined).map(({ key }) => key)
     for (const asset of await failedAssets(database, location, plain)) failed.add(idOf({ asset, partition: '' }))
   }
   const backfilling = new Map<string, string>()

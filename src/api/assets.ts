@@ -82,7 +82,8 @@ export const Asset = z
       .meta({ description: 'What was seen of it, or of a partition of it, last.' }),
     freshness: AssetFreshness.nullable().meta({ description: 'Null where it has no freshness policy.' }),
     lastFailure: AssetFailure.nullable().meta({
-      description: 'When it was to be made last and was not, whatever was made since; null where that never happened.',
+      description:
+        'When it was to be made last and was not, whatever was made since; null where that never happened, or was forgotten: by a wipe, or by a run that left it out.',
     }),
     automation: AutomatedState.nullable().meta({ description: 'What its condition was found to be last; null where it has none.' }),
     running: z.object({ runId: z.uuid(), status: z.string() }).nullable().meta({ description: 'The oldest run under way that materializes it.' }),
@@ -154,7 +155,7 @@ export async function listAssets({ pool, locations }: Pick<Parts, 'pool' | 'loca
   )
 }
 
-/** When an asset was to be made last and was not; null where that never happened. */
+/** When an asset was to be made last and was not; null where that never happened, or was forgotten: by a wipe, or by a run that left it out. */
 export function presentAssetFailure(found: AssetFailureRead | undefined): Asset['lastFailure'] {
   return found === undefined ? null : { at: found.failedAt, runId: found.runId, step: found.step, error: found.error }
 }

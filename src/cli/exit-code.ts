@@ -48,5 +48,6 @@ export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
   if (!(error instanceof MillraceError)) return exitCode.failed
   if (unanswered.has(error.code)) return exitCode.unavailable
+  if (error.code === 'INTERRUPTED') return exitCode.interrupted
   return error instanceof ConfigError || namesNoOne.test(error.code) || askedWrongly.has(error.code) ? exitCode.usage : exitCode.failed
 }

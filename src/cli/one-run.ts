@@ -23,6 +23,8 @@ export interface OneRunOptions {
   readonly job: string | undefined
   readonly location: string | undefined
   readonly follow: boolean
+  /** Resolves when the command is to end. */
+  readonly interrupted: Promise<unknown>
   readonly say: (line: string) => void
 }
 
@@ -50,7 +52,9 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
     const installation = found ?? (await startDatabase(config, logger, say, stops))
     if (found !== undefined) await waitForDatabase(found.databaseUrl, 10_000)
     if (found?.embedded === true) stops.push(await useEmbedded(found.databaseUrl))
-    if (found === undefined || config.databaseUrl !== undefined) await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined })
+    if (found === undefined || config.databaseUrl !== undefined) {
+      await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined, log: say, stopped: options.interrupted })
+    }
     if (await hasWorkers(installation, options)) return { installation, close }
     if (!options.follow) {
       throw new ConfigError('Nothing is running that could do the run.', {

@@ -50,7 +50,7 @@ export async function runOnce({
   // What a worker in this process would log about the run, the command itself shows.
   const { config, logger } = readEnvironment(process.env['LOG_LEVEL'] === undefined ? { LOG_LEVEL: 'fatal' } : {})
   const interrupted = stopSignal()
-  const open = await openForOneRun({ config, logger, assets, job, location, follow, say: (line) => !json && process.stderr.write(`${line}\n`) })
+  const open = await openForOneRun({ config, logger, assets, job, location, follow, interrupted, say: (line) => !json && process.stderr.write(`${line}\n`) })
   const { databaseUrl } = open.installation
   const pool = createPool({ url: databaseUrl, max: 3, name: commandName, logger })
   const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })

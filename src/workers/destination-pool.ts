@@ -67,7 +67,7 @@ export function createDestinationPool({ url, maxConnections, check, silenceMs = 
         greeted.add(client)
       }
       if (check) {
-        checked ??= checkServer(client, url)
+        checked ??= checkServer(client, url, logger)
         await checked
       }
       return client

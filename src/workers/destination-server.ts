@@ -2,6 +2,7 @@ import pg from 'pg'
 import { sessionSettings } from '../catalog/database.ts'
 import { hasLoadSchema, migrateDestination } from '../catalog/migrate.ts'
 import { ConfigError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
 import { oldestVersion, reasonOf } from '../postgres.ts'
 import { downKindOf } from './destination-down.ts'
 
@@ -32,11 +33,11 @@ export async function makeSession(client: pg.ClientBase): Promise<void> {
  * Looks at a destination once, before its first work: brings its schema up to date, and sees what is in between.
  * @throws ConfigError `POOLER_UNFIT`, `DESTINATION_SCHEMA`
  */
-export async function checkServer(client: pg.PoolClient, url: string): Promise<void> {
+export async function checkServer(client: pg.PoolClient, url: string, logger: Logger): Promise<void> {
   await refuseTransactionPooling(client, url)
   if (await hasLoadSchema(client)) return
   try {
-    await migrateDestination(url)
+    await migrateDestination(url, { log: (message) => logger.warn(message) })
   } catch (error) {
     // What is not the server's word is its silence: that passes.
     if (!(error instanceof pg.DatabaseError) || downKindOf(error) !== undefined) throw error

@@ -1,8 +1,5 @@
 -- What is told of what did not go well: why a step was skipped, and when an asset was to be made last and was not.
 
--- A sentence's end: `because shop/orders failed`. NULL of what a version before this one skipped.
-ALTER TABLE step ADD COLUMN skipped_because text;
-
 -- The last failure of each asset, whatever was made of it since. Kept apart from its run, which retention drops.
 CREATE TABLE asset_failure (
   location  text NOT NULL,
@@ -24,12 +21,17 @@ BEGIN
   ON CONFLICT (location, asset) DO UPDATE SET run_id = excluded.run_id, step = excluded.step, failed_at = excluded.failed_at, error = excluded.error;
   RETURN NULL;
 END $$;
-CREATE TRIGGER note_failure AFTER UPDATE OF status ON step FOR EACH ROW
-  WHEN (NEW.status = 'failed' AND OLD.status <> 'failed' AND (NEW.kind <> 'op' OR NEW.part_of IS NOT NULL))
-  EXECUTE FUNCTION note_asset_failure();
 
+-- Before `step` is locked, because it reads all of it. What fails until then is not noted: no decision hangs on it.
 INSERT INTO asset_failure
   SELECT DISTINCT ON (s.location, made.asset) s.location, made.asset, s.run_id, s.asset, coalesce(s.ended_at, s.started_at, clock_timestamp()), s.error - 'stack' - 'cause'
   FROM step s CROSS JOIN unnest(coalesce(s.makes, ARRAY[coalesce(s.part_of, s.asset)])) AS made(asset)
   WHERE s.status = 'failed' AND (s.kind <> 'op' OR s.part_of IS NOT NULL)
   ORDER BY s.location, made.asset, s.ended_at DESC NULLS LAST;
+
+-- A sentence's end: `because shop/orders failed`. NULL of what a version before this one skipped.
+ALTER TABLE step ADD COLUMN skipped_because text;
+
+CREATE TRIGGER note_failure AFTER UPDATE OF status ON step FOR EACH ROW
+  WHEN (NEW.status = 'failed' AND OLD.status <> 'failed' AND (NEW.kind <> 'op' OR NEW.part_of IS NOT NULL))
+  EXECUTE FUNCTION note_asset_failure();

@@ -24,7 +24,16 @@ export async function backfillOnce({ follow, json, ...request }: BackfillOnceOpt
   const { config, logger } = readEnvironment(process.env['LOG_LEVEL'] === undefined ? { LOG_LEVEL: 'fatal' } : {})
   const interrupted = stopSignal()
   const { assets, location } = request
-  const open = await openForOneRun({ config, logger, job: undefined, assets, location, follow, say: (line) => !json && process.stderr.write(`${line}\n`) })
+  const open = await openForOneRun({
+    config,
+    logger,
+    job: undefined,
+    assets,
+    location,
+    follow,
+    interrupted,
+    say: (line) => !json && process.stderr.write(`${line}\n`),
+  })
   const { databaseUrl } = open.installation
   const pool = createPool({ url: databaseUrl, max: 3, name: commandName, logger })
   const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })

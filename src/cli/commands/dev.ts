@@ -64,7 +64,7 @@ async function startEverything(start: Start, watching: boolean, stops: Stop[], s
   say(`Board      ${board.board.url}`)
   const installation = await openDatabase(config, logger, stops, (what) => board.board.starting(what))
   say(`Database   ${redactText(installation.databaseUrl)}   (npx millrace url prints it whole)`)
-  await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined })
+  await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined, log: (message) => logger.warn(message), stopped })
   board.connect(installation)
   const worker = startWorkerProcess({
     env: () => workerEnvironment(start, installation, board.board.url),

@@ -11,12 +11,13 @@ export function migrateCommand() {
     .description('Bring the schemas of catalogue, destination and queues up to date. Safe to run concurrently.')
     .option('--json', 'print what was done as JSON')
     .action(async ({ json }) => {
-      const { config } = readEnvironment()
+      const { config, logger } = readEnvironment()
+      const log = (message: string): void => logger.warn(message)
       const installation = await requireInstallation(config)
       await waitForDatabase(installation.databaseUrl, 60_000)
       const reports = [
-        ...(await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined })),
-        ...(await migrateDestinations(installation.databaseUrl, config)),
+        ...(await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined, log })),
+        ...(await migrateDestinations(installation.databaseUrl, config, { log })),
       ]
       if (json === true) process.stdout.write(`${JSON.stringify(reports)}\n`)
       else for (const report of reports) process.stdout.write(describe(report))

@@ -6,8 +6,6 @@ import type { StoredError } from '../errors.ts'
 import type { Database } from './database.ts'
 import { bringBack } from './forgotten.ts'
 
-const notForgotten = `forgotten_at = NULL, forgotten_by = NULL`
-
 /**
  * Stores a manifest under its version and makes it the one that new runs are planned from, unless a live worker holds
  * a newer one: a worker of an old version that restarts in the middle of a deployment must not take the location back. One that only finishes
@@ -26,7 +24,7 @@ export async function publishManifest(database: Database, manifest: Manifest, ve
        version = CASE WHEN $4 OR location.version IS NULL OR NOT EXISTS (
            SELECT FROM millrace.process p WHERE p.role = 'worker' AND p.lease_until > clock_timestamp() AND NOT p.temporary AND p.versions->>location.name = location.version)
          THEN excluded.version ELSE location.version END,
-       notice = excluded.notice, error = NULL, folder = excluded.folder, ${notForgotten}, updated_at = clock_timestamp()`,
+       notice = excluded.notice, error = NULL, folder = excluded.folder, forgotten_at = NULL, forgotten_by = NULL, updated_at = clock_timestamp()`,
     [manifest.location, version, notice ?? null, inserted.rowCount === 1, folder ?? null],
   )
   // As long as its definitions had never loaded, it was known by its folder.
@@ -36,17 +34,20 @@ export async function publishManifest(database: Database, manifest: Manifest, ve
   ])
 }
 
-/** Keeps why the definitions in a folder did not load: of the location that came from there before, or else under the folder's name. The last good manifest stays in force. */
+/**
+ * Keeps why the definitions in a folder did not load: of the location that came from there before, or else under the folder's name. The last good manifest
+ * stays in force, and a location that was forgotten stays so.
+ */
 export async function recordLocationError(database: Database, folder: string, error: StoredError): Promise<void> {
   const text = JSON.stringify(error)
-  const { rowCount } = await database.query(`UPDATE millrace.location SET error = $2, ${notForgotten}, updated_at = clock_timestamp() WHERE folder = $1`, [
-    folder,
-    text,
-  ])
+  const { rowCount } = await database.query(
+    `UPDATE millrace.location SET error = $2, updated_at = clock_timestamp() WHERE folder = $1 AND forgotten_at IS NULL`,
+    [folder, text],
+  )
   if (rowCount !== 0) return
   await database.query(
     `INSERT INTO millrace.location (name, error) VALUES ($1, $2)
-     ON CONFLICT (name) DO UPDATE SET error = excluded.error, ${notForgotten}, updated_at = clock_timestamp()`,
+     ON CONFLICT (name) DO UPDATE SET error = excluded.error, updated_at = clock_timestamp() WHERE location.forgotten_at IS NULL`,
     [folder, text],
   )
 }

@@ -30,7 +30,7 @@ export async function queueAgain(client: Database, runId: string): Promise<boole
 /**
  * A person wants a failed run tried again: it goes by the queue, as a launch would; what failed begins anew and what was skipped for it waits again, what succeeded
  * stays. False when the run has not failed.
- * @throws MillraceError `LOCATION_NOT_LOADED` where its location was forgotten
+ * @throws MillraceError `LOCATION_NOT_LOADED` where its location was forgotten, or is not there
  */
 export async function retryRun(pool: pg.Pool, runId: string): Promise<boolean> {
   return transaction(pool, async (client) => {
@@ -48,12 +48,16 @@ export async function retryRun(pool: pg.Pool, runId: string): Promise<boolean> {
 
 /** Locks the run's location, so that whoever forgets it waits for the run to be in the queue, and cancels it. */
 async function refuseForgotten(client: Database, runId: string): Promise<void> {
-  const { rows } = await client.query<{ name: string; forgotten: boolean }>(
-    `SELECT name, forgotten_at IS NOT NULL AS forgotten FROM millrace.location WHERE name = (SELECT location FROM millrace.run WHERE id = $1) FOR KEY SHARE`,
-    [runId],
+  const { rows: runs } = await client.query<{ location: string }>(`SELECT location FROM millrace.run WHERE id = $1`, [runId])
+  const location = runs[0]?.location
+  if (location === undefined) return
+  const { rows } = await client.query<{ forgotten: boolean }>(
+    `SELECT forgotten_at IS NOT NULL AS forgotten FROM millrace.location WHERE name = $1 FOR KEY SHARE`,
+    [location],
   )
-  if (rows[0]?.forgotten !== true) return
-  throw new MillraceError(`The location ${rows[0].name} was forgotten.`, { code: 'LOCATION_NOT_LOADED', hint: 'A worker that starts with it brings it back.' })
+  if (rows[0]?.forgotten === false) return
+  const why = rows[0] === undefined ? `There is no location ${location} any more.` : `The location ${location} was forgotten.`
+  throw new MillraceError(why, { code: 'LOCATION_NOT_LOADED', hint: 'A worker that starts with it brings it back.' })
 }
 
 async function reviveSteps(client: Database, runId: string): Promise<void> {

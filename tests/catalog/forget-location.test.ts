@@ -194,6 +194,21 @@ describeBackends('a code location that is forgotten', (backend) => {
     expect(await asked()).toBe(2)
   })
 
+  test('stays forgotten while a folder of its name is broken, and when another location comes from there', async () => {
+    await publishManifest(pool, manifestOf(await everything('kept')), 'v1', undefined)
+    const { runId } = await engine.launch('kept/rows', { location: 'kept' })
+    await engine.query(`UPDATE millrace.step SET status = 'failed', ended_at = clock_timestamp() WHERE run_id = $1`, [runId])
+    await engine.query(`UPDATE millrace.run SET status = 'failed', ended_at = clock_timestamp() WHERE id = $1`, [runId])
+    await forgetLocation(pool, 'kept', 'ada')
+    await recordLocationError(pool, 'kept', storedError(new Error('no such file')))
+    await publishManifest(pool, manifestOf(await everything('instead')), 'v1', undefined, 'kept')
+    expect(await engine.query(`SELECT forgotten_by, error FROM millrace.location WHERE name = 'kept'`)).toEqual([{ forgotten_by: 'ada', error: null }])
+    const refused = { code: 'LOCATION_NOT_LOADED', message: 'The location kept was forgotten.' }
+    await expect(retryRun(pool, runId)).rejects.toMatchObject(refused)
+    await engine.query(`DELETE FROM millrace.location WHERE name = 'kept'`)
+    await expect(retryRun(pool, runId)).rejects.toMatchObject({ ...refused, message: 'There is no location kept any more.' })
+  })
+
   type Act = (name: string) => Promise<unknown>
   const acts: Record<string, Act> = {
     forget: (name) => forgetLocation(pool, name, 'ada'),
@@ -213,7 +228,7 @@ describeBackends('a code location that is forgotten', (backend) => {
     ['a worker that starts', 'forget', ['done', 'LOCATION_IN_USE'], 'in force'],
     ['forget', 'a worker that was frozen', ['done', 'done'], 'in force'],
     ['a worker that was frozen', 'forget', ['done', 'LOCATION_IN_USE'], 'in force'],
-    ['forget', 'a worker whose definitions do not load', ['done', 'done'], 'failed to load'],
+    ['forget', 'a worker whose definitions do not load', ['done', 'done'], 'forgotten'],
     ['forget', 'launch', ['done', 'LOCATION_NOT_LOADED'], 'forgotten'],
     ['launch', 'forget', ['done', 'done'], 'forgotten'],
     ['forget', 'retry a run', ['done', 'LOCATION_NOT_LOADED'], 'forgotten'],

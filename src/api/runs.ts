@@ -185,9 +185,13 @@ const relaunchRunRoute = route({
   statuses: { 201: 'Launched', 200: 'Launched before, with the same Idempotency-Key' },
   problems: [403, 404, 409, 422],
 }).handle(async ({ params, headers, parts }) => {
-  if ((await readRun(parts.pool, params.id)) === undefined) throw unknownRun(params.id)
+  const before = await readRun(parts.pool, params.id)
+  if (before === undefined) throw unknownRun(params.id)
   const key = headers['idempotency-key']
-  const { runId, created } = await launchAgain(parts, params.id, { launchedBy: 'api', ...(key === undefined ? {} : { idempotencyKey: `api relaunch ${key}` }) })
+  const { runId, created } = await launchAgain(parts, before.id, {
+    launchedBy: 'api',
+    ...(key === undefined ? {} : { idempotencyKey: `api relaunch ${before.id} ${key}` }),
+  })
   const run = await readRun(parts.pool, runId)
   if (run === undefined) throw unknownRun(runId)
   return { status: created ? 201 : 200, body: presentRun(run) }

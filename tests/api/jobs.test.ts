@@ -69,6 +69,9 @@ describe('jobs', () => {
       },
     })
     expect(await getJson(`${api}/runs/${id}/relaunch`, post({}))).toMatchObject({ status: 200, body: { id: (relaunched.body as { id: string }).id } })
+    const { id: another } = relaunched.body as { id: string }
+    await database.pool.query(`UPDATE millrace.run SET status = 'failed', ended_at = now() WHERE id = $1`, [another])
+    expect(await getJson(`${api}/runs/${another}/relaunch`, post({}))).toMatchObject({ status: 201, body: { tags: { 'dagster/parent_run_id': another } } })
     await database.pool.query(`UPDATE millrace.run SET status = 'succeeded' WHERE id = $1`, [id])
     expect(
       await getJson(`${api}/jobs/sums/sum_job/runs`, { ...post({ tags: { 'dagster/priority': 'high' } }), headers: { 'content-type': 'application/json' } }),

@@ -30,10 +30,18 @@ export function isSecretName(name: string): boolean {
   return isSecretKey(parted) || secretName.test(parted)
 }
 
-/** Text without whatever has the form of a secret, and without the values of query parameters of URLs that have a secret's name. */
+/** `name=value`, and `"name": "value"` as JSON has it. */
+const namedValues = [/(\b)([\w-]{1,64})(\s?=\s?)[^\s&#"'<>,;]+/g, /(")([\w-]{1,64})("\s*:\s*")[^"]+/g] as const
+
+/** Text without whatever has the form of a secret, and without values and query parameters of URLs that have a secret's name. */
 export function redactText(text: string): string {
-  return secretForms
-    .reduce((rest, [form, shown]) => rest.replace(form, shown), text)
+  const unformed = secretForms.reduce((rest, [form, shown]) => rest.replace(form, shown), text)
+  return namedValues
+    .reduce(
+      (rest, form) =>
+        rest.replaceAll(form, (whole, before: string, name: string, between: string) => (isSecretKey(name) ? `${before}${name}${between}${redacted}` : whole)),
+      unformed,
+    )
     .replaceAll(/([?&])([\w.~%-]+)=([^\s&#"'<>]+)/g, (whole, sign: string, name: string) => (isSecretName(name) ? `${sign}${name}=${redacted}` : whole))
 }
 

@@ -37,6 +37,8 @@ test.each([
   ['tskey-auth-abc said no', '[redacted] said no'],
   ['eyJhbGciOiJI.eyJzdWIi.c2ln', '[redacted]'],
   ['it was hunter22', 'it was [redacted]'],
+  ['login failed password=ab,user=me', 'login failed password=[redacted],user=me'],
+  ['it said {"api_key": "ab", "page": "2"}', 'it said {"api_key": "[redacted]", "page": "2"}'],
 ])('%s is shown as %s', (text, shown) => {
   expect(redactAnswer(text, ['hunter22'])).toBe(shown)
 })

@@ -70,7 +70,10 @@ export interface CurrentManifest {
 const parsed = new Map<string, Manifest>()
 const mostParsed = 100
 
-/** The manifests in force, of every location or of one. */
+/**
+ * The manifests in force, of every location or of one. Of all, one that another version of Millrace wrote and this cannot read is left out: the others go on.
+ * @throws MillraceError `MANIFEST_UNREADABLE` where the one is asked for
+ */
 export async function currentManifests(database: Database, location?: string): Promise<CurrentManifest[]> {
   const known = new Map(parsed)
   const id = `m.location || ' ' || m.version || ' ' || m.published_at`
@@ -80,7 +83,15 @@ export async function currentManifests(database: Database, location?: string): P
      WHERE $1::text IS NULL OR l.name = $1 ORDER BY l.name`,
     [location ?? null, [...known.keys()]],
   )
-  const read = rows.map((row) => ({ id: row.id, version: row.version, manifest: known.get(row.id) ?? Manifest.parse(row.document) }))
+  const read = rows.flatMap((row) => {
+    const manifest = known.get(row.id) ?? Manifest.safeParse(row.document).data
+    if (manifest !== undefined) return [{ id: row.id, version: row.version, manifest }]
+    if (location === undefined) return []
+    throw new MillraceError(`The definitions of ${location} that are in force cannot be read by this version of Millrace.`, {
+      code: 'MANIFEST_UNREADABLE',
+      hint: `Start a worker of this version with ${location}.`,
+    })
+  })
   if (parsed.size > mostParsed) parsed.clear()
   for (const one of read) parsed.set(one.id, one.manifest)
   return read.map(({ version, manifest }) => ({ version, manifest }))

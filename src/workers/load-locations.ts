@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import * as z from 'zod'
 import { DefinitionError } from '../definitions/definition-error.ts'
 import { knownInstead } from '../definitions/known-instead.ts'
 import { isStored, placeOf } from '../definitions/location.ts'
 import type { Location } from '../definitions/location.ts'
-import { manifestOf } from '../definitions/manifest.ts'
-import type { Manifest } from '../definitions/manifest.ts'
+import { Manifest, manifestOf } from '../definitions/manifest.ts'
 import { ConfigError, MillraceError } from '../errors.ts'
 import { placeOfError } from './place-of-error.ts'
 import type { Place } from './place-of-error.ts'
@@ -117,7 +117,18 @@ async function loadLocation(file: string, codeVersion: string | undefined): Prom
     })
   }
   const manifest = manifestOf(location)
+  refuseUnstorable(location, manifest)
   return { location, manifest, folder: basename(dirname(file)), version: codeVersion ?? (await hashFolder(dirname(file), JSON.stringify(manifest))) }
+}
+
+/** What types would have refused: everybody who reads the catalogue would stumble over it. @throws DefinitionError */
+function refuseUnstorable(location: Location, manifest: Manifest): void {
+  const parsed = Manifest.safeParse(JSON.parse(JSON.stringify(manifest)))
+  if (parsed.success) return
+  const [list, at] = parsed.error.issues[0]?.path ?? []
+  const asset = list === 'assets' && typeof at === 'number' ? location.assets[at] : undefined
+  const what = asset === undefined ? `The location ${location.name}` : `The asset ${asset.key}`
+  throw new DefinitionError(`${what} cannot be: ${z.prettifyError(parsed.error)}.`, asset === undefined ? {} : { declared: asset.declared })
 }
 
 function isLocation(value: unknown): value is Location {

@@ -28,6 +28,13 @@ const files: readonly (readonly [what: string, text: string, file: string, line:
     13,
   ],
   [
+    'a value that no type would let pass',
+    `${head}const one = externalAsset({ key: 'a/x', partitions: 'daily' })\nexport default defineLocation({ name: 'shop', assets: [one] })\n`,
+    'definitions.ts',
+    3,
+    13,
+  ],
+  [
     'one of those that depend on each other',
     `${head}const one = externalAsset({ key: 'a/x', deps: ['a/y'] })\nconst two = externalAsset({ key: 'a/y', deps: ['a/x'] })\nexport default defineLocation({ name: 'shop', assets: [one, two] })\n`,
     'definitions.ts',

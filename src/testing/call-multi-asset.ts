@@ -4,7 +4,7 @@ import type { JsonObject } from '../definitions/json.ts'
 import type { MultiAsset } from '../definitions/multi-asset.ts'
 import { MillraceError } from '../errors.ts'
 import { partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
-import { multiTooLong } from '../workers/call-multi.ts'
+import { multiTooLong, neededInputs, withoutOthers } from '../workers/call-multi.ts'
 import { once } from './attempt.ts'
 import type { CallAssetOptions } from './call-asset.ts'
 import { checkInputs } from './check-inputs.ts'
@@ -49,13 +49,14 @@ export async function callMultiAsset<Values>(
   const assets = Object.values(own.assets)
   const config = configOf(assets, options.config)
   const { inputs = {}, partition } = options
-  checkInputs(own, inputs)
+  const asked = [...wanted].flatMap((name) => own.assets[name]?.key ?? [])
+  checkInputs({ key: own.key, inputs: neededInputs(own, asked) }, inputs)
   return withTestBed(options, own.resources, async (bed) => {
     const [key] = (await partitionsOfRun(assets, partition === undefined ? undefined : [partition], () => Promise.resolve(bed.moment))) ?? []
     const tried = { timeoutMs: own.timeoutMs, tooLong: () => multiTooLong(own) }
     const observations = observationsIn(bed, assets)
     const made = await once(bed, tried, (stop) =>
-      makeOnce(newRun(bed, config), own, { key, wanted, inputs: () => Promise.resolve(inputs), attempt: 1, observations }, stop),
+      makeOnce(newRun(bed, config), own, { key, wanted, inputs: () => Promise.resolve(withoutOthers(own, asked, inputs)), attempt: 1, observations }, stop),
     )
     return {
       values: Object.fromEntries(made.map(({ output, value }) => [output, value])) as Partial<Values>,

@@ -7,7 +7,7 @@ import type { MultiAsset } from '../definitions/multi-asset.ts'
 import { fateOf } from '../definitions/ops/fate.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
 import { partitionSet } from '../definitions/partitions/partition-set.ts'
-import { callMulti, judgeAnswers, multiTooLong } from '../workers/call-multi.ts'
+import { callMulti, judgeAnswers, multiTooLong, neededInputs, withoutOthers } from '../workers/call-multi.ts'
 import type { JudgedOutput } from '../workers/call-multi.ts'
 import { callUserCode } from '../workers/failure.ts'
 import { loadInputsFrom } from '../workers/load-inputs.ts'
@@ -78,8 +78,14 @@ export async function makeMulti(
     return
   }
   const wanted = new Set(Object.entries(multi.assets).flatMap(([output, { key }]) => (makes.some((one) => one.key === key) ? [output] : [])))
-  const inputs: InputSource['all'] = (key, stop) =>
-    loadInputsFrom((upstream) => bed.openIo(upstream.io), { asset: multi, partitions: partitionsOfStep(run, multi), key, stop })
+  const asked = makes.map(({ key }) => key)
+  const user = { ...multi, inputs: neededInputs(multi, asked) }
+  const inputs: InputSource['all'] = async (key, stop) =>
+    withoutOthers(
+      multi,
+      asked,
+      await loadInputsFrom((upstream) => bed.openIo(upstream.io), { asset: user, partitions: partitionsOfStep(run, multi), key, stop }),
+    )
   const tried = { retry: multi.retry, timeoutMs: multi.timeoutMs, tooLong: () => multiTooLong(multi) }
   const outcome = await attempt(bed, tried, async (stop, number) => {
     const parts = new Map<string, Part>()

@@ -44,7 +44,7 @@ function outboxRow(one: Entry): Row {
       one.runId === null ? one.causedBy : html`<a href="/runs/${one.runId}" data-key="run of ${one.id}">${one.causedBy}</a>`,
       count(one.attempt),
       moment(one.createdAt),
-      one.status === 'waiting' ? html`tried ${moment(one.dueAt)}` : moment(one.endedAt),
+      one.status === 'waiting' ? html`next try ${moment(one.dueAt)}` : moment(one.endedAt),
       one.status !== 'failed'
         ? null
         : html`<form method="post" action="${path}/${one.id}/retry">

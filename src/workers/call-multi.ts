@@ -1,12 +1,12 @@
 import { refuseFailed } from '../definitions/check-outcome.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
-import type { FunctionAsset, Output } from '../definitions/function-asset.ts'
+import type { FunctionAsset, Inputs, Output } from '../definitions/function-asset.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import type { Log } from '../definitions/log.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
 import type { MultiAsset } from '../definitions/multi-asset.ts'
 import type { Partition } from '../definitions/partitions/partition.ts'
-import { MillraceError } from '../errors.ts'
+import { DataError, MillraceError } from '../errors.ts'
 import type { CallFacts } from './call-function.ts'
 import { checkValue } from './check-value.ts'
 import { callUserCode } from './failure.ts'
@@ -41,6 +41,29 @@ export async function callMulti(
       multi.run({ inputs, wanted, partition, config: parseConfig(multi, config), resources, signal, ...facts } as unknown as Parameters<typeof multi.run>[0]),
     ),
   )
+}
+
+/** The inputs that assets of a function are made from. @param makes those that it is asked for */
+export function neededInputs(multi: MultiAsset, makes: readonly string[]): Inputs {
+  const made = Object.values(multi.assets).filter(({ key }) => !multi.subset || makes.includes(key))
+  return Object.fromEntries(Object.entries(multi.inputs).filter(([name]) => made.some(({ inputs }) => name in inputs)))
+}
+
+/** The values of inputs, with an error in the place of each that was not loaded. */
+export function withoutOthers(multi: MultiAsset, makes: readonly string[], loaded: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const values = { ...loaded }
+  for (const name of Object.keys(multi.inputs)) {
+    if (name in values) continue
+    Object.defineProperty(values, name, {
+      get() {
+        throw new DataError(`The input ${name} of ${multi.key} was not loaded: nothing that it was asked for hangs on it.`, {
+          code: 'INPUT_NOT_LOADED',
+          hint: `It was asked for ${makes.join(', ')}. Name the input in the \`deps\` of the output that is made from it, or look at \`wanted\` first.`,
+        })
+      },
+    })
+  }
+  return values
 }
 
 /** An answer that may be stored. */

@@ -11,9 +11,9 @@ import type { Log } from '../definitions/log.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
 import type { MultiAsset } from '../definitions/multi-asset.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
-import { DataError, FencedError } from '../errors.ts'
+import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
-import { callMulti, judgeAnswers, multiTooLong } from './call-multi.ts'
+import { callMulti, judgeAnswers, multiTooLong, neededInputs, withoutOthers } from './call-multi.ts'
 import type { WorkerContext } from './context.ts'
 import { callUserCode } from './failure.ts'
 import { ioOf, loadInputs, readStepPartitions } from './load-inputs.ts'
@@ -161,19 +161,5 @@ async function runFunction(
 /** The values of the inputs that the assets asked for are made from; of another one that is read says that it is not there. */
 async function loadNeeded(context: WorkerContext, request: InputRequest<MultiAsset>): Promise<Readonly<Record<string, unknown>>> {
   const { claimed, asset: multi } = request
-  const made = Object.values(multi.assets).filter(({ key }) => !multi.subset || claimed.makes.includes(key))
-  const needed = Object.entries(multi.inputs).filter(([name]) => made.some(({ inputs }) => name in inputs))
-  const values = { ...(await loadInputs(context, { ...request, asset: { ...multi, inputs: Object.fromEntries(needed) } })) }
-  for (const name of Object.keys(multi.inputs)) {
-    if (name in values) continue
-    Object.defineProperty(values, name, {
-      get() {
-        throw new DataError(`The input ${name} of ${multi.key} was not loaded: nothing that it was asked for hangs on it.`, {
-          code: 'INPUT_NOT_LOADED',
-          hint: `It was asked for ${claimed.makes.join(', ')}. Name the input in the \`deps\` of the output that is made from it, or look at \`wanted\` first.`,
-        })
-      },
-    })
-  }
-  return values
+  return withoutOthers(multi, claimed.makes, await loadInputs(context, { ...request, asset: { ...multi, inputs: neededInputs(multi, claimed.makes) } }))
 }

@@ -36,7 +36,7 @@ describe('what there may be much of', () => {
     const id = rows[0]?.id ?? ''
     const all = await page('/notifications')
     for (const part of [
-      'tried <time datetime="2030-01-01T00:00:00.000Z">',
+      'next try <time datetime="2030-01-01T00:00:00.000Z">',
       'Slack answered 404: no_service',
       'Look at its address.',
       '>done<',

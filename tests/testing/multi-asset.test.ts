@@ -57,6 +57,30 @@ describe('a function of several assets', () => {
     expect(await callAsset(together.assets.first, { partition: '2026-01-01', clock })).toMatchObject({ value: '2026-01-01', checks: [] })
   })
 
+  test('is handed what the wanted outputs are made from, and no other input', async () => {
+    const visits = asset({ key: 'shop/visits', io, value: z.number(), run: () => 9 })
+    const figures = multiAsset({
+      name: 'many/figures',
+      subset: true,
+      io,
+      inputs: { count, visits },
+      outputs: {
+        own: { key: 'many/own', value: z.number().optional(), deps: [count] },
+        all: { key: 'many/all', value: z.number().optional() },
+        greedy: { key: 'many/greedy', value: z.number().optional(), deps: [count] },
+      },
+      run: ({ inputs, wanted }) => ({
+        ...(wanted.has('own') ? { own: inputs.count } : {}),
+        ...(wanted.has('all') || wanted.has('greedy') ? { all: inputs.count + inputs.visits, greedy: inputs.visits } : {}),
+      }),
+    })
+    expect(await callMultiAsset(figures, { wanted: ['own'], inputs: { count: 2 } })).toMatchObject({ values: { own: 2 } })
+    await expect(callMultiAsset(figures, { wanted: ['greedy'], inputs: { count: 2 } })).rejects.toMatchObject({ code: 'INPUT_NOT_LOADED' })
+    await expect(callMultiAsset(figures, { wanted: ['all'], inputs: { count: 2 } })).rejects.toMatchObject({ code: 'TEST_INPUTS' })
+    const run = await runAssets([count, visits, figures], { select: 'many/own', values: { 'shop/count': 5 } })
+    expect(run.value('many/own')).toBe(5)
+  })
+
   test('keeps in a run what it observed', async () => {
     const run = await runAssets([count, split])
     expect(run.observations).toEqual([{ asset: 'many/half', partition: undefined, metadata: { of: 3 } }])

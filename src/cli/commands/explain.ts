@@ -5,6 +5,7 @@ import { automationStates, idOf } from '../../api/automation-state.ts'
 import type { AutomatedState } from '../../api/automation-state.ts'
 import { createPool } from '../../catalog/database.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
+import type { LocationRead } from '../../catalog/read/locations.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
 import { MillraceError } from '../../errors.ts'
 import { harmless } from '../argument.ts'
@@ -24,9 +25,11 @@ export function explainCommand() {
       const { databaseUrl } = await requireInstallation(config)
       const pool = createPool({ url: databaseUrl, max: 2, name: 'millrace explain', logger })
       try {
-        const automation = await readConditions(pool, what)
-        // What has a condition is an asset, though it was never run.
-        const found = (await newestOf(pool, what)) ?? (automation.length === 0 ? await find(pool, what) : undefined)
+        const locations = await createLocationReader().all(pool)
+        const automation = await readConditions(pool, locations, what)
+        // What the definitions have is an asset, though it was never run.
+        const isAsset = locations.some(({ manifest }) => manifest?.assets.some(({ key }) => key === what) === true)
+        const found = (await newestOf(pool, what)) ?? (isAsset ? undefined : await find(pool, what))
         const explained = found === undefined ? undefined : await explainRun({ pool }, found.runId)
         if (found !== undefined && explained === undefined) throw new MillraceError(`The run ${found.runId} is gone.`, { code: 'RUN_UNKNOWN' })
         const about = explained === undefined ? `No run of ${what} is known.\n` : describe(explained, found?.asset)
@@ -42,8 +45,7 @@ export function explainCommand() {
 }
 
 /** What the conditions of an asset of that key were found to be: one for each location that has it, none where it has no condition. */
-async function readConditions(pool: Queryable, key: string): Promise<(AutomatedState & { readonly location: string })[]> {
-  const locations = await createLocationReader().all(pool)
+async function readConditions(pool: Queryable, locations: readonly LocationRead[], key: string): Promise<(AutomatedState & { readonly location: string })[]> {
   const states = await automationStates(pool, locations)
   return locations.flatMap(({ name: location }) => {
     const state = states.get(idOf(location, key))

@@ -68,7 +68,8 @@ export function startOutboxSender(context: WorkerContext, { temporary, lookMs = 
     try {
       for (const claimed of await claimOutbox(context.pool, { locations, session: context.session.id, inHand: [...inHand.keys()], limit: free })) {
         const working = work(context, claimed, ending.signal).finally(() => {
-          inHand.delete(claimed.id)
+          // A row that is due again at once may be in hand anew by now.
+          if (inHand.get(claimed.id) === working) inHand.delete(claimed.id)
           look()
         })
         inHand.set(claimed.id, working)

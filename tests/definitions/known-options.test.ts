@@ -150,7 +150,7 @@ const definers: Readonly<Record<string, readonly [make: (more: object) => unknow
   'when, anyDepsMissing': [(more) => millrace.when.anyDepsMissing({ ...more }), 'igore', 'ignore', 'A condition of any dependency'],
   'when, anyDepsInProgress': [(more) => millrace.when.anyDepsInProgress({ ...more }), 'igore', 'ignore', 'A condition of any dependency'],
   'when, inLatestTimeWindow': [(more) => millrace.when.inLatestTimeWindow({ ...more }), 'lookback', 'lookbackMs', 'A condition of the latest window'],
-  'when, cronTickPassed': [(more) => millrace.when.cronTickPassed('0 0 * * *', { ...more }), 'zone', '', 'A condition of "0 0 * * *"'],
+  'when, cronTickPassed': [(more) => millrace.when.cronTickPassed('0 0 * * *', { ...more }), 'zone', 'timeZone', 'A condition of "0 0 * * *"'],
   'when, allDepsUpdatedSinceCron': [
     (more) => millrace.when.allDepsUpdatedSinceCron('0 0 * * *', { ...more }),
     'timezone',

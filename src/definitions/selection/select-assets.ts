@@ -1,4 +1,5 @@
-import { nearestOf, orList } from '../known-instead.ts'
+import { orList } from '../known-instead.ts'
+import { nearestOf } from '../nearest.ts'
 import { matchesGlob } from './glob.ts'
 import { parseSelection } from './parse-selection.ts'
 import type { Selection, Term } from './parse-selection.ts'
@@ -118,7 +119,7 @@ const mostNamed = 10
 /** What there is instead. */
 function insteadOf(term: Term, assets: readonly Selectable[]): string {
   const there = new Set(assets.flatMap((one) => namesOf(one, term)))
-  const near = there.size > mostNamed ? nearestOf(wantedOf(term), [...there]) : []
+  const near = there.size > mostNamed ? nearestOf(wantedOf(term), [...there]).slice(0, 3) : []
   if (near.length > 0) return ` (did you mean ${orList(near)}?)`
   const named = [...there].slice(0, mostNamed).join(', ')
   return there.size === 0

@@ -55,7 +55,8 @@ async function readPrints(db: Queryable, assets: readonly CountedAsset[]): Promi
     `SELECT concat_ws(' ', p.rows, p.failed, p.keys, p.failed_keys, o.open, o.keys) AS print
      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a(location, asset, n)
        CROSS JOIN LATERAL (
-         SELECT count(*) AS rows, count(failed_at) AS failed, bit_xor(hashtextextended(partition, 0)) AS keys,
+         SELECT count(materialized_at) AS rows, count(failed_at) AS failed,
+                bit_xor(hashtextextended(partition, 0)) FILTER (WHERE materialized_at IS NOT NULL) AS keys,
                 bit_xor(hashtextextended(partition, 0)) FILTER (WHERE failed_at IS NOT NULL) AS failed_keys
          FROM millrace.asset_partition WHERE location = a.location AND asset = a.asset) p
        CROSS JOIN LATERAL (

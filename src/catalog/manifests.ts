@@ -4,7 +4,6 @@ import type { OpStepSpec } from '../definitions/ops/job-spec.ts'
 import { MillraceError } from '../errors.ts'
 import type { StoredError } from '../errors.ts'
 import type { Database } from './database.ts'
-import { bringBack } from './forgotten.ts'
 
 /**
  * Stores a manifest under its version and makes it the one that new runs are planned from, unless a live worker holds
@@ -17,7 +16,6 @@ export async function publishManifest(database: Database, manifest: Manifest, ve
     version,
     JSON.stringify(manifest),
   ])
-  await bringBack(database, { [manifest.location]: version })
   await database.query(
     `INSERT INTO millrace.location (name, version, notice, folder) VALUES ($1, $2, $3, $5)
      ON CONFLICT (name) DO UPDATE SET

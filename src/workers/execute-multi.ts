@@ -7,7 +7,6 @@ import { worstOfEach } from '../definitions/check-outcome.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { Output } from '../definitions/function-asset.ts'
 import type { JsonObject } from '../definitions/json.ts'
-import type { Log } from '../definitions/log.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
 import type { MultiAsset } from '../definitions/multi-asset.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
@@ -19,8 +18,9 @@ import { callUserCode } from './failure.ts'
 import { ioOf, loadInputs, readStepPartitions } from './load-inputs.ts'
 import type { InputRequest } from './load-inputs.ts'
 import { observationsOf } from './observations.ts'
-import type { Observations } from './observations.ts'
 import { followUp } from './publish.ts'
+import { stepFacts } from './step-facts.ts'
+import type { Said } from './step-facts.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
 import { withUserLog } from './user-log.ts'
@@ -66,12 +66,6 @@ interface Made {
   readonly partition: string | undefined
   readonly metadata: JsonObject
   readonly checks: readonly CheckOutcome[]
-}
-
-/** Where the function's lines and observations go. */
-interface Said {
-  readonly log: Log
-  readonly observations: Observations
 }
 
 /** Makes what the step is to make: each partition by itself, one after the other. */
@@ -130,11 +124,7 @@ async function make(context: WorkerContext, request: InputRequest<MultiAsset>, s
   return made
 }
 
-async function runFunction(
-  context: WorkerContext,
-  request: InputRequest<MultiAsset>,
-  { log, observations }: Said,
-): Promise<ReadonlyMap<string, Output<unknown>>> {
+async function runFunction(context: WorkerContext, request: InputRequest<MultiAsset>, said: Said): Promise<ReadonlyMap<string, Output<unknown>>> {
   const { claimed, asset: multi, partitions, key, stop } = request
   const inputs = await loadNeeded(context, request)
   const resources = await stop.until(() => callUserCode(() => context.resources.of(claimed.location, multi.resources)))
@@ -146,15 +136,7 @@ async function runFunction(
     config: claimed.config,
     resources,
     stop,
-    facts: {
-      runId: claimed.runId,
-      runStartedAt: claimed.runStartedAt,
-      idempotencyKey: key === undefined ? claimed.stepId : `${claimed.stepId} ${key}`,
-      attempt: claimed.attempt,
-      throttle: context.throttles.of(claimed.location),
-      log,
-      observe: observations.observe(key),
-    },
+    facts: stepFacts(context, claimed, key, said),
   })
 }
 

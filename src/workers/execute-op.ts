@@ -2,7 +2,6 @@ import type { ClaimedStep } from '../catalog/claims.ts'
 import { holdsStep } from '../catalog/claims.ts'
 import { succeedOp } from '../catalog/succeed-op.ts'
 import type { OpResult } from '../catalog/succeed-op.ts'
-import type { Log } from '../definitions/log.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { configOfAssetStep, configOfStep } from '../definitions/ops/job-config.ts'
 import { handedLeftOut, mayBeLeftOut } from '../definitions/ops/resolve.ts'
@@ -16,10 +15,11 @@ import { goOnAfter } from './go-on-after.ts'
 import { graphInput, opPartition } from './graph-inputs.ts'
 import { branchesOf } from './op-branches.ts'
 import { observationsOf } from './observations.ts'
-import type { Observations } from './observations.ts'
 import { ownOp } from './own-op.ts'
 import type { OwnOp } from './own-op.ts'
 import { ioOfOp, keptValues, valuesOf } from './op-values.ts'
+import { stepFacts } from './step-facts.ts'
+import type { Said } from './step-facts.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
 import { withUserLog } from './user-log.ts'
@@ -47,13 +47,7 @@ export async function executeOp(context: WorkerContext, claimed: ClaimedStep, wo
   return undefined
 }
 
-async function run(
-  context: WorkerContext,
-  claimed: ClaimedStep,
-  own: OwnOp,
-  stop: StepSignal,
-  { log, observations }: { readonly log: Log; readonly observations: Observations },
-): Promise<OpResult> {
+async function run(context: WorkerContext, claimed: ClaimedStep, own: OwnOp, stop: StepSignal, said: Said): Promise<OpResult> {
   const began = performance.now()
   const { op, inputs: bindings, name } = own.step
   const kept = keptValues(context, claimed.location)
@@ -63,17 +57,9 @@ async function run(
     config: configOf(claimed, op, name),
     resources: () => context.resources.of(claimed.location, op.resources),
     stop,
-    facts: {
-      runId: claimed.runId,
-      runStartedAt: claimed.runStartedAt,
-      idempotencyKey: claimed.stepId,
-      attempt: claimed.attempt,
-      throttle: context.throttles.of(claimed.location),
-      log,
-      observe: observations.observe(claimed.partitions?.[0]),
-    },
+    facts: { ...stepFacts(context, claimed, undefined, said), observe: said.observations.observe(claimed.partitions?.[0]) },
   })
-  await observations.check()
+  await said.observations.check()
   faultPoint(claimed.place.branch === undefined ? 'op.computed' : 'branch.computed')
   const made = Object.keys(op.outputs).filter((output) => answers[output] !== undefined)
   const leftOut = Object.keys(op.outputs).filter((output) => answers[output] === undefined && mayBeLeftOut(op.outputs, output))
@@ -85,7 +71,7 @@ async function run(
     branches,
     unneeded: unneededOf(claimed, own, leftOut),
     seconds: Math.round(performance.now() - began) / 1000,
-    observed: observations.seen,
+    observed: said.observations.seen,
   }
 }
 

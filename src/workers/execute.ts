@@ -8,7 +8,6 @@ import { output } from '../definitions/function-asset.ts'
 import type { FunctionAsset, Output } from '../definitions/function-asset.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
-import type { Log } from '../definitions/log.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
 import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
@@ -22,8 +21,9 @@ import { ioOf, loadInputs, readStepPartitions } from './load-inputs.ts'
 import type { InputRequest } from './load-inputs.ts'
 import { graphAnswer } from './graph-inputs.ts'
 import { observationsOf } from './observations.ts'
-import type { Observations } from './observations.ts'
 import { followUp } from './publish.ts'
+import { stepFacts } from './step-facts.ts'
+import type { Said } from './step-facts.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { StepSignal } from './step-signal.ts'
 import { withUserLog } from './user-log.ts'
@@ -54,12 +54,6 @@ export async function execute(context: WorkerContext, payload: Payload<'execute'
     }
     return undefined
   })
-}
-
-/** Where the function's lines and observations go. */
-interface Said {
-  readonly log: Log
-  readonly observations: Observations
 }
 
 /** Makes what the step is to make: each partition by itself, one after the other. */
@@ -99,7 +93,7 @@ async function make(
   return { metadata: { ...storedMetadata(asset.key, stored), ...metadata, seconds: secondsSince(began) }, checks }
 }
 
-async function runFunction(context: WorkerContext, request: InputRequest<FunctionAsset>, { log, observations }: Said): Promise<Output<unknown>> {
+async function runFunction(context: WorkerContext, request: InputRequest<FunctionAsset>, said: Said): Promise<Output<unknown>> {
   const { claimed, asset, partitions, key, stop } = request
   const inputs = await loadInputs(context, request)
   const resources = await stop.until(() => callUserCode(() => context.resources.of(claimed.location, asset.resources)))
@@ -109,14 +103,6 @@ async function runFunction(context: WorkerContext, request: InputRequest<Functio
     config: claimed.config,
     resources,
     stop,
-    facts: {
-      runId: claimed.runId,
-      runStartedAt: claimed.runStartedAt,
-      idempotencyKey: key === undefined ? claimed.stepId : `${claimed.stepId} ${key}`,
-      attempt: claimed.attempt,
-      throttle: context.throttles.of(claimed.location),
-      log,
-      observe: observations.observe(key),
-    },
+    facts: stepFacts(context, claimed, key, said),
   })
 }

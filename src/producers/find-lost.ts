@@ -71,8 +71,8 @@ export async function findLostBatches(deps: SweepDeps): Promise<number> {
 }
 
 /**
- * Whether a delivery is over, was never there, or was taken by a worker that died before it claimed the row. One that failed before it could claim its row (the destination refuses the login, for
- * one) is taken off the queue, so that a night of it leaves no heap of jobs, and its run's log says why it does not go on.
+ * Whether a delivery is over, was never there, or was taken by a worker that died before it claimed the row. One that failed before it could claim its row (the
+ * destination refuses the login, for one) is taken off the queue, so that a night of it leaves no heap of jobs, and its run's log says why it does not go on.
  */
 async function isLost<N extends JobName>({ pool, queues, logger }: SweepDeps, row: DueRow, stepId: string, name: N, payload: Payload<N>): Promise<boolean> {
   const { state, takenBy } = await queues.delivery(row.location, name, payload)

@@ -1,7 +1,7 @@
 import type { JobSchedulerJson } from 'bullmq'
+import { lateMs } from '../definitions/schedule.ts'
 import type { Logger } from '../logger.ts'
 import type { Queues } from '../queues/queues.ts'
-import { lateMs } from '../definitions/schedule.ts'
 
 /** A job scheduler as it is to be: what makes it tick, what it enqueues, and what is said of it. */
 export interface WantedScheduler {

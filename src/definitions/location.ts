@@ -18,12 +18,12 @@ import type { Schedule } from './schedule.ts'
 import { ownLocation } from './sensor.ts'
 import type { Sensor } from './sensor.ts'
 import { selectAssets } from './selection/select-assets.ts'
-import { madeAtOnce, withSiblings } from './sibling-order.ts'
 import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
 import { DestinationSpec } from './destination.ts'
 import { tableNameOf } from './asset-key.ts'
 import { blaming, DefinitionError } from './definition-error.ts'
+import { inDependencyOrder } from './dependency-order.ts'
 import { refuseUnknown } from './known-options.ts'
 import type { OptionNames } from './known-options.ts'
 import type { Trace } from './definition-error.ts'
@@ -115,7 +115,9 @@ export function defineLocation(options: LocationOptions): Location {
   const sensors = options.sensors ?? []
   refuseDuplicates(sensors, (one) => one.spec.name, 'The sensor', options.name)
   const pools = parseOption(options.name, 'pools', Pools, options.pools ?? {})
-  const assets = sortByDependency(declared, options.name)
+  const byKey = new Map(declared.map((one) => [one.key, one]))
+  const upstream = new Map(declared.map((one) => [one.key, blaming(one.declared, () => upstreamOf(one, byKey, options.name))]))
+  const assets = inDependencyOrder(declared, `The assets of ${options.name}`, upstream)
   for (const one of [...assets.flatMap(poolUsersOf), ...jobs.flatMap(({ work }) => (work.kind === 'graph' ? poolUsersIn(work.plan) : []))])
     checkPoolUse(one.what, one.pool, pools, options.name)
   const keys = new Set(assets.map(({ key }) => key))
@@ -243,38 +245,6 @@ function checkDestinations(assets: readonly StoredInPostgres[], location: string
     }
     known.set(parsed.data.name, declared)
   }
-}
-
-/** Upstream before downstream. Without recursion: a chain may be longer than the stack is deep. */
-function sortByDependency(assets: readonly Asset[], location: string): Asset[] {
-  const byKey = new Map(assets.map((one) => [one.key, one]))
-  const direct = new Map(assets.map((one) => [one.key, blaming(one.declared, () => upstreamOf(one, byKey, location))]))
-  const upstream = withSiblings(assets, direct)
-  const sorted: Asset[] = []
-  const state = new Map<string, 'open' | 'done'>()
-  for (const first of assets) {
-    const open = state.has(first.key) ? [] : [{ asset: first, next: 0 }]
-    for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-      const { asset } = top
-      state.set(asset.key, 'open')
-      const dep = upstream.get(asset.key)?.[top.next]
-      top.next += 1
-      if (dep === undefined) {
-        state.set(asset.key, 'done')
-        sorted.push(asset)
-        open.pop()
-      } else if (state.get(dep.key) === 'open') {
-        const inCircle = open.slice(open.findIndex((one) => one.asset.key === dep.key)).map((one) => one.asset)
-        const circle = [...inCircle.map(({ key }) => key), dep.key].join(' → ')
-        throw new DefinitionError(`The assets of ${location} depend on each other in a circle: ${circle}.${madeAtOnce(inCircle)} Remove one of these deps.`, {
-          declared: asset.declared,
-        })
-      } else if (!state.has(dep.key)) {
-        open.push({ asset: dep, next: 0 })
-      }
-    }
-  }
-  return sorted
 }
 
 function upstreamOf(asset: Asset, byKey: ReadonlyMap<string, Asset>, location: string): Asset[] {

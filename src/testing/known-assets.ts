@@ -1,4 +1,4 @@
-import { DefinitionError } from '../definitions/definition-error.ts'
+import { inDependencyOrder } from '../definitions/dependency-order.ts'
 import { assetOfInput } from '../definitions/function-asset.ts'
 import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { Hooks } from '../definitions/hook.ts'
@@ -55,18 +55,10 @@ const togetherOf = (one: Asset) => {
   return { key: one.key, madeBy: multi === undefined ? undefined : { name: multi.key, subset: multi.subset } }
 }
 
-/** Upstream before downstream. */
+/** As a location sorts them; what they hang on and is not among them counts for nothing. */
 function inOrder(of: readonly Asset[]): readonly Asset[] {
-  const sorted: Asset[] = []
-  let rest = of
-  while (rest.length > 0) {
-    const waiting = rest
-    const ready = waiting.filter((one) => !waiting.some(({ key }) => one.deps.includes(key)))
-    if (ready.length === 0) throw new DefinitionError(`The assets ${waiting.map(({ key }) => key).join(', ')} depend on each other in a circle.`)
-    sorted.push(...ready)
-    rest = waiting.filter((one) => !ready.includes(one))
-  }
-  return sorted
+  const byKey = new Map(of.map((one) => [one.key, one]))
+  return inDependencyOrder(of, 'The assets', new Map(of.map(({ key, deps }) => [key, deps.flatMap((dep) => byKey.get(dep) ?? [])])))
 }
 
 const functionsOnly = (assets: readonly Asset[]): readonly FunctionAsset[] => assets.map(requireFunction)

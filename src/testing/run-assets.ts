@@ -47,13 +47,11 @@ export async function runChosen(of: Testable, options: RunAssetsOptions, job: Pi
     const keys = chosen.map(({ key }) => key)
     const done = new Set<MultiAsset>()
     for (const asset of chosen) {
-      const deps = asset.deps.filter((dep) => keys.includes(dep))
       const multi = asset.madeBy?.multi
+      const makes = multi === undefined ? [asset] : chosen.filter(({ madeBy }) => madeBy?.multi === multi)
+      const deps = makes.flatMap((one) => one.deps).filter((dep) => keys.includes(dep) && !makes.some(({ key }) => key === dep))
       if (multi === undefined) await makeAsset(run, asset, partitions, deps)
-      else if (!done.has(multi)) {
-        const makes = chosen.filter(({ madeBy }) => madeBy?.multi === multi)
-        await makeMulti(run, multi, makes, { partitions, deps })
-      }
+      else if (!done.has(multi)) await makeMulti(run, multi, makes, { partitions, deps })
       if (multi !== undefined) done.add(multi)
     }
     await runHooks(run, { ...job, assets: keys, partitions })

@@ -81,6 +81,28 @@ describe('a function of several assets', () => {
     expect(run.value('many/own')).toBe(5)
   })
 
+  test('comes after all that its wanted outputs hang on, wherever that is listed', async () => {
+    const broken = asset({
+      key: 'many/broken',
+      io,
+      value: z.number(),
+      run: (): number => {
+        throw new Error('no answer')
+      },
+    })
+    const halves = multiAsset({
+      name: 'many/halves',
+      subset: true,
+      io,
+      inputs: { broken },
+      outputs: { free: { key: 'many/free', value: z.number().optional(), deps: [] }, tied: { key: 'many/tied', value: z.number().optional() } },
+      run: ({ wanted }) => (wanted.has('free') ? { free: 1 } : { tied: 2 }),
+    })
+    const stepsOf = async (select: readonly string[]) => (await runAssets([halves, broken], { select })).steps.map(({ name, status }) => `${name} ${status}`)
+    expect(await stepsOf(['*'])).toEqual(['many/broken failed', 'many/halves skipped', 'many/free skipped', 'many/tied skipped'])
+    expect(await stepsOf(['many/free', 'many/broken'])).toEqual(['many/broken failed', 'many/halves succeeded', 'many/free succeeded'])
+  })
+
   test('keeps in a run what it observed', async () => {
     const run = await runAssets([count, split])
     expect(run.observations).toEqual([{ asset: 'many/half', partition: undefined, metadata: { of: 3 } }])

@@ -46,7 +46,7 @@ export interface FailedAnswer {
 export function statusError(request: RequestLabel, answer: FailedAnswer): SourceError {
   const { status } = answer
   const passing = status === 408 || status === 425 || status === 429 || status >= 500
-  const text = redactAnswer(answer.body, request.secrets).replaceAll(/\s+/g, ' ').trim()
+  const text = readable(redactAnswer(answer.body, request.secrets))
   const said = text === '' ? 'with an empty body' : `: ${text.slice(0, shownBody)}${text.length > shownBody ? '…' : ''}`
   const tries = answer.tries > 1 ? ` (${String(answer.tries)} tries)` : ''
   const hint =
@@ -59,6 +59,13 @@ export function statusError(request: RequestLabel, answer: FailedAnswer): Source
     hint,
     ...(answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs }),
   })
+}
+
+/** A body as a line. Of a page for a browser, as proxies answer, its title tells what there is to tell. */
+function readable(body: string): string {
+  const text = body.replaceAll(/\s+/g, ' ').trim()
+  const title = /^<(?:!doctype html|html)\b.*?<title[^>]*>(.*?)<\/title>/i.exec(text)?.[1]?.trim()
+  return title === undefined || title === '' ? text : `an HTML page, ${title}`
 }
 
 /** The server went beyond a limit, and we ended it. */

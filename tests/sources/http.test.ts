@@ -70,6 +70,14 @@ describe('an answer that may pass', () => {
     expect(server.requests).toHaveLength(1)
   })
 
+  test('of a page for a browser the title is told, with secrets hidden', async () => {
+    const page = `<!DOCTYPE HTML>\n<html lang="en">\n<head><meta charset="utf-8">\n<title>\nNo such file: ?token=hunter2 </title></head><body><h1>Oh no</h1></body></html>`
+    const server = await answering(status(404, page), status(403, '<html><body>No title</body></html>'))
+    const messageOf = async () => (await sourceErrorOf(httpClient().fetchBytes({ url: server.url }))).message
+    expect(await messageOf()).toBe(`GET ${server.url}/ answered 404: an HTML page, No such file: ?token=[redacted]`)
+    expect(await messageOf()).toBe(`GET ${server.url}/ answered 403: <html><body>No title</body></html>`)
+  })
+
   test('500 is asked five times, then is one error', async () => {
     const server = await answering(status(500, 'out of order'))
     const error = await sourceErrorOf(httpClient({ retry: quick }).fetchBytes({ url: server.url }))

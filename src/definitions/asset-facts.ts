@@ -2,9 +2,10 @@ import { MillraceError } from '../errors.ts'
 import { DefinitionError, traceOf } from './definition-error.ts'
 import type { Trace } from './definition-error.ts'
 import type { JsonObject } from './json.ts'
-import type { OptionNames } from './known-options.ts'
 import { storedMetadata } from './metadata/fields.ts'
 import type { MetadataFields } from './metadata/fields.ts'
+import { anObject, aText, texts, textsByName } from './option-kinds.ts'
+import type { OptionShape } from './option-shape.ts'
 
 /** What any asset may say of itself. */
 export interface AssetFactsOptions {
@@ -22,14 +23,14 @@ export interface AssetFactsOptions {
 }
 
 /** Of all sorts of assets. */
-export const factNames: OptionNames<AssetFactsOptions> = {
-  description: true,
-  group: true,
-  tags: true,
-  owners: true,
-  kinds: true,
-  codeVersion: true,
-  metadata: true,
+export const factShape: OptionShape<AssetFactsOptions> = {
+  description: aText(),
+  group: aText('sales'),
+  tags: textsByName("{ team: 'data' }"),
+  owners: texts('team:sales'),
+  kinds: texts('postgres'),
+  codeVersion: aText('2'),
+  metadata: anObject("{ source: 'crm' }"),
 }
 
 /** The same, read. */

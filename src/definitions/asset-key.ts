@@ -1,4 +1,6 @@
 import { DefinitionError } from './definition-error.ts'
+import { aText } from './option-kinds.ts'
+import { refuseWrongValue } from './option-shape.ts'
 
 const part = /^[A-Za-z_][A-Za-z0-9_-]*$/
 
@@ -10,6 +12,7 @@ export const longestIdentifier = 63
  * @throws DefinitionError `DEFINITION_INVALID` when it is not one.
  */
 export function checkAssetKey(key: string): void {
+  refuseWrongValue('An asset key', key, aText('shop/orders'))
   const parts = key.split('/')
   const wrong = parts.find((one) => !part.test(one))
   if (wrong !== undefined) {

@@ -1,5 +1,6 @@
 import { DefinitionError } from './definition-error.ts'
-import type { OptionNames } from './known-options.ts'
+import { aText, oneOf, trueOrFalse } from './option-kinds.ts'
+import type { OptionShape } from './option-shape.ts'
 
 export interface CheckOptions {
   /** Unique among the asset's checks. Default: made from what the check asks. */
@@ -11,7 +12,7 @@ export interface CheckOptions {
   readonly description?: string
 }
 
-export const checkNames: OptionNames<CheckOptions> = { name: true, blocking: true, severity: true, description: true }
+export const checkShape: OptionShape<CheckOptions> = { name: aText('positive'), blocking: trueOrFalse, severity: oneOf('warn', 'error'), description: aText() }
 
 export interface CheckSettings {
   name: string

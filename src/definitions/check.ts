@@ -1,11 +1,12 @@
-import { checkNames, checkSettingsOf } from './check-settings.ts'
+import { checkSettingsOf, checkShape } from './check-settings.ts'
 import type { CheckOptions } from './check-settings.ts'
-import type { TableCheckSpec } from './check-spec.ts'
+import { TableCheckSpec } from './check-spec.ts'
 import { DefinitionError } from './definition-error.ts'
-import { keyOf } from './dependency.ts'
+import { keyOf, referenceKind } from './dependency.ts'
 import type { AssetReference } from './dependency.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import { aNumber, aText, fitting, listOf, oneOf, textOrTexts } from './option-kinds.ts'
+import { isGiven, named, refuseWrong, refuseWrongValue, required } from './option-shape.ts'
+import type { Kind, OptionShape } from './option-shape.ts'
 
 export interface TableCheckOptions extends CheckOptions {
   /**
@@ -15,21 +16,32 @@ export interface TableCheckOptions extends CheckOptions {
   readonly of?: 'load' | 'table'
 }
 
-const tableCheckNames: OptionNames<TableCheckOptions> = { ...checkNames, of: true }
+const tableCheckShape: OptionShape<TableCheckOptions> = { ...checkShape, of: oneOf('load', 'table') }
+
+/** Of a table or SQL asset. */
+export const tableChecksKind: Kind = listOf(
+  fitting(TableCheckSpec, "a check of a table, as notEmpty() or unique('id') answers it"),
+  "a list of checks, as [notEmpty(), unique('id')]",
+)
 
 type Fields = string | readonly string[]
 
-const listOf = (fields: Fields): string[] => (typeof fields === 'string' ? [fields] : [...fields])
+const namesOf = (fields: Fields): string[] => (typeof fields === 'string' ? [fields] : [...fields])
 
-/** @throws DefinitionError when the settings cannot be, or an option is unknown */
+const whatOf = (given: CheckOptions, ownName: string): string => (isGiven(given, 'name') ? named('check', given, 'name') : `The check ${ownName}`)
+
+/** @throws DefinitionError when the settings cannot be */
 function settingsOf(given: TableCheckOptions, ownName: string) {
-  refuseUnknown(`The check ${given.name ?? ownName}`, given, tableCheckNames)
+  refuseWrong(whatOf(given, ownName), given, tableCheckShape)
   const { of, ...options } = given
   return { ...checkSettingsOf(options, ownName), ...(of === undefined ? {} : { of }) }
 }
 
+const aField = aText('id')
+
 function columnsOf(fields: Fields, what: string): string[] {
-  const columns = listOf(fields)
+  refuseWrongValue(`What ${what}() is handed`, fields, textOrTexts('id'))
+  const columns = namesOf(fields)
   if (columns.length === 0) throw new DefinitionError(`The check ${what} names no column.`)
   return columns
 }
@@ -66,11 +78,12 @@ export function rowCountBetween(min: number | undefined, max: number | undefined
 }
 
 type FreshOptions = TableCheckOptions & { readonly maxAgeMs: number }
-const freshNames: OptionNames<FreshOptions> = { ...tableCheckNames, maxAgeMs: true }
+const freshShape: OptionShape<FreshOptions> = { ...tableCheckShape, maxAgeMs: required(aNumber) }
 
 /** The newest value of a time or date is at most `maxAgeMs` old, by the clock of the database. A table without any is not fresh. */
 export function fresh(field: string, given: FreshOptions): TableCheckSpec {
-  refuseUnknown(`The check fresh(${JSON.stringify(field)})`, given, freshNames)
+  refuseWrongValue('What fresh() is handed', field, aField)
+  refuseWrong(`The check fresh(${JSON.stringify(field)})`, given, freshShape)
   const { maxAgeMs, ...options } = given
   if (!(maxAgeMs > 0 && maxAgeMs < 1e13)) throw new DefinitionError(`fresh(${JSON.stringify(field)}) wants a positive maxAgeMs, in milliseconds.`)
   return { kind: 'fresh', ...settingsOf(options, `fresh_${field}`), columns: [field], maxAgeMs }
@@ -84,6 +97,7 @@ export type Bound = number | bigint | string
  * @throws DefinitionError where a bound is no number, or has lost digits, or nothing lies between
  */
 export function inRange(field: string, min: Bound | undefined, max: Bound | undefined, options: TableCheckOptions = {}): TableCheckSpec {
+  refuseWrongValue('What inRange() is handed', field, aField)
   const bounds = { ...(min === undefined ? {} : { min: decimalOf(field, min) }), ...(max === undefined ? {} : { max: decimalOf(field, max) }) }
   if (min === undefined && max === undefined) throw new DefinitionError(`inRange(${JSON.stringify(field)}) wants a least or a greatest value.`)
   if (bounds.min !== undefined && bounds.max !== undefined && compareDecimals(bounds.min, bounds.max) > 0) {
@@ -125,6 +139,7 @@ function scaledOf(text: string): { digits: bigint; power: number } {
 export function references(fields: Fields, to: AssetReference, toFields: Fields, options: TableCheckOptions = {}): TableCheckSpec {
   const columns = columnsOf(fields, 'references')
   const others = columnsOf(toFields, 'references')
+  refuseWrongValue('What references() is handed', to, referenceKind)
   if (columns.length !== others.length) {
     throw new DefinitionError(`references(${columns.join(', ')}) names ${String(others.length)} columns of ${keyOf(to)} for its ${String(columns.length)}.`)
   }
@@ -133,20 +148,23 @@ export function references(fields: Fields, to: AssetReference, toFields: Fields,
 
 /** The columns and their types are those of the last load that was published with this check. The first time there is nothing to compare with. */
 export function schemaUnchanged(options: CheckOptions = {}): TableCheckSpec {
-  refuseUnknown('The check schema_unchanged', options, checkNames)
+  refuseWrong(whatOf(options, 'schema_unchanged'), options, checkShape)
   return { kind: 'schema-unchanged', ...checkSettingsOf(options, 'schema_unchanged') }
 }
 
 const tenMinutes = 600_000
 type SqlOptions = Omit<TableCheckOptions, 'name'> & { readonly timeoutMs?: number }
-const sqlNames: OptionNames<SqlOptions> = { blocking: true, severity: true, description: true, of: true, timeoutMs: true }
+const { name: _, ...unnamedShape } = tableCheckShape
+const sqlShape: OptionShape<SqlOptions> = { ...unnamedShape, timeoutMs: aNumber }
 
 /**
  * A `SELECT` that answers the offending rows, so that none is well. `{{table}}` in it stands for the rows that it is asked of: staged, as long as nothing is published.
  * It runs read-only; a query that Postgres refuses, or that takes longer than `timeoutMs` (default ten minutes), has failed.
  */
 export function customSql(name: string, query: string, options: SqlOptions = {}): TableCheckSpec {
-  refuseUnknown(`The check ${name}`, options, sqlNames)
+  refuseWrongValue('The name that customSql() is handed', name, aText('no_orphans'))
+  refuseWrongValue(`The query of the check ${name}`, query, aText('SELECT * FROM {{table}} WHERE amount < 0'))
+  refuseWrong(`The check ${name}`, options, sqlShape)
   const { timeoutMs = tenMinutes, ...rest } = options
   const settings = settingsOf({ ...rest, name }, name)
   const marks = [...query.matchAll(/\{\{(.*?)\}\}/gs)].map(([, inside = '']) => inside.trim())

@@ -1,6 +1,8 @@
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
-import type { PartitionMapping } from './partitions/partition-mapping.ts'
+import { isObject } from './describe-value.ts'
+import { aKind, fitting, listOf } from './option-kinds.ts'
+import { refuseWrong, required } from './option-shape.ts'
+import type { Kind, OptionShape } from './option-shape.ts'
+import { PartitionMapping } from './partitions/partition-mapping.ts'
 
 /** Another asset, or its key. */
 export type AssetReference = string | { readonly key: string }
@@ -10,9 +12,18 @@ export type Dependency = AssetReference | { readonly asset: AssetReference; read
 
 export const keyOf = (reference: AssetReference): string => (typeof reference === 'string' ? reference : reference.key)
 
-const mappedNames: OptionNames<Extract<Dependency, { readonly asset: unknown }>> = { asset: true, partitions: true }
+const isReference = (value: unknown): value is AssetReference => typeof value === 'string' || (isObject(value) && typeof value['key'] === 'string')
 
-/** The keys of dependencies, each once, and the mappings that they name. @throws DefinitionError for an option that there is not */
+/** An asset, or its key. */
+export const referenceKind: Kind = aKind("an asset, or its key as 'shop/orders'", isReference)
+export const mappingKind: Kind = fitting(PartitionMapping, 'what a function of `mapPartitions` answers, as mapPartitions.last()')
+export const depsKind: Kind = listOf(
+  aKind("an asset, its key as 'shop/orders', or { asset, partitions }", (value) => isReference(value) || (isObject(value) && 'asset' in value)),
+  "a list of assets or their keys, as ['shop/orders']",
+)
+const mappedShape: OptionShape<Extract<Dependency, { readonly asset: unknown }>> = { asset: required(referenceKind), partitions: required(mappingKind) }
+
+/** The keys of dependencies, each once, and the mappings that they name. @throws DefinitionError for one that cannot be */
 export function readDependencies(dependencies: readonly Dependency[]): {
   readonly deps: readonly string[]
   readonly mappings: Readonly<Record<string, PartitionMapping>>
@@ -21,8 +32,8 @@ export function readDependencies(dependencies: readonly Dependency[]): {
   const mappings: Record<string, PartitionMapping> = {}
   for (const one of dependencies) {
     const mapped = typeof one === 'object' && 'asset' in one ? one : undefined
+    if (mapped !== undefined) refuseWrong(isReference(mapped.asset) ? `The dependency on ${keyOf(mapped.asset)}` : 'A dependency', mapped, mappedShape)
     const key = keyOf(mapped?.asset ?? (one as AssetReference))
-    if (mapped !== undefined) refuseUnknown(`The dependency on ${key}`, mapped, mappedNames)
     deps.add(key)
     if (mapped !== undefined) mappings[key] = mapped.partitions
   }

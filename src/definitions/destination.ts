@@ -1,13 +1,18 @@
 import * as z from 'zod'
 import { DefinitionError } from './definition-error.ts'
-import { refuseUnknown } from './known-options.ts'
+import { aKind, anything, aText, fitting, hidingTexts } from './option-kinds.ts'
+import { named, refuseWrong, refuseWrongValue, required } from './option-shape.ts'
+import type { Kind, OptionShape } from './option-shape.ts'
 
 /** The name of a variable whose value is read, where it is needed, from the environment of the process that needs it. */
 export const FromEnv = z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable’s name has letters, digits and _') })
 export type FromEnv = z.infer<typeof FromEnv>
 
-/** A setting that stands in no file and no manifest: only the variable’s name does. */
+const aVariable = aKind("the name of a variable, as 'FINANCE_DATABASE_URL'", (value) => typeof value === 'string')
+
+/** A setting that stands in no file and no manifest: only the variable’s name does. @throws DefinitionError for what is no text */
 export function fromEnv(variable: string): FromEnv {
+  refuseWrongValue('What fromEnv() is handed', variable, aVariable)
   return { env: variable }
 }
 
@@ -27,12 +32,18 @@ export const DestinationSpec = z.strictObject({
 })
 export type DestinationSpec = z.infer<typeof DestinationSpec>
 
+// Said below, and without what was given: it may be a secret.
+const setting = anything("fromEnv('FINANCE_DATABASE_URL')")
+const shape: OptionShape<DestinationSpec> = { name: required(aText('finance')), url: required(setting), caFile: setting }
+
+export const destinationKind: Kind = hidingTexts(fitting(DestinationSpec, "what destination({ name, url: fromEnv('…') }) answers"))
+
 /**
  * Declares a Postgres database that assets may be stored in, besides the one of DESTINATION_URL.
  * @throws DefinitionError when the name or a variable’s name cannot be, or a value stands where a variable’s name should
  */
 export function destination(options: DestinationSpec): DestinationSpec {
-  refuseUnknown(`The destination ${options.name}`, options, DestinationSpec.shape)
+  refuseWrong(named('destination', options, 'name'), options, shape)
   const parsed = DestinationSpec.safeParse(options)
   if (parsed.success) return parsed.data
   const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`).join('; ')

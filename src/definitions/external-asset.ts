@@ -1,13 +1,15 @@
-import { factNames, readFacts } from './asset-facts.ts'
+import { factShape, readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
-import { readDependencies } from './dependency.ts'
+import { depsKind, readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
-import { freshnessNames, freshnessOf } from './freshness.ts'
+import { freshnessOf, freshnessShape } from './freshness.ts'
 import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import { aText } from './option-kinds.ts'
+import { named, refuseWrong, required } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
+import { partitionsKind } from './partitions/partitions-kind.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
 
 export interface ExternalAssetOptions extends AssetFactsOptions, FreshnessOption {
@@ -21,7 +23,14 @@ export interface ExternalAssetOptions extends AssetFactsOptions, FreshnessOption
   readonly madeIn?: string
 }
 
-const names: OptionNames<ExternalAssetOptions> = { ...factNames, ...freshnessNames, key: true, deps: true, partitions: true, madeIn: true }
+const shape: OptionShape<ExternalAssetOptions> = {
+  ...factShape,
+  ...freshnessShape,
+  key: required(aText('shop/orders')),
+  deps: depsKind,
+  partitions: partitionsKind,
+  madeIn: aText('shop'),
+}
 
 /** An asset that something else materializes and reports to us. No run makes it. */
 export interface ExternalAsset extends AssetFacts {
@@ -37,10 +46,10 @@ export interface ExternalAsset extends AssetFacts {
 
 /**
  * Declares an asset that something else materializes. That it did is reported by `millrace assets report`, or over the API; of one of another code location it is known.
- * @throws DefinitionError when the key is not one, or an option is unknown
+ * @throws DefinitionError when the key is not one, or an option cannot be
  */
 export function externalAsset(options: ExternalAssetOptions): ExternalAsset {
-  refuseUnknown(`The external asset ${options.key}`, options, names)
+  refuseWrong(named('external asset', options, 'key'), options, shape)
   checkAssetKey(options.key)
   const { key, deps = [], partitions, madeIn } = options
   return {

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { cronTimes } from './cron-times.ts'
 import { DefinitionError } from './definition-error.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import { anObject, aText } from './option-kinds.ts'
+import { refuseWrong, required } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
 import { isTime } from './partitions/partition-mapping.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
 
@@ -30,8 +31,13 @@ export interface FreshnessOption {
   readonly freshness?: FreshnessPolicy
 }
 
-export const freshnessNames: OptionNames<FreshnessOption> = { freshness: true }
-const policyNames: OptionNames<FreshnessPolicy> = { within: true, warnAfter: true, cron: true, timeZone: true }
+export const freshnessShape: OptionShape<FreshnessOption> = { freshness: anObject("{ within: '26 hours' }") }
+const policyShape: OptionShape<FreshnessPolicy> = {
+  within: required(aText('26 hours')),
+  warnAfter: aText('25 hours'),
+  cron: aText('0 9 * * *'),
+  timeZone: aText('Europe/Paris'),
+}
 
 /** A freshness policy as data. */
 export const FreshnessSpec = z.strictObject({
@@ -47,7 +53,7 @@ const unitMs: Readonly<Record<Unit, number>> = { second: 1000, minute: 60_000, h
 /** @throws DefinitionError for a policy that cannot be */
 export function freshnessOf(key: string, { freshness }: FreshnessOption, partitions?: PartitionsSpec): FreshnessSpec | undefined {
   if (freshness === undefined) return undefined
-  refuseUnknown(`The freshness of ${key}`, freshness, policyNames)
+  refuseWrong(`The freshness of ${key}`, freshness, policyShape)
   const { within, warnAfter, cron, timeZone } = freshness
   const refuse = (why: string): never => {
     throw new DefinitionError(`The freshness of ${key} cannot be: ${why}`)

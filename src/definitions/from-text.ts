@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { shapeOf } from './column-shape.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import { anObject, anObjectSchema, aText, texts } from './option-kinds.ts'
+import { refuseWrong, refuseWrongValue } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
 import { readBigInt, readBoolean, readJson, readMoment, readNumber, readWhole } from './text-values.ts'
 import type { TextReader } from './text-values.ts'
 
@@ -12,7 +13,10 @@ export interface FromTextOptions<Columns extends z.ZodObject> {
   readonly nulls?: readonly string[]
 }
 
-const optionNames: OptionNames<FromTextOptions<z.ZodObject>> = { names: true, nulls: true }
+const optionShape: OptionShape<FromTextOptions<z.ZodObject>> = { names: anObject("{ shipMode: 'Ship Mode' }"), nulls: texts('NA') }
+
+/** What records may call the fields of columns. */
+const namesShape = ({ shape }: z.ZodObject) => Object.fromEntries(Object.keys(shape).map((field) => [field, aText('Ship Mode')]))
 
 /** How a column is read from the text of a record. */
 export interface TextReading {
@@ -30,15 +34,16 @@ export const textReadings = new WeakMap<object, ReadonlyMap<string, TextReading>
  * A transform for records whose values are all text, as those of CSV are: each is read as its column's type wants it.
  * Nothing is guessed: what is no number, date or boolean stays text, and the record goes where records go that do not fit, with that column named.
  * The empty text is NULL where the column may be NULL. Values that are not text pass through.
- * @throws DefinitionError for an option that there is not, and for the name of a field that is no column
+ * @throws DefinitionError for options that cannot be, and for the name of a field that is no column
  */
 export function fromText<Columns extends z.ZodObject>(
   columns: Columns,
   options: FromTextOptions<Columns> = {},
 ): (record: Readonly<Record<string, unknown>>) => z.input<Columns> {
-  refuseUnknown('fromText()', options, optionNames)
+  refuseWrongValue('The columns of fromText()', columns, anObjectSchema)
+  refuseWrong('fromText()', options, optionShape)
   const { names = {}, nulls = [] } = options
-  refuseUnknown('The names of fromText()', names, columns.shape)
+  refuseWrong('The names of fromText()', names, namesShape(columns))
   const nothing = new Set(nulls)
   const given = new Map<string, string | undefined>(Object.entries(names))
   const fields = Object.entries<z.core.$ZodType>(columns.shape).map(([field, schema]) => ({
@@ -66,8 +71,9 @@ export function fromNames<Columns extends z.ZodObject>(
   columns: Columns,
   names: { readonly [Field in keyof z.input<Columns>]?: string },
 ): (record: Readonly<Record<string, unknown>>) => z.input<Columns> {
+  refuseWrongValue('The columns of fromNames()', columns, anObjectSchema)
+  refuseWrong('fromNames()', names, namesShape(columns))
   const given = new Map<string, string | undefined>(Object.entries(names))
-  refuseUnknown('fromNames()', names, columns.shape)
   const fields = Object.keys(columns.shape).map((field) => [field, given.get(field) ?? field] as const)
   return (record) => Object.fromEntries(fields.map(([field, name]) => [field, record[name]])) as z.input<Columns>
 }

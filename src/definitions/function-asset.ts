@@ -1,34 +1,38 @@
 import type * as z from 'zod'
-import { factNames, readFacts } from './asset-facts.ts'
+import { factShape, readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
+import { conditionKind } from './automation/condition.ts'
 import type { Condition } from './automation/condition.ts'
 import { DataError } from '../errors.ts'
-import { readDependencies } from './dependency.ts'
+import { depsKind, mappingKind, readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
-import { check } from './function-check.ts'
+import { check, functionChecksKind } from './function-check.ts'
 import type { CheckReport, FunctionCheck, FunctionCheckOptions } from './function-check.ts'
-import { hooksOf, hookUseNames } from './hook.ts'
+import { hooksOf, hookUseShape } from './hook.ts'
 import type { Hooks, HookUse } from './hook.ts'
 import type { IoManager } from './io-manager.ts'
 import type { JsonObject } from './json.ts'
-import { refuseUnknown, unknownOptions } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { Partition } from './partitions/partition.ts'
+import { partitionsKind } from './partitions/partitions-kind.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
 import type { Log } from './log.ts'
 import type { MetadataFields } from './metadata/fields.ts'
 import type { MadeBy } from './multi-asset.ts'
 import type { GraphPlan } from './ops/plan.ts'
 import type { Observe } from './observe.ts'
+import { aDefinition, aFunction, anObject, aSchema, aText, listOf, milliseconds, recordOf } from './option-kinds.ts'
+import { named, refuseWrong, refuseWrongValue, required, wrongOptions } from './option-shape.ts'
+import type { Kind, OptionShape } from './option-shape.ts'
 import type { Throttle } from './rate-limit.ts'
+import { ioKind, resourcesKind } from './resource.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from './resource.ts'
-import { freshnessNames, freshnessOf } from './freshness.ts'
+import { freshnessOf, freshnessShape } from './freshness.ts'
 import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
-import { poolNames, poolUseOf } from './pool.ts'
+import { poolShape, poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
-import { retryOf } from './retry.ts'
+import { retryKind, retryOf } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
 
 /** Several partitions of an asset, as an input. */
@@ -44,8 +48,20 @@ export interface PartitionsInput<Value = unknown> {
  * the week. Without a mapping those that share time with the partition that is made; in an asset without partitions, all of them.
  */
 export function partitionsOf<Value>(of: FunctionAsset<Value>, mapping?: PartitionMapping): PartitionsInput<Value> {
+  refuseWrongValue('What partitionsOf() is handed', of, anAsset)
+  if (mapping !== undefined) refuseWrongValue(`The mapping of partitionsOf(${of.key})`, mapping, mappingKind)
   return { kind: 'partitions', asset: of, mapping }
 }
+
+// Of one that is none of a function, the location says what to do instead.
+const valued = ['function', 'table', 'sql', 'external']
+const anAsset = aDefinition('an asset, as asset({ … }) answers it', ...valued)
+
+/** Assets whose values a function is handed. */
+export const inputsKind: Kind = recordOf(
+  aDefinition('an asset, as asset({ … }) answers it, or partitionsOf(…) of one', 'partitions', ...valued),
+  'an object of assets by the names that the function uses, as { orders }',
+)
 
 /** Assets whose stored values a function is handed, by the name it uses. */
 export type Inputs = Readonly<Record<string, FunctionAsset | PartitionsInput>>
@@ -129,24 +145,24 @@ export interface FunctionAssetOptions<
   readonly timeoutMs?: number
 }
 
-const names: OptionNames<FunctionAssetOptions<unknown, Inputs, z.ZodType, Resources>> = {
-  ...factNames,
-  ...poolNames,
-  ...hookUseNames,
-  ...freshnessNames,
-  key: true,
-  inputs: true,
-  deps: true,
-  partitions: true,
-  automation: true,
-  config: true,
-  resources: true,
-  value: true,
-  io: true,
-  checks: true,
-  run: true,
-  retry: true,
-  timeoutMs: true,
+const shape: OptionShape<FunctionAssetOptions<unknown, Inputs, z.ZodType, Resources>> = {
+  ...factShape,
+  ...poolShape,
+  ...hookUseShape,
+  ...freshnessShape,
+  key: required(aText('shop/orders')),
+  inputs: inputsKind,
+  deps: depsKind,
+  partitions: partitionsKind,
+  automation: conditionKind,
+  config: aSchema,
+  resources: resourcesKind,
+  value: aSchema,
+  io: required(ioKind),
+  checks: functionChecksKind,
+  run: required(aFunction('({ inputs }) => …')),
+  retry: retryKind,
+  timeoutMs: milliseconds,
 }
 
 const mark: unique symbol = Symbol('millrace.output')
@@ -165,19 +181,22 @@ export interface OutputOptions {
   readonly checks?: readonly CheckReport[]
 }
 
-const outputNames: OptionNames<OutputOptions> = { metadata: true, checks: true }
+const outputShape: OptionShape<OutputOptions> = {
+  metadata: anObject('{ rows: 10 }'),
+  checks: listOf(anObject("{ name: 'positive', passed: true }"), "a list of results, as [{ name: 'positive', passed: true }]"),
+}
 
 /** What a function may answer: the value, or `output(value, { metadata, checks })`. */
 export type Answer<Value> = Value | Output<Value>
 
 /**
  * Answers a value together with metadata, which is shown with the materialization (plain JSON, or values of `metadata.…`), and with results of checks.
- * @throws DataError `VALUE_INVALID` for an option that there is not
+ * @throws DataError `VALUE_INVALID` for options that cannot be
  */
 export function output<Value>(value: Value, options: OutputOptions = {}): Output<Value> {
+  const wrong = wrongOptions('output()', options, outputShape)
+  if (wrong !== undefined) throw new DataError(wrong, { code: 'VALUE_INVALID', hint: 'Mend the function.' })
   const { metadata = {}, checks = [] } = options
-  const unknown = unknownOptions('output()', options, outputNames)
-  if (unknown !== undefined) throw new DataError(unknown, { code: 'VALUE_INVALID', hint: 'Mend the function.' })
   return { [mark]: true, value, metadata, checks }
 }
 
@@ -217,7 +236,7 @@ const hour = 3_600_000
 
 /**
  * An asset that a function computes, and an I/O manager stores.
- * @throws DefinitionError when the key is not one, an option is unknown, or a check cannot be
+ * @throws DefinitionError when the key is not one, or an option cannot be
  */
 export function asset<
   Value,
@@ -226,7 +245,7 @@ export function asset<
   Needs extends Resources = Resources,
   const Parts extends PartitionsSpec | undefined = undefined,
 >(options: FunctionAssetOptions<Value, Needed, ConfigSchema, Needs, Parts>): FunctionAsset<Value> {
-  refuseUnknown(`The asset ${options.key}`, options, names)
+  refuseWrong(named('asset', options, 'key'), options, shape)
   checkAssetKey(options.key)
   const inputs: Inputs = options.inputs ?? {}
   const run = options.run as (context: FunctionContext<never, never, never, never>) => Answer<Value> | Promise<Answer<Value>>

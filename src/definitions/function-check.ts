@@ -1,12 +1,13 @@
-import { checkNames, checkSettingsOf } from './check-settings.ts'
+import { checkSettingsOf, checkShape } from './check-settings.ts'
 import type { CheckOptions } from './check-settings.ts'
 import type { CheckSpec } from './check-spec.ts'
 import { refuseSameNames } from './checks-of.ts'
 import { DefinitionError } from './definition-error.ts'
 import type { JsonObject } from './json.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
 import type { MetadataFields } from './metadata/fields.ts'
+import { aFunction, aNumber, anObject, aText, listOf } from './option-kinds.ts'
+import { named, refuseWrong, required } from './option-shape.ts'
+import type { Kind, OptionShape } from './option-shape.ts'
 
 /** What a check is handed. */
 export interface CheckContext<Value = unknown> {
@@ -40,7 +41,19 @@ export interface FunctionCheckOptions<Value> extends CheckOptions {
   readonly timeoutMs?: number
 }
 
-const names: OptionNames<FunctionCheckOptions<unknown>> = { ...checkNames, run: true, timeoutMs: true }
+const example = '({ value }) => ({ passed: value > 0 })'
+const shape: OptionShape<FunctionCheckOptions<unknown>> = {
+  ...checkShape,
+  name: required(aText('positive')),
+  run: aFunction(example),
+  timeoutMs: aNumber,
+}
+
+/** Of a function asset. */
+export const functionChecksKind: Kind = listOf(
+  anObject(`{ name: 'positive', run: ${example} }`),
+  `a list of checks, as [{ name: 'positive', run: ${example} }]`,
+)
 
 /** A check of a function asset, as the worker that runs it holds it. */
 export interface FunctionCheck<Value = unknown> {
@@ -65,11 +78,11 @@ const minute = 60_000
 
 /**
  * A check of a function asset's value, by itself, for several assets: `check<number>({ … })`. Within `asset`, the options alone know the value's type.
- * @throws DefinitionError when its name is none, an option is unknown, its timeout is no time, or a warning should block
+ * @throws DefinitionError when its name is none, an option cannot be, its timeout is no time, or a warning should block
  */
 export function check<Value = unknown>(options: FunctionCheckOptions<Value>): FunctionCheck<Value> {
+  refuseWrong(named('check', options, 'name'), options, shape)
   const { run, timeoutMs = minute } = options
-  refuseUnknown(`The check ${options.name}`, options, names)
   const settings = checkSettingsOf(options, options.name)
   if (!(timeoutMs > 0 && timeoutMs < 2 ** 31)) throw new DefinitionError(`The check ${settings.name} wants a positive timeoutMs, in milliseconds.`)
   return { ...settings, run, timeoutMs }

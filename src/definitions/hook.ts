@@ -1,12 +1,14 @@
 import * as z from 'zod'
 import { DefinitionError } from './definition-error.ts'
 import type { JsonObject } from './json.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
 import { NotificationRequest } from './notification.ts'
 import type { Notifiers } from './notification.ts'
+import { aDefinition, aFunction, aText, milliseconds, oneOrListOf } from './option-kinds.ts'
+import { named, refuseWrong, refuseWrongValue, required } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
+import { resourcesKind } from './resource.ts'
 import type { ClientsOf, Resources } from './resource.ts'
-import { retryOf, RetryPolicy } from './retry.ts'
+import { retryKind, retryOf, RetryPolicy } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
 import type { FailureFacts, RunFacts, StepFacts } from './run-facts.ts'
 
@@ -70,7 +72,8 @@ export interface HookUse {
   readonly onFailure?: Hook | readonly Hook[]
 }
 
-export const hookUseNames: OptionNames<HookUse> = { onSuccess: true, onFailure: true }
+const hooksKind = oneOrListOf(aDefinition('a hook, as hook({ name, run }) answers it', 'hook'), 'a hook, as hook({ name, run }) answers it, or a list of hooks')
+export const hookUseShape: OptionShape<HookUse> = { onSuccess: hooksKind, onFailure: hooksKind }
 
 /** The hooks of something that ends. */
 export interface Hooks {
@@ -89,22 +92,26 @@ export const ParsedHookAnswer = z
   .transform((answer) => answer ?? { notifications: [] })
 
 const minute = 60_000
-const hookNames: OptionNames<HookOptions<Resources>> = { name: true, resources: true, run: true, retry: true, timeoutMs: true }
+const hookShape: OptionShape<HookOptions<Resources>> = {
+  name: required(aText('page_on_call')),
+  resources: resourcesKind,
+  run: required(aFunction('({ run, error }) => …')),
+  retry: retryKind,
+  timeoutMs: milliseconds,
+}
 
 /**
  * Declares a function that is called when a step or a run has ended.
  * @throws DefinitionError for options that cannot be
  */
 export function hook<Needs extends Resources = Resources>(options: HookOptions<Needs>): Hook {
+  refuseWrong(named('hook', options, 'name'), options, hookShape)
   const { name, timeoutMs = minute } = options
-  refuseUnknown(`The hook ${name}`, options, hookNames)
   if (!/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/.test(name)) {
     throw new DefinitionError(`The hook name ${JSON.stringify(name)} must start with a letter or _ and go on with letters, digits, _ or -, at most 100.`)
   }
-  if (!(timeoutMs > 0)) throw new DefinitionError(`The timeoutMs of the hook ${name} must be more than 0.`)
-  const retry = RetryPolicy.safeParse({ retries: 5, delayMs: 2000, ...retryOf(`the hook ${name}`, options.retry) })
-  if (!retry.success) throw new DefinitionError(`The retry of the hook ${name} cannot be: ${z.prettifyError(retry.error)}.`)
-  return { kind: 'hook', name, resources: options.resources ?? {}, run: options.run, retry: retry.data, timeoutMs, parts: [options] }
+  const retry = RetryPolicy.parse({ retries: 5, delayMs: 2000, ...retryOf(`the hook ${name}`, options.retry) })
+  return { kind: 'hook', name, resources: options.resources ?? {}, run: options.run, retry, timeoutMs, parts: [options] }
 }
 
 export interface NotifyOptions {
@@ -114,14 +121,15 @@ export interface NotifyOptions {
   readonly message?: (context: HookContext) => Omit<NotificationRequest, 'through'>
 }
 
-const notifyNames: OptionNames<NotifyOptions> = { name: true, message: true }
+const notifyShape: OptionShape<NotifyOptions> = { name: aText('tell_sales'), message: aFunction('({ run }) => ({ title: run.id })') }
 
 /**
  * A hook that sends a notification through a resource: `onFailure: notify({ slack })`.
  * @throws DefinitionError unless it is handed one resource
  */
 export function notify(through: Notifiers, options: NotifyOptions = {}): Hook {
-  refuseUnknown('notify()', options, notifyNames)
+  refuseWrong('notify()', options, notifyShape)
+  refuseWrongValue('What notify() is handed', through, resourcesKind)
   const { name, message = usualMessage } = options
   const [only, ...others] = Object.entries(through)
   if (only === undefined || others.length > 0) throw new DefinitionError('notify() is handed one resource, by its name: notify({ slack }).')

@@ -24,8 +24,9 @@ import { DestinationSpec } from './destination.ts'
 import { tableNameOf } from './asset-key.ts'
 import { blaming, DefinitionError } from './definition-error.ts'
 import { inDependencyOrder } from './dependency-order.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import { aDefinition, aFunction, anObject, aText, listOf } from './option-kinds.ts'
+import { named, refuseWrong, required } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
 import type { Trace } from './definition-error.ts'
 
 export type Asset = TableAsset | SqlAsset | FunctionAsset | ExternalAsset
@@ -58,18 +59,24 @@ export interface LocationOptions {
   readonly demo?: Demo
 }
 
-const names: OptionNames<LocationOptions> = {
-  name: true,
-  assets: true,
-  jobs: true,
-  schedules: true,
-  sensors: true,
-  limits: true,
-  pools: true,
-  runs: true,
-  demo: true,
+/** A list of what a definer answers. */
+const listOfDeclared = (what: string, example: string, ...kinds: readonly string[]) =>
+  listOf(aDefinition(`${what}, as ${example} answers it`, ...kinds), `a list of what ${example} answers`)
+const shape: OptionShape<LocationOptions> = {
+  name: required(aText('shop')),
+  assets: listOfDeclared('an asset', 'table({ … }) or asset({ … })', 'table', 'sql', 'function', 'external', 'multi'),
+  jobs: listOfDeclared('a job', 'job({ … })', 'job'),
+  schedules: listOfDeclared('a schedule', 'schedule({ … })', 'schedule'),
+  sensors: listOfDeclared('a sensor', 'sensor({ … })', 'sensor'),
+  limits: anObject('{ runs: 4 }'),
+  pools: anObject('{ api: 2 }'),
+  runs: anObject('{ retries: 1 }'),
+  demo: anObject('{ when, start }'),
 }
-const demoNames: OptionNames<Demo> = { when: true, start: true }
+const demoShape: OptionShape<Demo> = {
+  when: required(aFunction('(env) => env.SHOP_URL === undefined')),
+  start: required(aFunction('async () => ({ env, notice, stop })')),
+}
 
 /** A code location: definitions deployed together by their own workers. */
 export interface Location {
@@ -92,11 +99,11 @@ export interface Location {
 
 /**
  * Declares a code location. A definitions file exports it as its default.
- * @throws DefinitionError on an unknown option, a key, table, destination, job or schedule defined twice, an unknown dependency, or a cycle.
+ * @throws DefinitionError on an option that cannot be, a key, table, destination, job or schedule defined twice, an unknown dependency, or a cycle.
  */
 export function defineLocation(options: LocationOptions): Location {
-  refuseUnknown(`The location ${options.name}`, options, names)
-  if (options.demo !== undefined) refuseUnknown(`The demo of the location ${options.name}`, options.demo, demoNames)
+  refuseWrong(named('location', options, 'name'), options, shape)
+  if (options.demo !== undefined) refuseWrong(`The demo of the location ${options.name}`, options.demo, demoShape)
   if (!/^[a-z][a-z0-9_-]{0,39}$/.test(options.name)) {
     throw new DefinitionError(
       `The location name ${JSON.stringify(options.name)} must start with a small letter and have at most 40 small letters, digits, _ or -.`,
@@ -233,17 +240,11 @@ function checkDestinations(assets: readonly StoredInPostgres[], location: string
   const known = new Map<string, string>()
   for (const { key, destination } of assets) {
     if (destination === undefined) continue
-    const parsed = DestinationSpec.safeParse(destination)
-    if (!parsed.success) {
-      throw new DefinitionError(
-        `The destination of ${key} is not one. Hand it what destination({ name, url: fromEnv('…') }) answered, or leave it out for the default one.`,
-      )
+    const declared = JSON.stringify(DestinationSpec.parse(destination))
+    if ((known.get(destination.name) ?? declared) !== declared) {
+      throw new DefinitionError(`Two different destinations of ${location} are called ${destination.name} (the second one by ${key}). Rename one of the two.`)
     }
-    const declared = JSON.stringify(parsed.data)
-    if ((known.get(parsed.data.name) ?? declared) !== declared) {
-      throw new DefinitionError(`Two different destinations of ${location} are called ${parsed.data.name} (the second one by ${key}). Rename one of the two.`)
-    }
-    known.set(parsed.data.name, declared)
+    known.set(destination.name, declared)
   }
 }
 

@@ -1,32 +1,37 @@
 import type * as z from 'zod'
-import { factNames, readFacts } from './asset-facts.ts'
+import { factShape, readFacts } from './asset-facts.ts'
 import type { AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
+import { conditionKind } from './automation/condition.ts'
 import type { Condition } from './automation/condition.ts'
 import { DataError } from '../errors.ts'
 import { DefinitionError } from './definition-error.ts'
-import { freshnessNames, freshnessOf } from './freshness.ts'
+import { freshnessOf, freshnessShape } from './freshness.ts'
 import type { FreshnessOption } from './freshness.ts'
-import { hooksOf, hookUseNames } from './hook.ts'
+import { hooksOf, hookUseShape } from './hook.ts'
 import type { HookUse } from './hook.ts'
+import { depsKind } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
-import { outputOf } from './function-asset.ts'
+import { inputsKind, outputOf } from './function-asset.ts'
 import type { Answer, FunctionAsset, FunctionContext, Inputs, Output, ValuesOf } from './function-asset.ts'
-import { check } from './function-check.ts'
+import { check, functionChecksKind } from './function-check.ts'
 import type { FunctionCheckOptions } from './function-check.ts'
 import type { IoManager } from './io-manager.ts'
 import { dependenciesOf } from './output-deps.ts'
 import type { OutputDependencies } from './output-deps.ts'
 import type { JsonObject } from './json.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import { aFunction, anObject, aSchema, aText, milliseconds, recordOf, trueOrFalse } from './option-kinds.ts'
+import { named, refuseWrong, required } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { Partition } from './partitions/partition.ts'
+import { partitionsKind } from './partitions/partitions-kind.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
-import { poolNames, poolUseOf } from './pool.ts'
+import { poolShape, poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
+import { ioKind, resourcesKind } from './resource.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from './resource.ts'
-import { retryOf } from './retry.ts'
+import { retryKind, retryOf } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
 
 /** One of the assets that a function makes together. */
@@ -48,16 +53,16 @@ export interface AssetOutputOptions<Value> extends AssetFactsOptions, HookUse, F
   readonly checks?: readonly FunctionCheckOptions<NoInfer<Exclude<Value, undefined>>>[]
 }
 
-const outputNames: OptionNames<AssetOutputOptions<unknown>> = {
-  ...factNames,
-  ...hookUseNames,
-  ...freshnessNames,
-  key: true,
-  deps: true,
-  value: true,
-  io: true,
-  automation: true,
-  checks: true,
+const outputShape: OptionShape<AssetOutputOptions<unknown>> = {
+  ...factShape,
+  ...hookUseShape,
+  ...freshnessShape,
+  key: required(aText('shop/orders')),
+  deps: depsKind,
+  value: required(aSchema),
+  io: ioKind,
+  automation: conditionKind,
+  checks: functionChecksKind,
 }
 
 /** What a function of several assets is handed. */
@@ -121,20 +126,21 @@ export interface MultiAssetOptions<
   readonly timeoutMs?: number
 }
 
-const names: OptionNames<MultiAssetOptions<unknown, boolean, Inputs, z.ZodType, Resources, undefined>> = {
-  ...poolNames,
-  name: true,
-  outputs: true,
-  subset: true,
-  inputs: true,
-  deps: true,
-  partitions: true,
-  config: true,
-  resources: true,
-  io: true,
-  run: true,
-  retry: true,
-  timeoutMs: true,
+const oneOutput = "{ key: 'shop/orders', value: z.array(Order) }"
+const shape: OptionShape<MultiAssetOptions<unknown, boolean, Inputs, z.ZodType, Resources, undefined>> = {
+  ...poolShape,
+  name: required(aText('shop/split')),
+  outputs: required(recordOf(anObject(oneOutput), `an object of outputs, as { orders: ${oneOutput} }`)),
+  subset: trueOrFalse,
+  inputs: inputsKind,
+  deps: depsKind,
+  partitions: partitionsKind,
+  config: aSchema,
+  resources: resourcesKind,
+  io: ioKind,
+  run: required(aFunction('({ inputs }) => …')),
+  retry: retryKind,
+  timeoutMs: milliseconds,
 }
 
 /** A function that makes several assets, as the worker that runs it holds it. */
@@ -172,7 +178,7 @@ const hour = 3_600_000
 
 /**
  * A function that makes several assets. Listed in a location, it brings all of them.
- * @throws DefinitionError when a name or key is none, an option is unknown, there are no outputs, two have one key, one has nowhere to be stored, or what
+ * @throws DefinitionError when a name or key is none, an option cannot be, there are no outputs, two have one key, one has nowhere to be stored, or what
  *   `dependenciesOf` refuses
  */
 export function multiAsset<
@@ -183,11 +189,12 @@ export function multiAsset<
   Needs extends Resources = Resources,
   const Parts extends PartitionsSpec | undefined = undefined,
 >(options: MultiAssetOptions<Values, Subset, Needed, ConfigSchema, Needs, Parts>): MultiAsset<Values> {
-  refuseUnknown(`The function of several assets ${options.name}`, options, names)
+  refuseWrong(named('function of several assets', options, 'name'), options, shape)
   checkAssetKey(options.name)
   const { name, subset = false } = options
   const inputs: Inputs = options.inputs ?? {}
   const outputs = options.outputs as unknown as Readonly<Record<string, AssetOutputOptions<never>>>
+  for (const [output, one] of Object.entries(outputs)) refuseWrong(`The output ${output} of ${name}`, one, outputShape)
   const keys = Object.values(outputs).map(({ key }) => key)
   if (keys.length === 0) throw new DefinitionError(`${name} makes nothing: name its assets in \`outputs\`.`)
   const twice = keys.find((key, at) => keys.indexOf(key) !== at)
@@ -217,7 +224,6 @@ type PlacedOutput = Omit<AssetOutputOptions<never>, 'io'> & { readonly io: Resou
 
 function assetOf(multi: MultiAsset, output: string, options: PlacedOutput, dependencies: OutputDependencies): FunctionAsset {
   const { key, value, io, checks = [] } = options
-  refuseUnknown(`The output ${output} of ${multi.key}`, options, outputNames)
   checkAssetKey(key)
   if (io === undefined)
     throw new DefinitionError(`${key}, an output of ${multi.key}, has nowhere to be stored: give it \`io\`, or ${multi.key} for all of them.`)

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { DefinitionError } from './definition-error.ts'
-import type { OptionNames } from './known-options.ts'
+import { aNumber, aText } from './option-kinds.ts'
+import type { OptionShape } from './option-shape.ts'
 
 /** What a step may say of the pool that bounds how many steps like it run at once. */
 export interface PoolOptions {
@@ -10,7 +11,7 @@ export interface PoolOptions {
   readonly slots?: number
 }
 
-export const poolNames: OptionNames<PoolOptions> = { pool: true, slots: true }
+export const poolShape: OptionShape<PoolOptions> = { pool: aText('api'), slots: aNumber }
 
 /** The slots that a step takes of a pool. */
 export const PoolUse = z.object({ name: z.string(), slots: z.int().min(1) })

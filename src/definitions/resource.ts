@@ -1,5 +1,7 @@
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import { isObject } from './describe-value.ts'
+import { aFunction, aKind, hidingTexts, recordOf } from './option-kinds.ts'
+import { refuseWrong, refuseWrongValue, required } from './option-shape.ts'
+import type { Kind, OptionShape } from './option-shape.ts'
 import type { Throttle } from './rate-limit.ts'
 
 /** A configured client that extractors and transforms are handed. Started once per worker, when first used. */
@@ -18,14 +20,21 @@ export interface ResourceContext {
   readonly throttle: Throttle
 }
 
-const names: OptionNames<ResourceDefinition<unknown>> = { start: true, stop: true }
+const shape: OptionShape<ResourceDefinition<unknown>> = { start: required(aFunction('({ env }) => …')), stop: aFunction('(client) => …') }
 
-/** Declares a resource. @throws DefinitionError for an option that there is not */
+/** Declares a resource. @throws DefinitionError for options that cannot be */
 export function resource<Client>(definition: ResourceDefinition<Client>): ResourceDefinition<Client> {
   // An object of a class may have fields of its own.
-  if (Object.getPrototypeOf(definition) === Object.prototype) refuseUnknown('resource()', definition, names)
+  if (isObject(definition) && Object.getPrototypeOf(definition) !== Object.prototype) refuseWrongValue('What resource() is handed', definition, resourceKind)
+  else refuseWrong('resource()', definition, shape)
   return definition
 }
+
+/** A resource, as `resource()` answers it, or an object of a class. */
+const isResource = (value: unknown): boolean => isObject(value) && typeof value['start'] === 'function'
+const resourceKind: Kind = hidingTexts(aKind('a resource, as resource({ start }) answers it', isResource))
+export const resourcesKind: Kind = recordOf(resourceKind, 'an object of resources, as { shop }')
+export const ioKind: Kind = hidingTexts(aKind('what stores values, as jsonFiles({ folder }) answers it', isResource))
 
 export type Resources = Readonly<Record<string, ResourceDefinition<unknown>>>
 

@@ -1,5 +1,7 @@
 import * as z from 'zod'
-import { refuseUnknown } from './known-options.ts'
+import { anObject, fitting } from './option-kinds.ts'
+import { refuseWrong } from './option-shape.ts'
+import type { Kind, OptionShape } from './option-shape.ts'
 
 /** How often a step is tried again, and after how long: `delayMs × factor^(attempt-1)`, at most `maxDelayMs`, each drawn between half and the whole (jitter). */
 export const RetryPolicy = z.object({
@@ -12,9 +14,19 @@ export const RetryPolicy = z.object({
 export type RetryPolicy = z.infer<typeof RetryPolicy>
 export type RetryOptions = z.input<typeof RetryPolicy>
 
-/** How what may fail is tried again. @param what `the op fetch` @throws DefinitionError for an option that there is not */
+export const retryKind: Kind = anObject('{ retries: 2, delayMs: 1000 }')
+const { retries, delayMs, factor, maxDelayMs } = RetryPolicy.shape
+const milliseconds = 'a number of milliseconds from 0'
+const shape: OptionShape<RetryOptions> = {
+  retries: fitting(retries, 'a whole number from 0 to 100'),
+  delayMs: fitting(delayMs, milliseconds),
+  factor: fitting(factor, 'a number from 1'),
+  maxDelayMs: fitting(maxDelayMs, milliseconds),
+}
+
+/** How what may fail is tried again. @param what `the op fetch` @throws DefinitionError where it cannot be */
 export function retryOf(what: string, retry: RetryOptions = {}): RetryOptions {
-  refuseUnknown(`The retry of ${what}`, retry, RetryPolicy.shape)
+  refuseWrong(`The retry of ${what}`, retry, shape)
   return retry
 }
 

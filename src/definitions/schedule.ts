@@ -2,10 +2,25 @@ import * as z from 'zod'
 import { cronTimes } from './cron-times.ts'
 import { DefinitionError } from './definition-error.ts'
 import type { JsonObject } from './json.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import {
+  aDefinition,
+  aFunction,
+  aNumber,
+  aText,
+  either,
+  fitting,
+  jsonObject,
+  milliseconds,
+  oneOf,
+  textOrTexts,
+  textsByName,
+  trueOrFalse,
+} from './option-kinds.ts'
+import { isGiven, named, refuseWrong, required } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
 import type { Job } from './ops/job.ts'
 import type { Throttle } from './rate-limit.ts'
+import { resourcesKind } from './resource.ts'
 import type { ClientsOf, Resources } from './resource.ts'
 import { zoneClock } from './partitions/zone-clock.ts'
 import { RunOptions } from './run-limits.ts'
@@ -79,26 +94,27 @@ interface Common<Needs extends Resources> extends Given {
 export type ScheduleOptions<Needs extends Resources = Resources> = Common<Needs> &
   ({ readonly assets: string | readonly string[] } | { readonly job: Job | string })
 
-const names: OptionNames<ScheduleOptions> = {
-  name: true,
-  cron: true,
-  timeZone: true,
-  assets: true,
-  job: true,
-  partitions: true,
-  catchUp: true,
-  evaluationTimeoutMs: true,
-  maxRuns: true,
-  runOnFirstStart: true,
-  startsStopped: true,
-  config: true,
-  tags: true,
-  priority: true,
-  timeoutMs: true,
-  retries: true,
-  retryDelayMs: true,
-  resources: true,
-  run: true,
+/** How great numbers may be is asked with the rest. */
+const shape: OptionShape<ScheduleOptions> = {
+  name: required(aText('nightly')),
+  cron: required(textOrTexts('0 6 * * *')),
+  timeZone: aText('Europe/Paris'),
+  assets: textOrTexts('group:sales'),
+  job: either(aText('nightly'), aDefinition('a job, as job({ … }) answers it', 'job')),
+  partitions: oneOf('new'),
+  catchUp: fitting(CatchUp, "'latest', 'none' or a whole number from 1 to 1000"),
+  evaluationTimeoutMs: milliseconds,
+  maxRuns: aNumber,
+  runOnFirstStart: trueOrFalse,
+  startsStopped: trueOrFalse,
+  config: jsonObject,
+  tags: textsByName("{ team: 'data' }"),
+  priority: aNumber,
+  timeoutMs: aNumber,
+  retries: aNumber,
+  retryDelayMs: aNumber,
+  resources: resourcesKind,
+  run: aFunction('({ scheduledAt }) => ({ runs: [{}] })'),
 }
 
 /** A schedule, as the worker that evaluates its ticks holds it. */
@@ -114,10 +130,16 @@ export interface Schedule {
  * @throws DefinitionError for options that cannot be
  */
 export function schedule<Needs extends Resources = Resources>(options: ScheduleOptions<Needs>): Schedule {
-  refuseUnknown(`The schedule ${options.name}`, options, names)
-  if ('job' in options && 'assets' in options) throw new DefinitionError(`The schedule ${options.name} has both \`job\` and \`assets\`. Leave one out.`)
+  refuseWrong(named('schedule', options, 'name'), options, shape)
+  const [hasJob, hasAssets] = [isGiven(options, 'job'), isGiven(options, 'assets')]
+  if (hasJob && hasAssets) throw new DefinitionError(`The schedule ${options.name} has both \`job\` and \`assets\`. Leave one out.`)
+  if (!hasJob && !hasAssets) {
+    throw new DefinitionError(
+      `The schedule ${options.name} has neither \`job\` nor \`assets\`. Give it a job, or the assets that it starts, as assets: 'group:sales'.`,
+    )
+  }
   const { resources, run, cron, ...given } = options
-  const what = 'job' in given ? { assets: [], job: typeof given.job === 'string' ? given.job : given.job.name } : { assets: [given.assets].flat() }
+  const what = startedBy(given)
   const parsed = ScheduleSpec.safeParse({
     ...given,
     cron: typeof cron === 'string' ? cron : [...cron],
@@ -134,6 +156,13 @@ export function schedule<Needs extends Resources = Resources>(options: ScheduleO
     )
   }
   return { kind: 'schedule', spec, resources: resources ?? {}, run }
+}
+
+type Started = { readonly job?: Job | string } | { readonly assets?: string | readonly string[] }
+
+function startedBy(given: Started): Pick<ScheduleSpec, 'assets' | 'job'> {
+  if ('job' in given && given.job !== undefined) return { assets: [], job: typeof given.job === 'string' ? given.job : given.job.name }
+  return { assets: 'assets' in given ? [given.assets ?? []].flat() : [] }
 }
 
 function checkTimes({ name, cron, timeZone }: ScheduleSpec): void {

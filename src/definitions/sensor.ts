@@ -1,10 +1,12 @@
 import * as z from 'zod'
 import { DefinitionError } from './definition-error.ts'
 import type { Json, JsonObject } from './json.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
 import { NotificationRequest } from './notification.ts'
 import type { Throttle } from './rate-limit.ts'
+import { aFunction, aNumber, aText, either, milliseconds, oneOf, oneOrListOf, texts, textOrTexts, trueOrFalse } from './option-kinds.ts'
+import { named, refuseWrong, required } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
+import { resourcesKind } from './resource.ts'
 import type { ClientsOf, Resources } from './resource.ts'
 import type { MaterializationFacts, RunFacts } from './run-facts.ts'
 
@@ -158,19 +160,32 @@ export interface RunStatusSensorOptions<Needs extends Resources> extends SensorC
   ) => Answered | Promise<Answered>
 }
 
-const commonNames: OptionNames<SensorCommon<Resources>> = {
-  name: true,
-  description: true,
-  everyMs: true,
-  assets: true,
-  startsStopped: true,
-  timeoutMs: true,
-  maxRuns: true,
-  resources: true,
+/** How great numbers may be is asked with the rest. */
+const commonShape: OptionShape<SensorCommon<Resources>> = {
+  name: required(aText('new_files')),
+  description: aText(),
+  everyMs: aNumber,
+  assets: textOrTexts('group:sales'),
+  startsStopped: trueOrFalse,
+  timeoutMs: milliseconds,
+  maxRuns: aNumber,
+  resources: resourcesKind,
 }
-const names: OptionNames<SensorOptions<Resources>> = { ...commonNames, run: true }
-const assetSensorNames: OptionNames<AssetSensorOptions<Resources>> = { ...names, watch: true, watchLocation: true, atOnce: true }
-const runStatusSensorNames: OptionNames<RunStatusSensorOptions<Resources>> = { ...names, on: true, jobs: true, locations: true, atOnce: true }
+const shape: OptionShape<SensorOptions<Resources>> = { ...commonShape, run: required(aFunction('({ cursor }) => ({ runs: [] })')) }
+const assetSensorShape: OptionShape<AssetSensorOptions<Resources>> = {
+  ...shape,
+  watch: required(textOrTexts('group:sales')),
+  watchLocation: aText('shop'),
+  atOnce: aNumber,
+}
+const ends = "'succeeded', 'failed' or 'canceled', or a list of such"
+const runStatusSensorShape: OptionShape<RunStatusSensorOptions<Resources>> = {
+  ...shape,
+  on: required(oneOrListOf(oneOf(...runEnds), ends)),
+  jobs: textOrTexts('nightly'),
+  locations: either(oneOf('everywhere'), texts('shop')),
+  atOnce: aNumber,
+}
 
 /** A sensor, as the worker that evaluates it holds it. */
 export interface Sensor {
@@ -186,7 +201,7 @@ export interface Sensor {
  * @throws DefinitionError for options that cannot be
  */
 export function sensor<Needs extends Resources = Resources>(options: SensorOptions<Needs>): Sensor {
-  refuseUnknown(`The sensor ${options.name}`, options, names)
+  refuseWrong(named('sensor', options, 'name'), options, shape)
   return build(options, options.run)
 }
 
@@ -195,7 +210,7 @@ export function sensor<Needs extends Resources = Resources>(options: SensorOptio
  * @throws DefinitionError for options that cannot be
  */
 export function assetSensor<Needs extends Resources = Resources>(options: AssetSensorOptions<Needs>): Sensor {
-  refuseUnknown(`The sensor ${options.name}`, options, assetSensorNames)
+  refuseWrong(named('sensor', options, 'name'), options, assetSensorShape)
   const { watch, watchLocation, atOnce = watchedAtOnce, everyMs = watchEveryMs } = options
   const watches = { kind: 'assets', assets: [watch].flat(), ...(watchLocation === undefined ? {} : { location: watchLocation }), atOnce } as const
   return build({ ...options, everyMs }, options.run, watches)
@@ -206,7 +221,7 @@ export function assetSensor<Needs extends Resources = Resources>(options: AssetS
  * @throws DefinitionError for options that cannot be
  */
 export function runStatusSensor<Needs extends Resources = Resources>(options: RunStatusSensorOptions<Needs>): Sensor {
-  refuseUnknown(`The sensor ${options.name}`, options, runStatusSensorNames)
+  refuseWrong(named('sensor', options, 'name'), options, runStatusSensorShape)
   const { on, jobs, locations, atOnce = watchedAtOnce, everyMs = watchEveryMs } = options
   return build({ ...options, everyMs }, options.run, {
     kind: 'runs',
@@ -239,7 +254,7 @@ function build(options: SensorCommon<Resources>, run: Sensor['run'], watches?: W
   return { kind: 'sensor', spec: parsed.data, resources: options.resources ?? {}, run }
 }
 
-const texts = z.record(z.string(), z.string())
+const tags = z.record(z.string(), z.string())
 const KeyChange = z.strictObject({ add: z.array(z.string()).default([]), remove: z.array(z.string()).default([]) })
 
 /** What a sensor's function may answer, with everything filled in. */
@@ -252,7 +267,7 @@ export const ParsedAnswer = z
           assets: z.union([z.string().transform((one) => [one]), z.array(z.string())]).optional(),
           partitions: z.array(z.string()).optional(),
           config: z.record(z.string(), z.json()).default({}),
-          tags: texts.default({}),
+          tags: tags.default({}),
         }),
       )
       .default([]),

@@ -1,21 +1,27 @@
-import { factNames, readFacts } from './asset-facts.ts'
+import { factShape, readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
+import { conditionKind } from './automation/condition.ts'
 import type { Condition } from './automation/condition.ts'
+import { tableChecksKind } from './check.ts'
 import type { TableCheckSpec } from './check-spec.ts'
-import { readDependencies } from './dependency.ts'
+import { DefinitionError } from './definition-error.ts'
+import { depsKind, readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
+import { destinationKind } from './destination.ts'
 import type { DestinationSpec } from './destination.ts'
-import { hooksOf, hookUseNames } from './hook.ts'
+import { hooksOf, hookUseShape } from './hook.ts'
 import type { Hooks, HookUse } from './hook.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import { anObject, anything, aText, milliseconds, texts } from './option-kinds.ts'
+import { named, refuseWrong, required } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
-import { freshnessNames, freshnessOf } from './freshness.ts'
+import { freshnessOf, freshnessShape } from './freshness.ts'
 import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
-import { poolNames, poolUseOf } from './pool.ts'
+import { poolShape, poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
-import { retryOf } from './retry.ts'
+import { retryKind, retryOf } from './retry.ts'
+import { indexesKind } from './table-options.ts'
 import type { RetryOptions } from './retry.ts'
 
 /** How a SQL asset is kept: a view, or a table merged by its primary key. */
@@ -41,24 +47,29 @@ export interface SqlAssetOptions extends AssetFactsOptions, PoolOptions, HookUse
   readonly timeoutMs?: number
 }
 
-const names: OptionNames<SqlAssetOptions> = {
-  ...factNames,
-  ...poolNames,
-  ...hookUseNames,
-  ...freshnessNames,
-  key: true,
-  tableName: true,
-  select: true,
-  store: true,
-  destination: true,
-  deps: true,
-  automation: true,
-  checks: true,
-  retry: true,
-  timeoutMs: true,
+const stores = "{ kind: 'view' } or { kind: 'table', primaryKey: ['id'] }"
+const shape: OptionShape<SqlAssetOptions> = {
+  ...factShape,
+  ...poolShape,
+  ...hookUseShape,
+  ...freshnessShape,
+  key: required(aText('shop/revenue')),
+  tableName: aText('shop.revenue'),
+  select: required(aText('SELECT day, sum(amount) FROM shop.orders GROUP BY day')),
+  store: required(anObject(stores)),
+  destination: destinationKind,
+  deps: depsKind,
+  automation: conditionKind,
+  checks: tableChecksKind,
+  retry: retryKind,
+  timeoutMs: milliseconds,
 }
-const viewNames: OptionNames<Extract<SqlStore, { readonly kind: 'view' }>> = { kind: true }
-const tableNames: OptionNames<Extract<SqlStore, { readonly kind: 'table' }>> = { kind: true, primaryKey: true, indexes: true }
+
+const ofKind = anything("'view' or 'table'")
+const storeShapes: { readonly [Kind in SqlStore['kind']]: OptionShape<Extract<SqlStore, { readonly kind: Kind }>> } = {
+  view: { kind: required(ofKind) },
+  table: { kind: required(ofKind), primaryKey: required(texts('id')), indexes: indexesKind },
+}
 
 /** A SQL asset as data: load workers compute it without the user's code. */
 export interface SqlAsset extends AssetFacts {
@@ -89,13 +100,13 @@ const hour = 3_600_000
 
 /**
  * An asset that Postgres computes: a `SELECT` merged into a table by key, or a view.
- * @throws DefinitionError when the key is not one, or an option is unknown
+ * @throws DefinitionError when the key is not one, or an option cannot be
  */
 export function sqlAsset(options: SqlAssetOptions): SqlAsset {
-  refuseUnknown(`The SQL asset ${options.key}`, options, names)
+  refuseWrong(named('SQL asset', options, 'key'), options, shape)
   checkAssetKey(options.key)
   const { store } = options
-  refuseUnknown(`The store of ${options.key}`, store, store.kind === 'view' ? viewNames : tableNames)
+  checkStore(options.key, store)
   return {
     kind: 'sql',
     key: options.key,
@@ -117,4 +128,14 @@ export function sqlAsset(options: SqlAssetOptions): SqlAsset {
     retry: retryOf(options.key, options.retry),
     timeoutMs: options.timeoutMs ?? hour,
   }
+}
+
+function checkStore(key: string, store: SqlStore): void {
+  const { kind } = store
+  if (!Object.hasOwn(storeShapes, kind)) throw new DefinitionError(`The store ${JSON.stringify(kind)} of ${key} is none. Give it ${stores}.`)
+  refuseWrong(`The store of ${key}`, store, storeShapes[kind])
+  if (kind === 'table' && store.primaryKey.length === 0)
+    throw new DefinitionError(
+      `The store of ${key} is a table without a primary key, which it is merged by. Name its fields, as primaryKey: ['id'], or make it a view.`,
+    )
 }

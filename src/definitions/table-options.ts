@@ -1,5 +1,7 @@
 import * as z from 'zod'
-import type { OptionNames } from './known-options.ts'
+import { anObject, aText, either, fitting, listOf, oneOf, textOrTexts, trueOrFalse } from './option-kinds.ts'
+import type { Kind, OptionShape } from './option-shape.ts'
+import { SchemaContract, SchemaMode } from './schema-contract.ts'
 import type { SchemaContractOption } from './schema-contract.ts'
 
 /** How a table is kept on disk. What is left out is as it is in an existing table, and Postgres' default in a new one. */
@@ -59,12 +61,17 @@ export interface TableSettings {
   readonly statistics?: false | { readonly exclude: readonly string[] }
 }
 
-export const settingNames: OptionNames<TableSettings> = {
-  schemaContract: true,
-  unlogged: true,
-  tablespace: true,
-  fillfactor: true,
-  partitionBy: true,
-  grants: true,
-  statistics: true,
+/** Each entry is an index: one field, or several. */
+export const indexesKind: Kind = listOf(textOrTexts('day'), "a list of fields, or of lists of fields, as ['day', ['shop', 'day']]")
+
+const modes = SchemaMode.options.map((one) => `'${one}'`).join(', ')
+/** What is in them is asked where they are read. */
+export const settingShape: OptionShape<TableSettings> = {
+  schemaContract: fitting(z.union([SchemaMode, SchemaContract.partial()]), `${modes}, or an object, as { types: 'freeze' }`),
+  unlogged: trueOrFalse,
+  tablespace: aText('fast'),
+  fillfactor: fitting(TableStorage.shape.fillfactor, 'a whole number from 10 to 100'),
+  partitionBy: anObject("{ field: 'day', every: 'month' }"),
+  grants: anObject("{ select: ['analysts'] }"),
+  statistics: either(oneOf(false), anObject("{ exclude: ['email'] }")),
 }

@@ -1,33 +1,53 @@
-import type * as z from 'zod'
-import { factNames, readFacts } from './asset-facts.ts'
+import * as z from 'zod'
+import { factShape, readFacts } from './asset-facts.ts'
 import type { AssetFacts, AssetFactsOptions } from './asset-facts.ts'
 import { checkAssetKey } from './asset-key.ts'
+import { conditionKind } from './automation/condition.ts'
 import type { Condition } from './automation/condition.ts'
+import { tableChecksKind } from './check.ts'
 import type { TableCheckSpec } from './check-spec.ts'
-import { readDependencies } from './dependency.ts'
+import { depsKind, readDependencies } from './dependency.ts'
 import type { Dependency } from './dependency.ts'
 import { DefinitionError } from './definition-error.ts'
+import { destinationKind } from './destination.ts'
 import type { DestinationSpec } from './destination.ts'
-import { hooksOf, hookUseNames } from './hook.ts'
+import { hooksOf, hookUseShape } from './hook.ts'
 import type { Hooks, HookUse } from './hook.ts'
 import type { Json, JsonObject } from './json.ts'
-import { refuseUnknown } from './known-options.ts'
-import type { OptionNames } from './known-options.ts'
+import {
+  aFunction,
+  anObject,
+  anObjectSchema,
+  aNumber,
+  aSchema,
+  aText,
+  either,
+  fitting,
+  milliseconds,
+  oneOf,
+  textOrTexts,
+  texts,
+  trueOrFalse,
+} from './option-kinds.ts'
+import { named, refuseWrong, required } from './option-shape.ts'
+import type { OptionShape } from './option-shape.ts'
 import type { Log } from './log.ts'
 import type { Page } from './page.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { PartitionsToFetch } from './partitions/partition.ts'
+import { partitionsKind } from './partitions/partitions-kind.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
-import { freshnessNames, freshnessOf } from './freshness.ts'
+import { freshnessOf, freshnessShape } from './freshness.ts'
 import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
-import { poolNames, poolUseOf } from './pool.ts'
+import { poolShape, poolUseOf } from './pool.ts'
 import type { PoolOptions, PoolUse } from './pool.ts'
 import { QuarantineContract } from './quarantine.ts'
 import type { Throttle } from './rate-limit.ts'
+import { resourcesKind } from './resource.ts'
 import type { ClientsOf, Resources } from './resource.ts'
-import { retryOf } from './retry.ts'
+import { retryKind, retryOf } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
-import { settingNames } from './table-options.ts'
+import { indexesKind, settingShape } from './table-options.ts'
 import type { TableSettings } from './table-options.ts'
 
 /**
@@ -192,43 +212,54 @@ export interface TableOptions<
   readonly timeoutMs?: number
 }
 
-const names: OptionNames<TableOptions<z.ZodObject, unknown>> = {
-  ...factNames,
-  ...settingNames,
-  ...poolNames,
-  ...hookUseNames,
-  ...freshnessNames,
-  key: true,
-  tableName: true,
-  columns: true,
-  write: true,
-  destination: true,
-  primaryKey: true,
-  indexes: true,
-  deps: true,
-  partitions: true,
-  automation: true,
-  config: true,
-  resources: true,
-  extract: true,
-  resumable: true,
-  cursor: true,
-  transform: true,
-  repairLine: true,
-  checks: true,
-  quarantine: true,
-  retry: true,
-  timeoutMs: true,
+const trueOr = (example: string) => either(oneOf(true), anObject(example))
+const shape: OptionShape<TableOptions<z.ZodObject, unknown>> = {
+  ...factShape,
+  ...settingShape,
+  ...poolShape,
+  ...hookUseShape,
+  ...freshnessShape,
+  key: required(aText('shop/orders')),
+  tableName: aText('shop.orders'),
+  columns: required(anObjectSchema),
+  write: anObject("{ disposition: 'merge' }"),
+  destination: destinationKind,
+  primaryKey: texts('id'),
+  indexes: indexesKind,
+  deps: depsKind,
+  partitions: partitionsKind,
+  automation: conditionKind,
+  config: aSchema,
+  resources: resourcesKind,
+  extract: required(aFunction('async function* ({ signal }) { yield [{ id: 1 }] }')),
+  resumable: trueOrFalse,
+  cursor: trueOr("{ field: 'updatedAt' }"),
+  transform: aFunction('(record) => ({ id: record.id })'),
+  repairLine: aFunction('(line) => line.trim()'),
+  checks: tableChecksKind,
+  quarantine: trueOr('{ atMost: 10 }'),
+  retry: retryKind,
+  timeoutMs: milliseconds,
 }
 type Disposition = WriteOptions['disposition']
-const writeNames: { readonly [Kind in Disposition]: OptionNames<Extract<WriteOptions, { readonly disposition: Kind }>> } = {
-  append: { disposition: true, publish: true },
-  replace: { disposition: true, by: true },
-  merge: { disposition: true, newestBy: true, deletedBy: true },
-  snapshot: { disposition: true, at: true },
-  scd2: { disposition: true, from: true, to: true, missing: true, deletedBy: true },
+const disposition = required(aText('merge'))
+const writeShapes: { readonly [Kind in Disposition]: OptionShape<Extract<WriteOptions, { readonly disposition: Kind }>> } = {
+  append: { disposition, publish: oneOf('whole', 'each-batch') },
+  replace: { disposition, by: textOrTexts('day') },
+  merge: { disposition, newestBy: aText('updatedAt'), deletedBy: aText('deleted') },
+  snapshot: { disposition, at: aText('snapshot_at') },
+  scd2: { disposition, from: aText('valid_from'), to: aText('valid_to'), missing: oneOf('close', 'keep'), deletedBy: aText('deleted') },
 }
-const cursorNames: OptionNames<FieldCursor> = { field: true, initial: true, lag: true }
+const cursorShape: OptionShape<FieldCursor> = {
+  field: required(aText('updatedAt')),
+  initial: fitting(z.json(), "JSON, as '2026-01-01T00:00:00Z'"),
+  lag: aNumber,
+}
+const { atMost, atMostPercent } = QuarantineContract.shape
+const quarantineShape: OptionShape<QuarantineContract> = {
+  atMost: fitting(atMost, 'a whole number from 0'),
+  atMostPercent: fitting(atMostPercent, 'a number from 0 to 100'),
+}
 
 /** A table asset, as the worker that extracts and transforms it holds it. */
 export interface TableAsset extends AssetFacts {
@@ -268,7 +299,7 @@ const hour = 3_600_000
 
 /**
  * An asset that is a Postgres table filled by extract, transform and load.
- * @throws DefinitionError when the key is not one, or an option is unknown
+ * @throws DefinitionError when the key is not one, or an option cannot be
  */
 export function table<
   Columns extends z.ZodObject,
@@ -277,7 +308,7 @@ export function table<
   Needs extends Resources = Resources,
   const Parts extends PartitionsSpec | undefined = PartitionsSpec | undefined,
 >(options: TableOptions<Columns, Record, ConfigSchema, Needs, Parts>): TableAsset {
-  refuseUnknown(`The table ${options.key}`, options, names)
+  refuseWrong(named('table', options, 'key'), options, shape)
   checkAssetKey(options.key)
   checkParts(options)
   return {
@@ -313,12 +344,12 @@ export function table<
 
 function checkParts({ key, write, cursor, quarantine }: Pick<TableOptions<z.ZodObject, unknown>, 'key' | 'write' | 'cursor' | 'quarantine'>): void {
   if (write !== undefined) {
-    if (!Object.hasOwn(writeNames, write.disposition))
-      throw new DefinitionError(`The disposition ${JSON.stringify(write.disposition)} of ${key} is none. They are: ${Object.keys(writeNames).join(', ')}.`)
-    refuseUnknown(`The disposition ${write.disposition} of ${key}`, write, writeNames[write.disposition])
+    if (!Object.hasOwn(writeShapes, write.disposition))
+      throw new DefinitionError(`The disposition ${JSON.stringify(write.disposition)} of ${key} is none. They are: ${Object.keys(writeShapes).join(', ')}.`)
+    refuseWrong(`The disposition ${write.disposition} of ${key}`, write, writeShapes[write.disposition])
   }
-  if (typeof cursor === 'object') refuseUnknown(`The cursor of ${key}`, cursor, cursorNames)
-  if (typeof quarantine === 'object') refuseUnknown(`The quarantine of ${key}`, quarantine, QuarantineContract.shape)
+  if (typeof cursor === 'object') refuseWrong(`The cursor of ${key}`, cursor, cursorShape)
+  if (typeof quarantine === 'object') refuseWrong(`The quarantine of ${key}`, quarantine, quarantineShape)
 }
 
 function settingsOf({ schemaContract, unlogged, tablespace, fillfactor, partitionBy, grants, statistics }: TableSettings): TableSettings {

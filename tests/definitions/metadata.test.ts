@@ -140,6 +140,6 @@ describe('metadata', () => {
     // @ts-expect-error a Date is not JSON
     output(1, { metadata: { at: new Date(0) } })
     // @ts-expect-error a number of rows is no text
-    expect(() => metadata.text(1)).toThrow(TypeError)
+    expect(() => metadata.text(1)).toThrow('This text cannot be metadata')
   })
 })

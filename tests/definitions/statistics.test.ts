@@ -27,6 +27,6 @@ test('a definition leaves columns out, by field or column, or all of them; a run
 
 test('what it leaves out must be there', () => {
   expect(() => specOf({ statistics: { exclude: ['phone'] } })).toThrow('The statistics of shop/people exclude "phone", which its columns do not have.')
-  expect(() => specOf({ statistics: true as never })).toThrow(/The statistics of shop\/people cannot be/)
+  expect(() => specOf({ statistics: true as never })).toThrow(/`statistics` of the table shop\/people must be false, or an object/)
   expect(() => specOf({ statistics: { exclude: ['id'], others: 1 } as never })).toThrow(/The statistics of shop\/people cannot be/)
 })

@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import { isObject } from '../describe-value.ts'
+import { aKind } from '../option-kinds.ts'
 
 /** Which dependencies a condition looks at; all of them where it says nothing. Keys. */
 const chosen = { only: z.array(z.string()).min(1).optional(), ignore: z.array(z.string()).min(1).optional() }
@@ -66,6 +68,9 @@ export const Condition: z.ZodType<Condition> = z.discriminatedUnion('kind', [
   z.object({ kind: z.enum(['anyDeps', 'allDeps']), ...labelled, ...chosen, of: nested }),
   z.object({ kind: z.literal('asset'), ...labelled, key: z.string(), of: nested }),
 ])
+
+/** Of its parts the location asks, which knows what they name. */
+export const conditionKind = aKind('a condition, as eager() or when.missing() answers it', (value) => isObject(value) && typeof value['kind'] === 'string')
 
 /** The conditions that one is made of. */
 function childrenOf(condition: Condition): readonly Condition[] {

@@ -1,10 +1,11 @@
 import { cronTimes } from '../cron-times.ts'
 import { DefinitionError } from '../definition-error.ts'
-import { keyOf } from '../dependency.ts'
+import { keyOf, referenceKind } from '../dependency.ts'
 import type { AssetReference } from '../dependency.ts'
-import { refuseUnknown } from '../known-options.ts'
-import type { OptionNames } from '../known-options.ts'
-import { nameOf } from './condition.ts'
+import { aNumber, aText, listOf } from '../option-kinds.ts'
+import { refuseWrong, refuseWrongValue } from '../option-shape.ts'
+import type { OptionShape } from '../option-shape.ts'
+import { conditionKind, nameOf } from './condition.ts'
 import type { Condition } from './condition.ts'
 
 /** Which of the asset's dependencies are looked at: `only` these, or all but those to `ignore`. */
@@ -23,18 +24,30 @@ export interface CronOptions {
   readonly timeZone?: string
 }
 
-const depsNames: OptionNames<DepsOptions> = { only: true, ignore: true }
-const windowNames: OptionNames<WindowOptions> = { lookbackMs: true }
-const cronNames: OptionNames<CronOptions> = { timeZone: true }
+const chosenDeps = listOf(referenceKind, "a list of assets or their keys, as ['shop/orders']")
+const depsShape: OptionShape<DepsOptions> = { only: chosenDeps, ignore: chosenDeps }
+const windowShape: OptionShape<WindowOptions> = { lookbackMs: aNumber }
+const cronShape: OptionShape<CronOptions> = { timeZone: aText('Europe/Paris') }
 
-const all = (...of: readonly Condition[]): Condition => ({ kind: 'all', of })
-const any = (...of: readonly Condition[]): Condition => ({ kind: 'any', of })
-const not = (of: Condition): Condition => ({ kind: 'not', of })
-const since = (trigger: Condition, reset: Condition): Condition => ({ kind: 'since', trigger, reset })
-const newlyTrue = (of: Condition): Condition => ({ kind: 'newlyTrue', of })
+/** @throws DefinitionError for what is no condition: eager, say, that was not called */
+function parts<Of extends readonly Condition[]>(what: string, ...of: Of): Of {
+  for (const one of of) refuseWrongValue(`What when.${what}() is handed`, one, conditionKind)
+  return of
+}
+
+const all = (...of: readonly Condition[]): Condition => ({ kind: 'all', of: parts('all', ...of) })
+const any = (...of: readonly Condition[]): Condition => ({ kind: 'any', of: parts('any', ...of) })
+const not = (of: Condition): Condition => ({ kind: 'not', of: parts('not', of)[0] })
+const newlyTrue = (of: Condition): Condition => ({ kind: 'newlyTrue', of: parts('newlyTrue', of)[0] })
+function since(trigger: Condition, reset: Condition): Condition {
+  parts('since', trigger, reset)
+  return { kind: 'since', trigger, reset }
+}
 
 /** The same under a name of its own, by which it is shown. */
 function label(name: string, condition: Condition): Condition {
+  refuseWrongValue('The name that when.label() is handed', name, aText('handled'))
+  parts('label', condition)
   return 'of' in condition || condition.kind === 'since' ? { ...condition, label: name } : { kind: 'all', label: name, of: [condition] }
 }
 
@@ -46,11 +59,13 @@ const windowOf = ({ lookbackMs }: WindowOptions): WindowOptions => (lookbackMs =
 const zoneOf = ({ timeZone }: CronOptions): CronOptions => (timeZone === undefined ? {} : { timeZone })
 
 function anyDepsMatch(of: Condition, deps: DepsOptions = {}): Condition {
-  refuseUnknown('A condition of any dependency', deps, depsNames)
+  parts('anyDepsMatch', of)
+  refuseWrong('A condition of any dependency', deps, depsShape)
   return { kind: 'anyDeps', of, ...keysOf(deps) }
 }
 function allDepsMatch(of: Condition, deps: DepsOptions = {}): Condition {
-  refuseUnknown('A condition of all dependencies', deps, depsNames)
+  parts('allDepsMatch', of)
+  refuseWrong('A condition of all dependencies', deps, depsShape)
   return { kind: 'allDeps', of, ...keysOf(deps) }
 }
 
@@ -64,7 +79,7 @@ const newlyMissing = (): Condition => label('newlyMissing', newlyTrue(missing())
 const sinceLastHandled = (trigger: Condition): Condition => since(trigger, label('handled', any(newlyRequested(), newlyUpdated(), initialEvaluation())))
 
 function inLatestTimeWindow(options: WindowOptions = {}): Condition {
-  refuseUnknown('A condition of the latest window', options, windowNames)
+  refuseWrong('A condition of the latest window', options, windowShape)
   const { lookbackMs } = options
   if (lookbackMs !== undefined && !(Number.isInteger(lookbackMs) && lookbackMs > 0))
     throw new DefinitionError(`The lookbackMs of a condition must be a whole number of milliseconds above 0, not ${String(lookbackMs)}.`)
@@ -73,7 +88,8 @@ function inLatestTimeWindow(options: WindowOptions = {}): Condition {
 
 /** @throws DefinitionError for an expression or a time zone that is none */
 function cronTickPassed(cron: string, options: CronOptions = {}): Condition {
-  refuseUnknown(`A condition of ${JSON.stringify(cron)}`, options, cronNames)
+  refuseWrongValue('The cron expression of a condition', cron, aText('0 6 * * *'))
+  refuseWrong(`A condition of ${JSON.stringify(cron)}`, options, cronShape)
   const { timeZone = 'UTC' } = options
   try {
     Intl.DateTimeFormat('en', { timeZone })
@@ -93,7 +109,7 @@ const anyDepsUpdated = (deps?: DepsOptions): Condition =>
 const anyDepsMissing = (deps?: DepsOptions): Condition => label('anyDepsMissing', anyDepsMatch(all(missing(), not(willBeRequested())), deps))
 const anyDepsInProgress = (deps?: DepsOptions): Condition => label('anyDepsInProgress', anyDepsMatch(inProgress(), deps))
 function allDepsUpdatedSinceCron(cron: string, options: CronOptions & DepsOptions = {}): Condition {
-  refuseUnknown(`A condition of ${JSON.stringify(cron)}`, options, { ...cronNames, ...depsNames })
+  refuseWrong(`A condition of ${JSON.stringify(cron)}`, options, { ...cronShape, ...depsShape })
   return label(
     `allDepsUpdatedSinceCron(${cron}, ${options.timeZone ?? 'UTC'})`,
     allDepsMatch(any(since(newlyUpdated(), cronTickPassed(cron, zoneOf(options))), willBeRequested()), keysOf(options)),
@@ -105,7 +121,7 @@ function allDepsUpdatedSinceCron(cron: string, options: CronOptions & DepsOption
  * made, nor while it is being made itself.
  */
 export function eager(options: DepsOptions & WindowOptions = {}): Condition {
-  refuseUnknown('eager()', options, { ...depsNames, ...windowNames })
+  refuseWrong('eager()', options, { ...depsShape, ...windowShape })
   const deps = keysOf(options)
   return label(
     'eager',
@@ -124,7 +140,7 @@ export function eager(options: DepsOptions & WindowOptions = {}): Condition {
  * @throws DefinitionError for an expression or a time zone that is none
  */
 export function onCron(cron: string, options: CronOptions & DepsOptions & WindowOptions = {}): Condition {
-  refuseUnknown(`onCron(${JSON.stringify(cron)})`, options, { ...cronNames, ...depsNames, ...windowNames })
+  refuseWrong(`onCron(${JSON.stringify(cron)})`, options, { ...cronShape, ...depsShape, ...windowShape })
   const zone = zoneOf(options)
   return label(
     `onCron(${cron}, ${options.timeZone ?? 'UTC'})`,
@@ -134,12 +150,13 @@ export function onCron(cron: string, options: CronOptions & DepsOptions & Window
 
 /** Makes what comes to be missing after the condition was set: a new partition, or what was wiped; not while a dependency is missing. */
 export function onMissing(options: DepsOptions & WindowOptions = {}): Condition {
-  refuseUnknown('onMissing()', options, { ...depsNames, ...windowNames })
+  refuseWrong('onMissing()', options, { ...depsShape, ...windowShape })
   return label('onMissing', all(inLatestTimeWindow(windowOf(options)), sinceLastHandled(newlyMissing()), not(anyDepsMissing(keysOf(options)))))
 }
 
 /** A condition without those of its parts that are equal to one: `when.without(eager(), when.anyDepsMissing())`, also where it is negated. */
 function without(condition: Condition, part: Condition): Condition {
+  parts('without', condition, part)
   const [gone, negated] = [JSON.stringify(part), JSON.stringify(not(part))]
   if (condition.kind !== 'all' && condition.kind !== 'any')
     throw new DefinitionError('Only what is joined by when.all(…) or when.any(…) has parts to leave out.')
@@ -168,7 +185,10 @@ export const when = {
   /** True of each dependency. */
   allDepsMatch,
   /** True of another asset of the location. */
-  asset: (reference: AssetReference, of: Condition): Condition => ({ kind: 'asset', key: keyOf(reference), of }),
+  asset(reference: AssetReference, of: Condition): Condition {
+    refuseWrongValue('What when.asset() is handed', reference, referenceKind)
+    return { kind: 'asset', key: keyOf(reference), of: parts('asset', of)[0] }
+  },
   /** It was never materialized, or was wiped. */
   missing,
   newlyMissing,

@@ -7,5 +7,5 @@ export type IntMetadata = z.infer<typeof IntMetadata>
 
 /** A whole number, exact whatever its size. */
 export function int(value: number | bigint): IntMetadata {
-  return made(IntMetadata, { type: 'int', value: typeof value === 'number' ? value : Number.isSafeInteger(Number(value)) ? Number(value) : String(value) })
+  return made(IntMetadata, { type: 'int', value: typeof value !== 'bigint' ? value : Number.isSafeInteger(Number(value)) ? Number(value) : String(value) })
 }

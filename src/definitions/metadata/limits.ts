@@ -13,7 +13,8 @@ export const mostName = 200
 
 /** The beginning of a text that is too long, with how long it was; never half of a character. */
 export function cutText(value: string): { value: string; cutFrom?: number } {
-  return value.length <= mostText ? { value } : { value: beginning(value, mostText), cutFrom: value.length }
+  // What is no text is refused with what else it cannot be.
+  return typeof value !== 'string' || value.length <= mostText ? { value } : { value: beginning(value, mostText), cutFrom: value.length }
 }
 
 /** At most so many units of a text, and no half of a character. */

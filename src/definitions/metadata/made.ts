@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { DataError } from '../../errors.ts'
-import { unknownOptions } from '../known-options.ts'
+import { wrongOptions, wrongValue } from '../option-shape.ts'
+import type { AnyShape, Kind } from '../option-shape.ts'
 
 // The same for two copies of the package: one of the project, and one that runs it.
 const mark = Symbol.for('millrace.metadata')
@@ -19,10 +20,16 @@ export function made<T extends object>(schema: z.ZodType<T>, value: NoInfer<T>):
 
 const invalid = (message: string): DataError => new DataError(message, { code: 'METADATA_INVALID', hint: 'Mend what the function hands to `metadata`.' })
 
-/** @throws DataError `METADATA_INVALID` for an option that there is not */
-export function refuseUnknownOption(what: string, options: object, known: object): void {
-  const unknown = unknownOptions(what, options, known)
-  if (unknown !== undefined) throw invalid(unknown)
+/** @throws DataError `METADATA_INVALID` for options that cannot be */
+export function refuseWrongOptions(name: string, options: unknown, shape: AnyShape): void {
+  const wrong = wrongOptions(`metadata.${name}()`, options, shape)
+  if (wrong !== undefined) throw invalid(wrong)
+}
+
+/** @throws DataError `METADATA_INVALID` for what cannot be made metadata of that kind */
+export function refuseWrongArgument(name: string, value: unknown, kind: Kind): void {
+  const wrong = wrongValue(`What metadata.${name}() is handed`, value, kind)
+  if (wrong !== undefined) throw invalid(wrong)
 }
 
 /** Whether a value was made by one of our functions. */

@@ -1,7 +1,9 @@
 import * as z from 'zod'
 import { mostDescribed } from './limits.ts'
-import type { OptionNames } from '../known-options.ts'
-import { made, refuseUnknownOption } from './made.ts'
+import { anObject, listOf } from '../option-kinds.ts'
+import { required } from '../option-shape.ts'
+import type { OptionShape } from '../option-shape.ts'
+import { made, refuseWrongOptions } from './made.ts'
 
 const Column = z.strictObject({
   name: z.string().max(500),
@@ -20,11 +22,13 @@ export interface TableSchemaOptions {
   readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable?: boolean; readonly description?: string }[]
 }
 
-const names: OptionNames<TableSchemaOptions> = { columns: true }
+const shape: OptionShape<TableSchemaOptions> = {
+  columns: required(listOf(anObject("{ name: 'day', type: 'date' }"), "a list of columns, as [{ name: 'day', type: 'date' }]")),
+}
 
 /** Columns and their types. Of more than 1000 columns the first are kept. */
 export function tableSchema(options: TableSchemaOptions): TableSchemaMetadata {
-  refuseUnknownOption('metadata.tableSchema()', options, names)
+  refuseWrongOptions('tableSchema', options, shape)
   const { columns } = options
   const value = { columns: columns.slice(0, mostDescribed).map((one) => ({ ...one })), ...(columns.length > mostDescribed ? { cutFrom: columns.length } : {}) }
   return made(TableSchemaMetadata, { type: 'tableSchema', value })

@@ -2,8 +2,10 @@ import * as z from 'zod'
 import { isSecretKey, redacted } from '../../redact.ts'
 import type { Json } from '../json.ts'
 import { beginning, mostCell, mostColumns, mostRows } from './limits.ts'
-import type { OptionNames } from '../known-options.ts'
-import { made, refuseUnknownOption } from './made.ts'
+import { anObject, listOf, texts } from '../option-kinds.ts'
+import { required } from '../option-shape.ts'
+import type { OptionShape } from '../option-shape.ts'
+import { made, refuseWrongOptions } from './made.ts'
 
 const Cell = z.union([z.string(), z.number(), z.boolean(), z.null()])
 type Cell = z.infer<typeof Cell>
@@ -25,11 +27,14 @@ export interface TableMetadataOptions {
   readonly rows: readonly Readonly<Record<string, Json | undefined>>[]
 }
 
-const names: OptionNames<TableMetadataOptions> = { columns: true, rows: true }
+const shape: OptionShape<TableMetadataOptions> = {
+  columns: texts('day'),
+  rows: required(listOf(anObject("{ day: '2026-01-01', rows: 10 }"), "a list of rows, as [{ day: '2026-01-01', rows: 10 }]")),
+}
 
 /** Rows, shown as a table. Of more than 100 rows or 50 columns the first are kept, and of long text in a cell 500 characters. A column with the name of a secret is hidden. */
 export function table(options: TableMetadataOptions): TableMetadata {
-  refuseUnknownOption('metadata.table()', options, names)
+  refuseWrongOptions('table', options, shape)
   const { rows, columns = Object.keys(rows[0] ?? {}) } = options
   const kept = columns.slice(0, mostColumns)
   const isCut = rows.length > mostRows || columns.length > mostColumns

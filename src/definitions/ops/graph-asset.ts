@@ -1,22 +1,29 @@
 import type * as z from 'zod'
-import { factNames } from '../asset-facts.ts'
+import { factShape } from '../asset-facts.ts'
 import type { AssetFactsOptions } from '../asset-facts.ts'
+import { conditionKind } from '../automation/condition.ts'
 import type { Condition } from '../automation/condition.ts'
 import { DefinitionError } from '../definition-error.ts'
-import { asset } from '../function-asset.ts'
+import { asset, inputsKind } from '../function-asset.ts'
 import type { FunctionAsset, Inputs, PartitionsInput } from '../function-asset.ts'
+import { functionChecksKind } from '../function-check.ts'
 import type { FunctionCheckOptions } from '../function-check.ts'
-import { hookUseNames } from '../hook.ts'
+import { hookUseShape } from '../hook.ts'
 import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { JsonObject } from '../json.ts'
+import { ioKind } from '../resource.ts'
 import type { ResourceDefinition, Resources } from '../resource.ts'
-import { refuseUnknown } from '../known-options.ts'
-import type { OptionNames } from '../known-options.ts'
-import { freshnessNames } from '../freshness.ts'
+import { aDefinition, aSchema, aText } from '../option-kinds.ts'
+import { named, refuseWrong, required } from '../option-shape.ts'
+import type { OptionShape } from '../option-shape.ts'
+import { freshnessShape } from '../freshness.ts'
 import type { FreshnessOption } from '../freshness.ts'
+import { retryKind } from '../retry.ts'
 import type { RetryOptions } from '../retry.ts'
+import { depsKind } from '../dependency.ts'
 import type { Dependency } from '../dependency.ts'
+import { partitionsKind } from '../partitions/partitions-kind.ts'
 import type { PartitionsSpec } from '../partitions/partitions-spec.ts'
 import type { AnyGraph, Graph } from './graph.ts'
 import type { Schemas } from './op-definition.ts'
@@ -61,28 +68,28 @@ export type GraphAssetOptions<I extends Schemas, Answer> = GraphAssetCommon<Valu
         readonly inputs: AssetsFor<I>
       })
 
-const names: OptionNames<GraphAssetOptions<Schemas, unknown>> = {
-  ...factNames,
-  ...hookUseNames,
-  ...freshnessNames,
-  key: true,
-  deps: true,
-  partitions: true,
-  automation: true,
-  value: true,
-  io: true,
-  retry: true,
-  checks: true,
-  graph: true,
-  inputs: true,
+const shape: OptionShape<GraphAssetOptions<Schemas, unknown>> = {
+  ...factShape,
+  ...hookUseShape,
+  ...freshnessShape,
+  key: required(aText('shop/orders')),
+  deps: depsKind,
+  partitions: partitionsKind,
+  automation: conditionKind,
+  value: aSchema,
+  io: required(ioKind),
+  retry: retryKind,
+  checks: functionChecksKind,
+  graph: required(aDefinition('a graph, as graph({ name, compose }) answers it', 'graph')),
+  inputs: inputsKind,
 }
 
 /**
  * An asset that a graph makes. In a run its ops are steps of their own, called `key.step`.
- * @throws DefinitionError when the key is none, an option is unknown, the graph answers nothing, or an input is missing
+ * @throws DefinitionError when the key is none, an option cannot be, the graph answers nothing, or an input is missing
  */
 export function graphAsset<I extends Schemas, Answer>(options: GraphAssetOptions<I, Answer>): FunctionAsset<ValueOf<Answer>> {
-  refuseUnknown(`The asset ${options.key}`, options, names)
+  refuseWrong(named('asset', options, 'key'), options, shape)
   const { graph, inputs, ...rest } = options as GraphAssetCommon<ValueOf<Answer>> & { readonly graph: AnyGraph; readonly inputs?: Inputs }
   const { name, plan, inputs: wanted } = graph.definition
   if (answersOf(plan).length === 0) throw new DefinitionError(`The graph ${name} answers nothing, so ${rest.key} would have no value.`)

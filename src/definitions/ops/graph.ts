@@ -1,8 +1,9 @@
 import type * as z from 'zod'
-import { refuseUnknown } from '../known-options.ts'
-import type { OptionNames } from '../known-options.ts'
+import { aFunction, aText, schemasByName } from '../option-kinds.ts'
+import { named, refuseWrong, refuseWrongValue, required } from '../option-shape.ts'
+import type { OptionShape } from '../option-shape.ts'
 import { composeGraph, composeWithin, inputRef, passOn } from './composition.ts'
-import { checkName } from './op.ts'
+import { checkName, givenKind } from './op.ts'
 import type { GivenOf } from './op.ts'
 import type { Schemas } from './op-definition.ts'
 import type { GraphPlan } from './plan.ts'
@@ -20,7 +21,12 @@ export interface GraphOptions<I extends Schemas, Answer extends Refs | undefined
   readonly compose: (inputs: InputRefs<I>) => Answer
 }
 
-const names: OptionNames<GraphOptions<Schemas, undefined>> = { name: true, description: true, inputs: true, compose: true }
+const shape: OptionShape<GraphOptions<Schemas, undefined>> = {
+  name: required(aText('load_orders')),
+  description: aText(),
+  inputs: schemasByName,
+  compose: required(aFunction('() => countOrders({ orders: fetchOrders() })')),
+}
 
 type Call<I extends Schemas, Answer> = {} extends GivenOf<I> ? (inputs?: GivenOf<I>) => Answer : (inputs: GivenOf<I>) => Answer
 
@@ -48,18 +54,20 @@ export interface AnyGraph {
 
 /**
  * Declares a graph, and composes it.
- * @throws DefinitionError when its name is none, an option is unknown, or it cannot be composed
+ * @throws DefinitionError when its name is none, an option cannot be, or it cannot be composed
  */
 export function graph<I extends Schemas = {}, Answer extends Refs | undefined | void = void>(options: GraphOptions<I, Answer>): Graph<I, Answer> {
-  refuseUnknown(`The graph ${options.name}`, options, names)
+  refuseWrong(named('graph', options, 'name'), options, shape)
   checkName('graph', options.name)
   const { compose, inputs = {} as I, description } = options
   const plan = composeGraph(options.name, () => compose(refsOf(inputs, (input) => inputRef(input)) as InputRefs<I>))
   const definition: GraphDefinition = { name: options.name, description, inputs, plan }
   const callAs =
     (called: string | undefined) =>
-    (given: Readonly<Record<string, unknown>> = {}): unknown =>
-      composeWithin(options.name, called, () => compose(refsOf(inputs, (input) => passOn(given[input])) as InputRefs<I>))
+    (given: Readonly<Record<string, unknown>> = {}): unknown => {
+      refuseWrongValue(`What the graph ${called ?? options.name} is handed`, given, givenKind)
+      return composeWithin(options.name, called, () => compose(refsOf(inputs, (input) => passOn(given[input])) as InputRefs<I>))
+    }
   const as = (called: string): unknown => {
     checkName('graph', called)
     return callAs(called)

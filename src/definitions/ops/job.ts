@@ -1,9 +1,10 @@
-import { hooksOf, hookUseNames } from '../hook.ts'
+import { hooksOf, hookUseShape } from '../hook.ts'
 import type { Hooks, HookUse } from '../hook.ts'
 import { DefinitionError } from '../definition-error.ts'
 import type { JsonObject } from '../json.ts'
-import { refuseUnknown } from '../known-options.ts'
-import type { OptionNames } from '../known-options.ts'
+import { aDefinition, anObject, aText, jsonObject, textOrTexts, textsByName } from '../option-kinds.ts'
+import { isGiven, named, refuseWrong, required } from '../option-shape.ts'
+import type { OptionShape } from '../option-shape.ts'
 import { bindInputs } from './bind-inputs.ts'
 import { composeGraph, inputRef } from './composition.ts'
 import type { AnyGraph, GraphDefinition } from './graph.ts'
@@ -35,9 +36,19 @@ export type JobOptions = JobCommon &
       }
   )
 
-const commonNames: OptionNames<JobCommon> = { ...hookUseNames, name: true, description: true, tags: true, config: true }
-const graphNames: OptionNames<Extract<JobOptions, { readonly graph: unknown }>> = { ...commonNames, graph: true, inputs: true }
-const assetNames: OptionNames<Extract<JobOptions, { readonly assets: unknown }>> = { ...commonNames, assets: true }
+const commonShape: OptionShape<JobCommon> = {
+  ...hookUseShape,
+  name: required(aText('nightly')),
+  description: aText(),
+  tags: textsByName("{ team: 'data' }"),
+  config: jsonObject,
+}
+const graphShape: OptionShape<Extract<JobOptions, { readonly graph: unknown }>> = {
+  ...commonShape,
+  graph: required(aDefinition('a graph or an op (or, in its place, `assets`)', 'graph', 'op')),
+  inputs: anObject("{ day: '2026-01-01' }"),
+}
+const assetShape: OptionShape<Extract<JobOptions, { readonly assets: unknown }>> = { ...commonShape, assets: required(textOrTexts('group:sales')) }
 
 /** What is executed and monitored by its name. */
 export interface Job {
@@ -53,18 +64,22 @@ export interface Job {
 
 /**
  * Declares a job.
- * @throws DefinitionError when its name is none, an option is unknown, or the inputs that it hands its graph do not fit
+ * @throws DefinitionError when its name is none, an option cannot be, or the inputs that it hands its graph do not fit
  */
 export function job(options: JobOptions): Job {
-  if ('assets' in options && 'graph' in options) throw new DefinitionError(`The job ${options.name} has both \`assets\` and \`graph\`. Leave one out.`)
-  refuseUnknown(`The job ${options.name}`, options, 'assets' in options ? assetNames : graphNames)
+  const what = named('job', options, 'name')
+  const ofAssets = hasAssets(options)
+  if (ofAssets && isGiven(options, 'graph')) throw new DefinitionError(`${what} has both \`assets\` and \`graph\`. Leave one out.`)
+  refuseWrong(what, options, ofAssets ? assetShape : graphShape)
   checkName('job', options.name)
   const { name, description, tags = {}, config = {} } = options
   const common = { kind: 'job', name, description, tags, config, ...hooksOf(options) } as const
-  if ('assets' in options) return { ...common, work: { kind: 'assets', assets: typeof options.assets === 'string' ? [options.assets] : options.assets } }
+  if (ofAssets) return { ...common, work: { kind: 'assets', assets: typeof options.assets === 'string' ? [options.assets] : options.assets } }
   const definition = options.graph.kind === 'graph' ? options.graph.definition : graphOfOne(options.graph)
   return { ...common, work: { kind: 'graph', plan: bindInputs(definition, options.inputs ?? {}, `The job ${name}`) } }
 }
+
+const hasAssets = (options: JobOptions): options is Extract<JobOptions, { readonly assets: unknown }> => isGiven(options, 'assets')
 
 /** A graph that is one op, with its inputs. */
 export function graphOfOne(single: AnyOp): GraphDefinition {

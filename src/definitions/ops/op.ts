@@ -1,16 +1,18 @@
 import type * as z from 'zod'
 import { DefinitionError } from '../definition-error.ts'
 import type { FunctionContext, Answer as WithMetadata } from '../function-asset.ts'
-import { hooksOf, hookUseNames } from '../hook.ts'
+import { hooksOf, hookUseShape } from '../hook.ts'
 import type { HookUse } from '../hook.ts'
 import type { IoManager } from '../io-manager.ts'
 import type { JsonObject } from '../json.ts'
-import { refuseUnknown } from '../known-options.ts'
-import type { OptionNames } from '../known-options.ts'
-import { poolNames, poolUseOf } from '../pool.ts'
+import { aFunction, anObject, anything, aSchema, aText, listOf, milliseconds, schemasByName, textsByName } from '../option-kinds.ts'
+import { named, refuseWrong, refuseWrongValue, required } from '../option-shape.ts'
+import type { OptionShape } from '../option-shape.ts'
+import { poolShape, poolUseOf } from '../pool.ts'
 import type { PoolOptions } from '../pool.ts'
+import { ioKind, resourcesKind } from '../resource.ts'
 import type { ClientsOf, ResourceDefinition, Resources } from '../resource.ts'
-import { retryOf } from '../retry.ts'
+import { retryKind, retryOf } from '../retry.ts'
 import type { RetryOptions } from '../retry.ts'
 import { addStep } from './composition.ts'
 import { onlyOutput } from './op-definition.ts'
@@ -29,7 +31,10 @@ interface CallOptions {
   readonly after?: readonly Ref<unknown>[]
 }
 
-const callNames: OptionNames<CallOptions> = { after: true }
+const callShape: OptionShape<CallOptions> = { after: listOf(anything('a reference'), 'a list of what ops answered, as [fetched]') }
+
+/** What a step or graph is handed for its inputs, as a whole. */
+export const givenKind = anObject('{ orders: fetchOrders() }')
 
 type Call<I extends Schemas, Out> =
   {} extends GivenOf<I> ? (inputs?: GivenOf<I>, options?: CallOptions) => Out : (inputs: GivenOf<I>, options?: CallOptions) => Out
@@ -74,21 +79,21 @@ export interface OpOptions<I extends Schemas, O extends z.ZodType, Os extends Sc
   readonly timeoutMs?: number
 }
 
-const names: OptionNames<OpOptions<Schemas, z.ZodType, Schemas, z.ZodType, Resources>> = {
-  ...poolNames,
-  ...hookUseNames,
-  name: true,
-  description: true,
-  tags: true,
-  inputs: true,
-  output: true,
-  outputs: true,
-  config: true,
-  resources: true,
-  io: true,
-  run: true,
-  retry: true,
-  timeoutMs: true,
+const shape: OptionShape<OpOptions<Schemas, z.ZodType, Schemas, z.ZodType, Resources>> = {
+  ...poolShape,
+  ...hookUseShape,
+  name: required(aText('fetch_orders')),
+  description: aText(),
+  tags: textsByName("{ team: 'data' }"),
+  inputs: schemasByName,
+  output: aSchema,
+  outputs: schemasByName,
+  config: aSchema,
+  resources: resourcesKind,
+  io: ioKind,
+  run: required(aFunction('({ inputs }) => …')),
+  retry: retryKind,
+  timeoutMs: milliseconds,
 }
 
 /** A unit of computation. Called while a graph is composed, it adds a step and answers references to its outputs. */
@@ -109,7 +114,7 @@ const name = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/
 
 /** @throws DefinitionError when a name of an op, graph or step is none */
 export function checkName(what: string, given: string): void {
-  if (name.test(given)) return
+  if (typeof given === 'string' && name.test(given)) return
   throw new DefinitionError(`The ${what} name ${JSON.stringify(given)} must start with a letter or _ and go on with letters, digits or _, at most 100.`)
 }
 
@@ -117,7 +122,7 @@ const hour = 3_600_000
 
 /**
  * Declares an op.
- * @throws DefinitionError when its name is none, an option is unknown, or it has both `output` and `outputs`
+ * @throws DefinitionError when its name is none, an option cannot be, or it has both `output` and `outputs`
  */
 export function op<
   I extends Schemas = {},
@@ -126,7 +131,7 @@ export function op<
   ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
   Needs extends Resources = {},
 >(options: OpOptions<I, O, Os, ConfigSchema, Needs>): Op<I, Produced<O, Os>> {
-  refuseUnknown(`The op ${options.name}`, options, names)
+  refuseWrong(named('op', options, 'name'), options, shape)
   checkName('op', options.name)
   if (options.output !== undefined && options.outputs !== undefined)
     throw new DefinitionError(`The op ${options.name} has both \`output\` and \`outputs\`. Leave one out.`)
@@ -150,7 +155,9 @@ export function op<
   const callAs =
     (called: string | undefined) =>
     (given: Readonly<Record<string, unknown>> = {}, call: CallOptions = {}): unknown => {
-      refuseUnknown(`The call of the op ${called ?? options.name}`, call, callNames)
+      const step = called ?? options.name
+      refuseWrongValue(`What the op ${step} is handed`, given, givenKind)
+      refuseWrong(`The call of the op ${step}`, call, callShape)
       const { after = [] } = call
       const refs = addStep(definition, { called, given, after })
       return definition.single ? refs[onlyOutput] : refs

@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { DefinitionError } from '../definition-error.ts'
-import { refuseUnknown } from '../known-options.ts'
-import type { OptionNames } from '../known-options.ts'
+import { aText, fitting } from '../option-kinds.ts'
+import { refuseWrong, refuseWrongValue } from '../option-shape.ts'
+import type { OptionShape } from '../option-shape.ts'
 import type { PartitionsSpec } from './partitions-spec.ts'
 
 /** Which partitions of an upstream asset a partition of a downstream one is made from. */
@@ -22,19 +23,23 @@ interface WindowOffsets {
   readonly end?: number
 }
 
-const offsetNames: OptionNames<WindowOffsets> = { start: true, end: true }
+const offset = fitting(z.int(), 'a whole number, as -6')
+const offsetShape: OptionShape<WindowOffsets> = { start: offset, end: offset }
 
-/** The mappings, for `deps: [{ asset: sales, partitions: mapPartitions.window({ start: -6 }) }]`. */
+/** The mappings, for `deps: [{ asset: sales, partitions: mapPartitions.window({ start: -6 }) }]`. They throw DefinitionError for what cannot be. */
 export const mapPartitions = {
   same: (): PartitionMapping => ({ kind: 'same' }),
   all: (): PartitionMapping => ({ kind: 'all' }),
   last: (): PartitionMapping => ({ kind: 'last' }),
   window(offsets: WindowOffsets): PartitionMapping {
-    refuseUnknown('mapPartitions.window()', offsets, offsetNames)
+    refuseWrong('mapPartitions.window()', offsets, offsetShape)
     const { start = 0, end = 0 } = offsets
     return PartitionMapping.parse({ kind: 'window', start, end })
   },
-  dimension: (dimension: string): PartitionMapping => ({ kind: 'dimension', dimension }),
+  dimension(dimension: string): PartitionMapping {
+    refuseWrongValue('What mapPartitions.dimension() is handed', dimension, aText('region'))
+    return { kind: 'dimension', dimension }
+  },
 } as const
 
 /** Whether its partitions are windows of time. */

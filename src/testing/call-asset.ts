@@ -11,6 +11,7 @@ import { callMultiAsset } from './call-multi-asset.ts'
 import { checkInputs } from './check-inputs.ts'
 import { configOf, requireFunction, resourcesOf } from './known-assets.ts'
 import { graphOf, makeOne } from './make-asset.ts'
+import { callShape, refuseOther, refuseWrong } from './refuse-wrong.ts'
 import { runOps } from './run-ops.ts'
 import { newRun } from './run-state.ts'
 import { observationsIn, withTestBed } from './test-bed.ts'
@@ -39,9 +40,11 @@ export interface AssetCall<Value> {
  * Calls a function asset's function once, or runs the graph of a graph-backed one, between the same checks as on a worker. Nothing is stored.
  * Of one that a function makes together with others that function is called, and asked for it alone where it can be.
  * @throws what its function throws; DataError `VALUE_INVALID`; CheckFailedError, whose `outcomes` are the results of its checks; MillraceError `CONFIG_INVALID`,
- *   `TEST_INPUTS`, `TEST_NO_VALUE`, `TEST_UNKNOWN_RESOURCE`, `TEST_VALUE_PARTITIONS`, and of the partition what a launch says
+ *   `TEST_INPUTS`, `TEST_NO_VALUE`, `TEST_OPTIONS`, `TEST_UNKNOWN_RESOURCE`, `TEST_VALUE_PARTITIONS`, and of the partition what a launch says
  */
 export async function callAsset<Value>(asset: FunctionAsset<Value>, options: CallAssetOptions = {}): Promise<AssetCall<Value>> {
+  refuseOther('callAsset()', asset, 'an asset', 'function', 'multi', 'table', 'sql', 'external')
+  refuseWrong('callAsset()', options, callShape)
   requireFunction(asset)
   if (asset.madeBy !== undefined) return callTogether(asset, asset.madeBy, options)
   const config = configOf([asset], options.config)

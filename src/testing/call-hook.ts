@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { Hook } from '../definitions/hook.ts'
 import type { Notification } from '../definitions/notification.ts'
 import type { RunFacts, StepFacts } from '../definitions/run-facts.ts'
+import { aKind, aNumber, anObject } from '../definitions/option-kinds.ts'
+import type { OptionShape } from '../definitions/option-shape.ts'
 import { askHook } from '../workers/call-hook.ts'
 import { reasonOf } from './attempt.ts'
 import { failureFacts, runFacts, stepFacts } from './facts.ts'
+import { refuseOther, refuseWrong, testShape } from './refuse-wrong.ts'
 import { withTestBed } from './test-bed.ts'
 import type { TestOptions } from './test-bed.ts'
 import type { TestLine } from './test-log.ts'
@@ -20,6 +23,17 @@ export interface CallHookOptions extends Pick<TestOptions, 'resources' | 'env' |
   readonly attempt?: number
 }
 
+const shape: OptionShape<CallHookOptions> = {
+  resources: testShape.resources,
+  env: testShape.env,
+  clock: testShape.clock,
+  signal: testShape.signal,
+  error: aKind("an Error, as new Error('the shop is closed')", (value) => value instanceof Error),
+  run: anObject("{ job: 'nightly' }"),
+  step: anObject("{ name: 'shop/orders' }"),
+  attempt: aNumber,
+}
+
 /** A notification that would be sent, and the resource that would send it. */
 export type TestNotification = Notification & { readonly through: string }
 
@@ -30,9 +44,12 @@ export interface HookCall {
 
 /**
  * Calls a hook's function once. No notification is sent: the answer has them. A resource that cannot be started, and is not replaced, is missed by nobody but who uses it.
- * @throws what its function throws; MillraceError `HOOK_TIMEOUT`, `HOOK_ANSWER_INVALID`, `NOTIFIER_UNKNOWN`, `TEST_UNKNOWN_RESOURCE`
+ * @throws what its function throws; MillraceError `HOOK_TIMEOUT`, `HOOK_ANSWER_INVALID`, `NOTIFIER_UNKNOWN`, `TEST_OPTIONS`, `TEST_UNKNOWN_RESOURCE`
  */
-export async function callHook(hook: Hook, { error, run = {}, step, attempt = 1, ...options }: CallHookOptions = {}): Promise<HookCall> {
+export async function callHook(hook: Hook, options: CallHookOptions = {}): Promise<HookCall> {
+  refuseOther('callHook()', hook, 'a hook, as hook({ … }) answers it', 'hook')
+  refuseWrong('callHook()', options, shape)
+  const { error, run = {}, step, attempt = 1 } = options
   return withTestBed(options, hook.resources, async ({ runStartedAt: at, runId, signal, forHooks, logOf, lines }) => {
     const failure = error === undefined ? undefined : failureFacts(error)
     const failedSteps = failure === undefined || step === undefined ? [] : [step.name ?? 'step']

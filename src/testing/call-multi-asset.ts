@@ -2,6 +2,8 @@ import type { SeenAsset } from '../catalog/observations.ts'
 import type { CheckOutcome } from '../definitions/check-outcome.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import type { MultiAsset } from '../definitions/multi-asset.ts'
+import { texts } from '../definitions/option-kinds.ts'
+import type { OptionShape } from '../definitions/option-shape.ts'
 import { MillraceError } from '../errors.ts'
 import { partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
 import { multiTooLong, neededInputs, withoutOthers } from '../workers/call-multi.ts'
@@ -10,6 +12,7 @@ import type { CallAssetOptions } from './call-asset.ts'
 import { checkInputs } from './check-inputs.ts'
 import { configOf } from './known-assets.ts'
 import { makeOnce } from './make-multi.ts'
+import { callShape, refuseOther, refuseWrong } from './refuse-wrong.ts'
 import { newRun } from './run-state.ts'
 import { observationsIn, withTestBed } from './test-bed.ts'
 import type { TestLine } from './test-log.ts'
@@ -18,6 +21,8 @@ export interface CallMultiAssetOptions<Name extends string> extends CallAssetOpt
   /** The outputs that it is asked for, of a function with `subset`. Default: all. */
   readonly wanted?: readonly Name[]
 }
+
+const shape: OptionShape<CallMultiAssetOptions<string>> = { ...callShape, wanted: texts('orders') }
 
 /** What a function of several assets answered, by the names of its outputs. */
 export interface MultiAssetCall<Values> {
@@ -36,12 +41,14 @@ export interface MultiAssetCall<Values> {
 /**
  * Calls a function of several assets once, between the same checks as on a worker. Nothing is stored.
  * @throws what the function throws; DataError `VALUE_INVALID`; CheckFailedError, whose `outcomes` are the results of the checks; MillraceError `CONFIG_INVALID`,
- *   `TEST_INPUTS`, `TEST_WANTED`, `TEST_UNKNOWN_RESOURCE`, `TEST_VALUE_PARTITIONS`, and of the partition what a launch says
+ *   `TEST_INPUTS`, `TEST_OPTIONS`, `TEST_WANTED`, `TEST_UNKNOWN_RESOURCE`, `TEST_VALUE_PARTITIONS`, and of the partition what a launch says
  */
 export async function callMultiAsset<Values>(
   multi: MultiAsset<Values>,
   options: CallMultiAssetOptions<Extract<keyof Values, string>> = {},
 ): Promise<MultiAssetCall<Values>> {
+  refuseOther('callMultiAsset()', multi, 'a function of several assets, as multiAsset({ … }) answers it', 'multi')
+  refuseWrong('callMultiAsset()', options, shape)
   const own: MultiAsset = multi
   const all = Object.keys(own.assets)
   const wanted = new Set<string>(options.wanted ?? all)

@@ -5,6 +5,7 @@ import type { Op } from '../definitions/ops/op.ts'
 import type { ValueOf } from '../definitions/ops/graph-asset.ts'
 import type { Schemas } from '../definitions/ops/op-definition.ts'
 import { MillraceError } from '../errors.ts'
+import { opShape, refuseOther, refuseWrong } from './refuse-wrong.ts'
 import { runPlan } from './run-plan.ts'
 import type { GivenInputs, OpPartitionOptions } from './run-plan.ts'
 import type { TestOptions } from './test-bed.ts'
@@ -22,12 +23,15 @@ export interface OpCall<Value> {
 /**
  * Calls an op once, between the questions for the types of its inputs and outputs.
  * @throws what its function throws; DataError `INPUT_INVALID`, `OUTPUT_INVALID`, `VALUE_NOT_JSON`; MillraceError `CONFIG_INVALID`, `STEP_TIMEOUT`,
- *   `TEST_INPUTS`, `TEST_UNKNOWN_RESOURCE`, `UNKNOWN_PARTITION`
+ *   `TEST_INPUTS`, `TEST_OPTIONS`, `TEST_UNKNOWN_RESOURCE`, `UNKNOWN_PARTITION`
  */
 export async function callOp<I extends Schemas, Out>(
   op: Op<I, Out>,
-  { inputs = {}, ...options }: TestOptions & OpPartitionOptions & { readonly inputs?: GivenInputs<I> } = {},
+  given: TestOptions & OpPartitionOptions & { readonly inputs?: GivenInputs<I> } = {},
 ): Promise<OpCall<ValueOf<Out>>> {
+  refuseOther('callOp()', op, 'an op, as op({ … }) answers it', 'op')
+  refuseWrong('callOp()', given, opShape)
+  const { inputs = {}, ...options } = given
   const { name, inputs: known } = op.definition
   const unknown = Object.keys(inputs).find((one) => !(one in known))
   if (unknown !== undefined) {
@@ -38,8 +42,8 @@ export async function callOp<I extends Schemas, Out>(
   }
   const { plan } = graphOfOne(op)
   // The op itself is asked for the types, as where a step before it hands on what does not fit; it is tried once, and calls no hook.
-  const given = Object.fromEntries(Object.entries(inputs).map(([one, value]) => [one, { kind: 'constant', value } as const]))
-  const steps = plan.steps.map((step) => ({ ...step, inputs: given, op: { ...step.op, hooks: { succeeded: [], failed: [] }, retry: { retries: 0 } } }))
+  const constants = Object.fromEntries(Object.entries(inputs).map(([one, value]) => [one, { kind: 'constant', value } as const]))
+  const steps = plan.steps.map((step) => ({ ...step, inputs: constants, op: { ...step.op, hooks: { succeeded: [], failed: [] }, retry: { retries: 0 } } }))
   const run = await runPlan({ ...plan, steps }, options)
   if (run.failed !== undefined) throw run.failed.error
   return { value: run.value(name) as ValueOf<Out>, metadata: run.step(name).metadata, observations: run.observations, log: run.log }

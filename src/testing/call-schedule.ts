@@ -3,6 +3,9 @@ import type { Location } from '../definitions/location.ts'
 import type { PartitionMoment } from '../definitions/partitions/partition-set.ts'
 import { slotsOf } from '../definitions/schedule.ts'
 import type { Schedule, ScheduleSpec } from '../definitions/schedule.ts'
+import { aDefinition } from '../definitions/option-kinds.ts'
+import { required } from '../definitions/option-shape.ts'
+import type { OptionShape } from '../definitions/option-shape.ts'
 import { selectAssets } from '../definitions/selection/select-assets.ts'
 import { MillraceError } from '../errors.ts'
 import type { RunRequested } from '../producers/launch/launch-requests.ts'
@@ -13,6 +16,7 @@ import { nextTick } from '../producers/schedules.ts'
 import { askSchedule } from '../workers/ask-schedule.ts'
 import { reasonOf } from './attempt.ts'
 import { configOf } from './known-assets.ts'
+import { refuseOther, refuseWrong, testShape } from './refuse-wrong.ts'
 import { stepSpecsOf } from './run-plan.ts'
 import { testLocation, withTestBed } from './test-bed.ts'
 import type { TestOptions } from './test-bed.ts'
@@ -27,6 +31,15 @@ export interface CallScheduleOptions extends Omit<TestOptions, 'config' | 'parti
   readonly clock?: TestClock
   /** The keys of dynamic partitions, by their names; of a schedule of new ones those that were added since the tick before. */
   readonly partitionKeys?: Readonly<Record<string, readonly string[]>>
+}
+
+const shape: OptionShape<CallScheduleOptions> = {
+  resources: testShape.resources,
+  env: testShape.env,
+  signal: testShape.signal,
+  clock: testShape.clock,
+  partitionKeys: testShape.partitionKeys,
+  location: required(aDefinition('a location, as defineLocation({ … }) answers it', 'location')),
 }
 
 /** A run that a tick would start. */
@@ -54,10 +67,12 @@ export interface ScheduleCall {
 
 /**
  * The next tick of a schedule, and what it would start; no run is launched. The tick before is taken to have launched all that there was.
- * @throws what its function throws; MillraceError `CONFIG_INVALID` and what a launch says of partitions where a run could not be launched, `TEST_UNKNOWN_JOB`,
+ * @throws what its function throws; MillraceError `CONFIG_INVALID` and what a launch says of partitions where a run could not be launched, `TEST_OPTIONS`, `TEST_UNKNOWN_JOB`,
  *   `SCHEDULE_TIMEOUT`, `SCHEDULE_ANSWER_INVALID`, `SCHEDULE_TOO_MANY_RUNS`; SelectionError
  */
 export async function callSchedule(schedule: Schedule, options: CallScheduleOptions): Promise<ScheduleCall> {
+  refuseOther('callSchedule()', schedule, 'a schedule, as schedule({ … }) answers it', 'schedule')
+  refuseWrong('callSchedule()', options, shape)
   const { location, clock = testClock(new Date()), partitionKeys = {} } = options
   const { spec } = schedule
   const due = nextTick(spec, clock.now())

@@ -1,6 +1,8 @@
 import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { Asset } from '../definitions/location.ts'
 import type { MultiAsset } from '../definitions/multi-asset.ts'
+import { anObject, texts, textOrTexts } from '../definitions/option-kinds.ts'
+import type { OptionShape } from '../definitions/option-shape.ts'
 import { MillraceError } from '../errors.ts'
 import { partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
 import { byPartition } from './by-partition.ts'
@@ -8,6 +10,7 @@ import { configOf, hooksOfAssets, resourcesOf, testedAssets, withInputs } from '
 import type { Testable, TestedAssets } from './known-assets.ts'
 import { makeAsset } from './make-asset.ts'
 import { makeMulti } from './make-multi.ts'
+import { refuseOther, refuseWrong, testShape } from './refuse-wrong.ts'
 import { resourcesOfHooks, runHooks } from './run-hooks.ts'
 import type { HookedRun } from './run-hooks.ts'
 import { newRun } from './run-state.ts'
@@ -25,13 +28,31 @@ export interface RunAssetsOptions extends TestOptions {
   readonly values?: Readonly<Record<string, unknown>>
 }
 
+export const runShape: OptionShape<RunAssetsOptions> = {
+  ...testShape,
+  select: textOrTexts('group:sales'),
+  partitions: texts('2026-01-01'),
+  values: anObject("{ 'shop/orders': [{ id: 1 }] }"),
+}
+
+const someAssets = 'a location, or a list of assets'
+const anyAsset = ['function', 'multi', 'table', 'sql', 'external']
+
+/** @throws MillraceError `TEST_OPTIONS` for what is neither a location nor a list of assets */
+export function refuseUntestable(what: string, of: unknown): void {
+  if (!Array.isArray(of)) return refuseOther(what, of, someAssets, 'location')
+  for (const one of of) refuseOther(what, one, someAssets, ...anyAsset)
+}
+
 /**
  * Makes function assets of a location, or of a list, in this process, with no queue and no database: each after those that it hangs on, with the checks,
  * the retries and the errors of a worker, but without waiting. A step that fails does not reject: the answer tells. External assets are taken as given.
- * @throws MillraceError `CONFIG_INVALID`, `ASSET_EXTERNAL`, `TEST_NEEDS_POSTGRES`, `TEST_UNKNOWN_ASSET`, `TEST_UNKNOWN_RESOURCE`, `TEST_VALUE_PARTITIONS`, and of
+ * @throws MillraceError `CONFIG_INVALID`, `ASSET_EXTERNAL`, `TEST_NEEDS_POSTGRES`, `TEST_OPTIONS`, `TEST_UNKNOWN_ASSET`, `TEST_UNKNOWN_RESOURCE`, `TEST_VALUE_PARTITIONS`, and of
  *   partitions what a launch says; SelectionError
  */
 export async function runAssets(of: Testable, options: RunAssetsOptions = {}): Promise<TestRun> {
+  refuseUntestable('runAssets()', of)
+  refuseWrong('runAssets()', options, runShape)
   return runChosen(of, options, {})
 }
 

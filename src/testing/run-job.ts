@@ -1,8 +1,11 @@
 import type { Job } from '../definitions/ops/job.ts'
+import { anything } from '../definitions/option-kinds.ts'
+import type { OptionShape } from '../definitions/option-shape.ts'
 import { MillraceError } from '../errors.ts'
 import { mergeConfig } from '../producers/launch/run-config.ts'
 import type { Testable } from './known-assets.ts'
-import { runChosen } from './run-assets.ts'
+import { refuseOther, refuseWrong } from './refuse-wrong.ts'
+import { refuseUntestable, runChosen, runShape } from './run-assets.ts'
 import type { RunAssetsOptions } from './run-assets.ts'
 import { runPlan } from './run-plan.ts'
 import type { TestRun } from './test-run.ts'
@@ -12,11 +15,18 @@ export interface RunJobOptions extends Omit<RunAssetsOptions, 'select'> {
   readonly assets?: Testable
 }
 
+const { select: _, ...runsOf } = runShape
+const shape: OptionShape<RunJobOptions> = { ...runsOf, assets: anything('a location, or a list of assets') }
+
 /**
  * Runs a job in this process, as `runGraph` and `runAssets` do, with the job's own configuration below the one that is given.
- * @throws MillraceError `TEST_NEEDS_ASSETS` for a job that chooses assets, without them, and what those two throw
+ * @throws MillraceError `TEST_OPTIONS`, `TEST_NEEDS_ASSETS` for a job that chooses assets, without them, and what those two throw
  */
-export async function runJob(job: Job, { assets, ...options }: RunJobOptions = {}): Promise<TestRun> {
+export async function runJob(job: Job, given: RunJobOptions = {}): Promise<TestRun> {
+  refuseOther('runJob()', job, 'a job, as job({ … }) answers it', 'job')
+  refuseWrong('runJob()', given, shape)
+  const { assets, ...options } = given
+  if (assets !== undefined) refuseUntestable('`assets` of runJob()', assets)
   const config = mergeConfig(job.config, options.config ?? {})
   const { name, tags, hooks, work } = job
   const of = { job: name, tags, hooks }

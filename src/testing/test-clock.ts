@@ -23,7 +23,7 @@ export function testClock(start: Date | string): TestClock {
 }
 
 function millisecondsOf(time: Date | string): number {
-  const ms = typeof time === 'string' ? Date.parse(time) : time.getTime()
+  const ms = typeof time === 'string' ? Date.parse(time) : time instanceof Date ? time.getTime() : NaN
   if (Number.isFinite(ms)) return ms
   throw new MillraceError(`${JSON.stringify(time)} is no time.`, { code: 'TEST_TIME_INVALID', hint: 'Give a Date, or text as 2026-11-22T05:30:00Z.' })
 }

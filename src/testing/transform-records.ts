@@ -3,12 +3,15 @@ import type { Json, JsonObject } from '../definitions/json.ts'
 import type { Page } from '../definitions/page.ts'
 import type { TableAsset } from '../definitions/table.ts'
 import type { ColumnIssue, RowEncoder } from '../warehouse/encoder/row-encoder.ts'
+import { anything } from '../definitions/option-kinds.ts'
+import type { OptionShape } from '../definitions/option-shape.ts'
 import { createBatchCutter } from '../workers/batch-cutter.ts'
 import { encodeRecords } from '../workers/encode-records.ts'
 import { borrowEncoder } from '../workers/encoders.ts'
 import { untag } from '../workers/tagged-json.ts'
 import { once } from './attempt.ts'
 import { configOf, specsOf } from './known-assets.ts'
+import { refuseOther, refuseWrong, testShape } from './refuse-wrong.ts'
 import { withTestBed } from './test-bed.ts'
 import type { TestOptions } from './test-bed.ts'
 
@@ -19,6 +22,8 @@ export interface TransformRecordsOptions extends Pick<TestOptions, 'config' | 'c
   /** What the page of the records hands to the transform as `page`. */
   readonly page?: Json
 }
+
+const shape: OptionShape<TransformRecordsOptions> = { config: testShape.config, clock: testShape.clock, signal: testShape.signal, page: anything('JSON') }
 
 /** A record that goes to quarantine, and why. */
 export interface QuarantinedRecord {
@@ -41,9 +46,12 @@ export interface TransformedRecords {
 /**
  * Sends records, or a page as an extractor yields it, through a table asset's transform, its columns and its encoder: what would be loaded, and what would go to quarantine.
  * Checks of the table and what quarantine allows at most are asked in Postgres, and not here.
- * @throws DataError `RECORD_INVALID` for the first record that does not fit, where the asset has no quarantine; what its transform throws then; MillraceError `CONFIG_INVALID`
+ * @throws DataError `RECORD_INVALID` for the first record that does not fit, where the asset has no quarantine; what its transform throws then; MillraceError `CONFIG_INVALID`, `TEST_OPTIONS`
  */
-export async function transformRecords(asset: TableAsset, records: Page, { page, ...options }: TransformRecordsOptions = {}): Promise<TransformedRecords> {
+export async function transformRecords(asset: TableAsset, records: Page, options: TransformRecordsOptions = {}): Promise<TransformedRecords> {
+  refuseOther('transformRecords()', asset, 'a table, as table({ … }) answers it', 'table')
+  refuseWrong('transformRecords()', options, shape)
+  const { page } = options
   const config = configOf([asset], options.config)
   const [spec] = specsOf([asset])
   if (spec?.kind !== 'table') throw new TypeError(`${asset.key} is no table.`)

@@ -35,19 +35,21 @@ export async function publishManifest(database: Database, manifest: Manifest, ve
 /**
  * Keeps why the definitions in a folder did not load: of the location that came from there before, or else under the folder's name. The last good manifest
  * stays in force, and a location that was forgotten stays so.
+ * @returns the version that stays in force; undefined where none is
  */
-export async function recordLocationError(database: Database, folder: string, error: StoredError): Promise<void> {
+export async function recordLocationError(database: Database, folder: string, error: StoredError): Promise<string | undefined> {
   const text = JSON.stringify(error)
-  const { rowCount } = await database.query(
-    `UPDATE millrace.location SET error = $2, updated_at = clock_timestamp() WHERE folder = $1 AND forgotten_at IS NULL`,
+  const known = await database.query<{ version: string | null }>(
+    `UPDATE millrace.location SET error = $2, updated_at = clock_timestamp() WHERE folder = $1 AND forgotten_at IS NULL RETURNING version`,
     [folder, text],
   )
-  if (rowCount !== 0) return
-  await database.query(
+  if (known.rowCount !== 0) return known.rows[0]?.version ?? undefined
+  const { rows } = await database.query<{ version: string | null }>(
     `INSERT INTO millrace.location (name, error) VALUES ($1, $2)
-     ON CONFLICT (name) DO UPDATE SET error = excluded.error, updated_at = clock_timestamp() WHERE location.forgotten_at IS NULL`,
+     ON CONFLICT (name) DO UPDATE SET error = excluded.error, updated_at = clock_timestamp() WHERE location.forgotten_at IS NULL RETURNING version`,
     [folder, text],
   )
+  return rows[0]?.version ?? undefined
 }
 
 /** Locations whose definitions did not load the last time, and why; of all, or one. */

@@ -61,7 +61,7 @@ function notices({ locations, pauses, queued, givenUp }: Overview): Html {
   ${broken.map(
     (one) =>
       html`<div class="notice bad">
-        <p>The definitions of <strong>${one.name}</strong> did not load${one.loaded ? '; the last good version stays in force' : ''}.</p>
+        <p>The definitions of <strong>${one.name}</strong> did not load${one.loaded ? '; the version that loaded last stays in force' : ''}.</p>
         ${failureView(one.error)}${one.loaded ? null : forgetOffer(one)}
       </div>`,
   )}

@@ -151,7 +151,7 @@ const hints: Record<string, string> = {
     'Node runs TypeScript by leaving the types out: no enum, namespace or parameter properties. Use a union of literals, a module, or plain fields.',
   ERR_MODULE_NOT_FOUND: 'Imports of own files end in .ts; packages must be installed.',
   ERR_PACKAGE_PATH_NOT_EXPORTED: 'Of a package only that can be imported which its package.json names under `exports`. Look for a misspelt path.',
-  DEFINITION_INVALID: 'Mend the definitions; the last good version stays in force.',
+  DEFINITION_INVALID: 'Mend the definitions.',
 }
 
 const textOf = ({ file, line, column }: Place): string => `${file}:${String(line)}:${String(column)}`
@@ -166,7 +166,7 @@ function explain(file: string, error: unknown): MillraceError {
   const at = place === undefined ? file : textOf(place)
   return new MillraceError(`${file} could not be loaded: ${error instanceof Error ? error.message : String(error)} (${at})`, {
     code,
-    hint: hints[code] ?? 'Mend the file; the last good version stays in force.',
+    hint: hints[code] ?? 'Mend the file.',
     cause: error,
   })
 }

@@ -117,7 +117,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   })
   const demos = await startDemos(options)
   for (const one of locations.loaded) await publishManifest(pool, one.manifest, one.version, demos.get(one.location.name)?.notice, one.folder)
-  for (const broken of locations.broken) await recordLocationError(pool, broken.name, storedError(broken.error))
+  for (const { name, error } of locations.broken) {
+    const version = await recordLocationError(pool, name, storedError(error))
+    if (version === undefined) logger.warn({ location: name }, 'no version of it is in force: nothing of it runs until its definitions load')
+    else logger.warn({ location: name, version }, 'the version that loaded last stays in force until its definitions load again')
+  }
   const throttles = createThrottles(pool, logger)
   const context: WorkerContext = {
     pool,

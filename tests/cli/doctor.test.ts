@@ -155,7 +155,9 @@ describe('millrace doctor', () => {
     expect(of('workers')[1]?.fix).toMatch(/None was seen since .*: if old is gone for good, have it forgotten: millrace locations forget old$/)
     expect(of('producers')).toMatchObject([{ level: 'fault' }])
     expect(of('spool').some((one) => one.level === 'fault' && one.message.includes('2 different spools'))).toBe(true)
-    expect(of('definitions')).toMatchObject([{ level: 'fault', message: 'shop: definitions.ts:3 is wrong', fix: 'Mend line 3.' }])
+    expect(of('definitions')).toMatchObject([
+      { level: 'fault', message: 'shop: definitions.ts:3 is wrong', fix: 'Mend line 3. The version that loaded last stays in force until then.' },
+    ])
     expect(of('schedules')).toMatchObject([{ level: 'warning', message: expect.stringContaining('no such asset') as string }])
     expect(of('board')).toMatchObject([{ level: 'warning', message: expect.stringContaining('127.0.0.1:1') as string }])
   })

@@ -80,7 +80,10 @@ test('of definitions that cannot be loaded, file, line and column are told', asy
     expect(told.get(name), what).toContain(place)
     // The terminal has it, too.
     expect(worker.output()).toContain(place)
+    expect(worker.output()).toContain(`"location":"${name}","msg":"no version of it is in force`)
   }
+  // There is none that could stay.
+  expect(worker.output()).not.toContain('stays in force')
   // Two locations of one project that would write one table: the first keeps it.
   expect(told.get('one')).toBeNull()
   expect(told.get('two')).toMatch(/sales\/orders is stored in the table sales\.orders, as sales\/orders of the location one is\..*definitions\.ts:3:14\)/)

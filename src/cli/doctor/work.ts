@@ -99,9 +99,13 @@ async function ownSpoolId(place: SpoolPlace): Promise<string | null> {
   )
 }
 
+const lastStays = ' The version that loaded last stays in force until then.'
+
 function locationFindings(locations: readonly LocationRead[]): Finding[] {
-  return locations.flatMap(({ name, error, notice }) => [
-    ...(error === null ? [] : [fault('definitions', `${name}: ${error.message}`, error.hint ?? 'Mend the definitions; the last good version stays in force.')]),
+  return locations.flatMap(({ name, error, notice, manifest }) => [
+    ...(error === null
+      ? []
+      : [fault('definitions', `${name}: ${error.message}`, `${error.hint ?? 'Mend the definitions.'}${manifest === null ? '' : lastStays}`)]),
     ...(notice === null ? [] : [ok('definitions', `${name}: ${notice}`)]),
   ])
 }

@@ -24,7 +24,7 @@ type Stop = () => Promise<unknown>
 
 /** What this was started with. */
 interface Start extends Environment {
-  /** What the environment says by itself, without `.env`. */
+  /** What the environment and the options say by themselves, without `.env`. */
   readonly own: Readonly<Record<string, string | undefined>>
 }
 
@@ -34,8 +34,9 @@ export function devCommand() {
     .option('-p, --port <port>', 'of the board, instead of PORT (3000)')
     .option('--no-watch', 'do not reload when files of the pipelines change')
     .action(async ({ port, watch: watching }) => {
-      const own = { ...process.env }
-      const start: Start = { ...readEnvironment(port === undefined ? {} : { PORT: port }), own }
+      const options = port === undefined ? {} : { PORT: port }
+      const own = { ...process.env, ...options }
+      const start: Start = { ...readEnvironment(options), own }
       // What was started is stopped in the opposite order, also when a later part does not start.
       const stops: Stop[] = []
       const stopped = stopSignal()
@@ -71,7 +72,10 @@ async function startEverything(start: Start, watching: boolean, stops: Stop[], s
     logger,
     stopMs: 4000,
     spare: watching,
-    onReload: ({ broken }) => logger.info({ broken }, broken.length === 0 ? 'definitions reloaded' : 'definitions reloaded; what did not load stays as it was'),
+    onReload({ broken }) {
+      if (broken.length === 0) logger.info('reloaded')
+      else logger.warn({ broken }, 'reloaded, but for the locations whose definitions did not load')
+    },
   })
   stops.push(() => worker.stop())
   const producers = await startProducers({
@@ -123,26 +127,39 @@ function workerEnvironment({ config, own }: Start, installation: Installation, b
   return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 
+/** Settings of Millrace that `.env` alone says, and says otherwise than at the start, or no longer. */
+function changedSettings({ config, own }: Start): string[] {
+  const file = readEnvFile(process.cwd())
+  const names = new Set([...Object.keys(file), ...Object.keys(config.env)])
+  return [...names].filter((name) => isSetting(name) && own[name] === undefined && config.env[name] !== file[name]).toSorted()
+}
+
 /** Starts the next worker when a file of the pipelines or `.env` changes; what editors write in one go is one change. */
-function watchDefinitions({ config, logger, own }: Start, worker: WorkerProcess): Stop {
+function watchDefinitions(start: Start, worker: WorkerProcess): Stop {
+  const { config, logger } = start
   const envFile = resolve('.env')
   const watcher = watch([config.pipelines, envFile], { ignoreInitial: true, ignored: (path) => path !== envFile && /node_modules|\/\.[^/]+$/.test(path) })
   let timer: NodeJS.Timeout | undefined
-  watcher.on('all', (event, path) => {
+  const changed = new Set<string>()
+  const reload = (): void => {
+    const paths = [...changed]
+    changed.clear()
+    const ofEnv = paths.includes(envFile)
+    logger.info({ paths }, ofEnv ? '.env changed: reloading, with the variables that it has now' : 'definitions changed: reloading')
+    try {
+      const settings = ofEnv ? changedSettings(start) : []
+      if (settings.length > 0)
+        logger.warn({ settings }, 'these settings have changed in .env since the start, and are read only then: start `millrace dev` again')
+      worker.reload()
+    } catch (error) {
+      logger.error({ err: error }, '.env cannot be read: nothing was reloaded')
+    }
+  }
+  watcher.on('all', (_, path) => {
     if (path !== envFile && !/\.(ts|mts|js|mjs|json|sql)$/.test(path)) return
+    changed.add(path)
     clearTimeout(timer)
-    timer = setTimeout(() => {
-      logger.info({ path, event }, 'definitions changed; reloading')
-      try {
-        const late = Object.entries(readEnvFile(process.cwd())).filter(
-          ([name, value]) => isSetting(name) && own[name] === undefined && config.env[name] !== value,
-        )
-        if (late.length > 0) logger.warn({ settings: late.map(([name]) => name) }, 'settings of Millrace are read at the start only: start it again')
-        worker.reload()
-      } catch (error) {
-        logger.error({ err: error }, '.env cannot be read; nothing is reloaded')
-      }
-    }, 50)
+    timer = setTimeout(reload, 50)
   })
   watcher.on('error', (error) => logger.warn({ err: error }, 'not watching for changes'))
   return async () => {

@@ -31,6 +31,10 @@ const Job = z
         }),
       )
       .meta({ description: 'Upstream before downstream.' }),
+    partitions: z
+      .string()
+      .nullable()
+      .meta({ description: 'The kind of partitions that it has, of which each run is of one; null of none, and where its assets say what there is.' }),
     config: z.record(z.string(), z.json()).meta({ description: 'Run configuration where a launch says nothing else.' }),
     configSchema: z.json().nullable().meta({ description: 'JSON Schema of its run configuration; null where its assets say what there is.' }),
   })
@@ -61,6 +65,7 @@ function presentJob(location: string, { name, description, tags, config, work }:
       inputs: step.inputs,
       outputs: step.outputs,
     })),
+    partitions: work.kind === 'graph' ? (work.partitions?.kind ?? null) : null,
     config,
     configSchema: work.kind === 'graph' ? z.json().parse(jobConfigSchema(steps)) : null,
   }
@@ -82,7 +87,8 @@ const createJobRun = route({
   path: '/jobs/{location}/{name}/runs',
   operation: 'createJobRun',
   summary: 'Launch a job',
-  description: 'Launches one run. With an Idempotency-Key the same run is answered again instead of launching a second.',
+  description:
+    'Launches one run; of a job of ops with partitions of one of them, and POST /backfills of many. With an Idempotency-Key the same run is answered again instead of launching a second.',
   params: z.object({ location: z.string(), name: z.string() }),
   headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
   body: z
@@ -91,19 +97,27 @@ const createJobRun = route({
         .record(z.string(), z.json())
         .default({})
         .meta({ description: 'Fields for all steps that have them, and `ops: { step: { config: { … } } }` for one step alone.' }),
+      partitions: z
+        .array(z.string().min(1))
+        .min(1)
+        .optional()
+        .meta({
+          description: 'The key that the run is of; of a job of assets several keys, and ranges as `2026-01-01..2026-01-31`, of those that have partitions.',
+        }),
       tags: z.record(z.string(), z.string()).optional(),
     })
     .meta({ id: 'JobRunRequest' }),
   response: Run,
   statuses: { 201: 'Launched', 200: 'Launched before, with the same Idempotency-Key' },
   problems: [403, 404, 409, 415, 422],
-}).handle(async ({ params: { location, name }, headers, body: { config, tags }, parts }) => {
+}).handle(async ({ params: { location, name }, headers, body: { config, partitions, tags }, parts }) => {
   const key = headers['idempotency-key']
   const { runId, created } = await startRun(parts, {
     assets: [],
     job: name,
     location,
     config,
+    partitions,
     launchedBy: 'api',
     ...(tags === undefined ? {} : { tags }),
     ...(key === undefined ? {} : { idempotencyKey: `api ${key}` }),

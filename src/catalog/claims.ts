@@ -42,7 +42,7 @@ export interface ClaimedStep {
   readonly fullRefresh: boolean
   /** Of a function of several assets: those that it is asked for. */
   readonly makes: readonly string[]
-  /** What it is to make; undefined where its asset has no partitions. */
+  /** What it is to make; undefined where its asset has no partitions. Of an op of a job: what the run is of. */
   readonly partitions: readonly string[] | undefined
   /** Undefined before it was prepared, and where the asset keeps no cursor. */
   readonly cursorFrom: CursorFrom | undefined
@@ -145,7 +145,7 @@ export async function claimStep(database: Database, request: StepClaimRequest): 
      FROM (SELECT id, backend_pid, backend_start FROM millrace.step WHERE id = $1 FOR UPDATE) old, millrace.run r
      WHERE s.id = old.id AND r.id = s.run_id AND s.enqueued = $2 AND s.status = $3 AND ${claimable('s', '$4')}
      RETURNING s.run_id, s.location, s.asset, s.kind, r.job, s.part_of, s.template, s.map, s.ordinal, s.version, s.attempt, s.claim, s.generation, s.batches, s.position, s.redrive, s.each_batch, s.full_refresh,
-       s.makes, s.partitions, s.cursor_from, s.cursor, s.result -> 'limits' AS limits, r.config, coalesce(r.started_at, r.created_at) AS created_at,
+       s.makes, CASE WHEN s.kind = 'op' AND s.part_of IS NULL THEN r.partitions ELSE s.partitions END AS partitions, s.cursor_from, s.cursor, s.result -> 'limits' AS limits, r.config, coalesce(r.started_at, r.created_at) AS created_at,
        old.backend_pid AS previous_pid, old.backend_start::text AS previous_start`,
     [request.stepId, request.enqueued, request.status, request.session, request.backend?.pid ?? null, request.backend?.start ?? null],
   )

@@ -37,7 +37,7 @@ function partitionsStarted(schedule: ScheduleSpec, assets: readonly Asset[], job
       `The schedule ${schedule.name} starts the job ${schedule.job}, which the location ${location} does not define. Its jobs are: ${jobs.map((one) => one.name).join(', ') || 'none'}.`,
     )
   }
-  if (own?.work.kind === 'graph') return undefined
+  if (own?.work.kind === 'graph') return own.work.partitions
   const chosen = new Set(selectAssets(assets, own === undefined ? schedule.assets : own.work.assets))
   // No run makes what something else makes.
   const made = assets.filter((one) => chosen.has(one.key) && one.kind !== 'external')

@@ -22,6 +22,7 @@ import type { Job } from './ops/job.ts'
 import type { Throttle } from './rate-limit.ts'
 import { resourcesKind } from './resource.ts'
 import type { ClientsOf, Resources } from './resource.ts'
+import { cronOfWindows, windowsOf } from './partitions/cron-of-windows.ts'
 import { zoneClock } from './partitions/zone-clock.ts'
 import { RunOptions } from './run-limits.ts'
 import type { RunRequest } from './sensor.ts'
@@ -83,21 +84,29 @@ export interface ScheduleAnswer {
 type Given = Omit<z.input<typeof ScheduleSpec>, 'cron' | 'assets' | 'job' | 'decides'>
 
 interface Common<Needs extends Resources> extends Given {
-  /** One expression or several. */
-  readonly cron: string | readonly string[]
   /** What `run` uses, by the name it uses. */
   readonly resources?: Needs
   /** Decides what is to be run, in place of one run of the schedule's assets or job. */
   readonly run?: (context: ScheduleContext<ClientsOf<Needs>>) => ScheduleAnswer | null | undefined | void | Promise<ScheduleAnswer | null | undefined | void>
 }
 
+interface ByCron {
+  /** One expression or several. */
+  readonly cron: string | readonly string[]
+}
+
 export type ScheduleOptions<Needs extends Resources = Resources> = Common<Needs> &
-  ({ readonly assets: string | readonly string[] } | { readonly job: Job | string })
+  (
+    | (ByCron & { readonly assets: string | readonly string[] })
+    | (ByCron & { readonly job: Job | string })
+    /** Without `cron`: at the end of each window of time that the job's partitions are, one run for each new one. */
+    | { readonly job: Job; readonly cron?: never; readonly timeZone?: never }
+  )
 
 /** How great numbers may be is asked with the rest. */
 const shape: OptionShape<ScheduleOptions> = {
   name: required(aText('nightly')),
-  cron: required(textOrTexts('0 6 * * *')),
+  cron: textOrTexts('0 6 * * *'),
   timeZone: aText('Europe/Paris'),
   assets: textOrTexts('group:sales'),
   job: either(aText('nightly'), aDefinition('a job, as job({ … }) answers it', 'job')),
@@ -138,7 +147,7 @@ export function schedule<Needs extends Resources = Resources>(options: ScheduleO
       `The schedule ${options.name} has neither \`job\` nor \`assets\`. Give it a job, or the assets that it starts, as assets: 'group:sales'.`,
     )
   }
-  const { resources, run, cron, ...given } = options
+  const { resources, run, cron, ...given } = { ...options, ...whenOf(options) }
   const what = startedBy(given)
   const parsed = ScheduleSpec.safeParse({
     ...given,
@@ -163,6 +172,32 @@ type Started = { readonly job?: Job | string } | { readonly assets?: string | re
 function startedBy(given: Started): Pick<ScheduleSpec, 'assets' | 'job'> {
   if ('job' in given && given.job !== undefined) return { assets: [], job: typeof given.job === 'string' ? given.job : given.job.name }
   return { assets: 'assets' in given ? [given.assets ?? []].flat() : [] }
+}
+
+interface Timed extends Partial<ByCron> {
+  readonly name: string
+  readonly job?: Job | string
+  readonly timeZone?: string | undefined
+  readonly run?: unknown
+}
+
+/** When a schedule ticks: as it says, or by the windows of time that its job's partitions are. */
+function whenOf({ name, cron, job, timeZone, run }: Timed): {
+  readonly cron: string | readonly string[]
+  readonly timeZone?: string
+  readonly partitions?: 'new'
+} {
+  if (cron !== undefined) return { cron }
+  const work = typeof job === 'object' ? job.work : undefined
+  const windows = work?.kind === 'graph' ? windowsOf(work.partitions) : undefined
+  if (windows === undefined) {
+    throw new DefinitionError(
+      `The schedule ${name} has no \`cron\`. It may be left out only for a job of ops whose partitions are windows of time: \`job\` is to be the job itself then, not its name.`,
+    )
+  }
+  if (run !== undefined || timeZone !== undefined)
+    throw new DefinitionError(`The schedule ${name} goes by the windows of its job's partitions. Give it a \`cron\`, or leave \`run\` and \`timeZone\` out.`)
+  return { cron: cronOfWindows(windows), timeZone: windows.timeZone, partitions: 'new' }
 }
 
 function checkTimes({ name, cron, timeZone }: ScheduleSpec): void {

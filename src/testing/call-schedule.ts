@@ -10,7 +10,7 @@ import { selectAssets } from '../definitions/selection/select-assets.ts'
 import { MillraceError } from '../errors.ts'
 import type { RunRequested } from '../producers/launch/launch-requests.ts'
 import { partitionsBetween } from '../producers/launch/new-partitions.ts'
-import { partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
+import { partitionedJob, partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
 import { checkJobConfig, mergeConfig } from '../producers/launch/run-config.ts'
 import { nextTick } from '../producers/schedules.ts'
 import { askSchedule } from '../workers/ask-schedule.ts'
@@ -96,7 +96,9 @@ export async function callSchedule(schedule: Schedule, options: CallScheduleOpti
 
 /** The partitions that came since the slot before. */
 function newPartitions(schedule: ScheduleSpec, location: Location, { now, dynamic }: PartitionMoment, added: CallScheduleOptions['partitionKeys'] = {}) {
-  const partitions = chosenBy(schedule, {}, location).assets.find((one) => one.partitions !== undefined)?.partitions
+  const { job, assets } = chosenBy(schedule, {}, location)
+  const ofJob = job?.work.kind === 'graph' ? job.work.partitions : undefined
+  const partitions = ofJob ?? assets.find((one) => one.partitions !== undefined)?.partitions
   if (partitions === undefined) return []
   if (partitions.kind === 'dynamic') return added[partitions.name] ?? []
   const before = slotsOf(schedule).before(now.getTime()) ?? now.getTime()
@@ -127,7 +129,7 @@ async function runOf(schedule: ScheduleSpec, asked: Partial<RunRequested>, locat
     ...(Object.keys(tags).length === 0 ? {} : { tags }),
     ...(asked.runKey === undefined ? {} : { runKey: asked.runKey }),
   }
+  await partitionsOfRun(job?.work.kind === 'graph' ? [partitionedJob(job)] : assets, asked.partitions, () => Promise.resolve(moment))
   if (job?.work.kind === 'graph') return { job: job.name, assets: [], config: checkJobConfig(job.name, stepSpecsOf(job), config), ...more }
-  await partitionsOfRun(assets, asked.partitions, () => Promise.resolve(moment))
   return { job: job?.name, assets: assets.map(({ key }) => key), config: configOf(assets, config), ...more }
 }

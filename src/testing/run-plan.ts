@@ -13,6 +13,7 @@ import type { Partition } from '../definitions/partitions/partition.ts'
 import type { PartitionMoment } from '../definitions/partitions/partition-set.ts'
 import type { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
 import type { Resources } from '../definitions/resource.ts'
+import { partitionedJob, partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
 import { checkJobConfig } from '../producers/launch/run-config.ts'
 import { answerOfGraph } from '../workers/graph-inputs.ts'
 import { once } from './attempt.ts'
@@ -48,6 +49,11 @@ function partitionFor({ partition }: OpPartitionOptions, moment: PartitionMoment
   return partitionOf(set, partition.key)
 }
 
+function partitionOfJob(job: Job | undefined, [key]: readonly string[], moment: PartitionMoment): Partition | undefined {
+  const spec = job?.work.kind === 'graph' ? job.work.partitions : undefined
+  return spec === undefined || key === undefined ? undefined : partitionOf(partitionSet(spec, moment), key)
+}
+
 /** The steps of a job as a manifest has them. */
 export function stepSpecsOf(job: Job): readonly OpStepSpec[] {
   const { work } = jobSpecOf(job)
@@ -57,18 +63,20 @@ export function stepSpecsOf(job: Job): readonly OpStepSpec[] {
 interface PlanRun {
   /** For what the graph answers as it was handed it. */
   readonly inputs?: Readonly<Record<string, unknown>>
-  /** Whose run it is, where it is a job's. */
+  /** Whose run it is, where it is a job's; with the partitions that are asked for. */
   readonly of?: HookedRun
+  /** That job. */
+  readonly job?: Job
 }
 
 /**
  * Runs a plan whose inputs are bound.
- * @throws MillraceError `CONFIG_INVALID`, `TEST_UNKNOWN_RESOURCE`, `UNKNOWN_PARTITION`
+ * @throws MillraceError `CONFIG_INVALID`, `TEST_UNKNOWN_RESOURCE`, `UNKNOWN_PARTITION`, and of a job's partitions what a launch says
  */
 export async function runPlan<Value>(
   plan: GraphPlan,
   options: TestOptions & OpPartitionOptions,
-  { inputs = {}, of = {} }: PlanRun = {},
+  { inputs = {}, of = {}, job }: PlanRun = {},
 ): Promise<GraphRun<Value>> {
   const { name } = plan
   const config = checkJobConfig(name, stepSpecsOf({ ...declareJob({ name, assets: '*' }), work: { kind: 'graph', plan } }), options.config ?? {})
@@ -77,10 +85,11 @@ export async function runPlan<Value>(
   return withTestBed(options, resources, async (bed) => {
     const run = newRun(bed, config)
     const input = (one: string): Promise<unknown> => Promise.resolve(inputs[one])
-    const partition = partitionFor(options, bed.moment, name)
+    const ofJob = job === undefined ? undefined : await partitionsOfRun([partitionedJob(job)], of.partitions, () => Promise.resolve(bed.moment))
+    const partition = ofJob === undefined ? partitionFor(options, bed.moment, name) : partitionOfJob(job, ofJob, bed.moment)
     await runOps(run, { plan, prefix: '', partOf: undefined, partition, after: [], input, configOf: (step) => configOfStep(config, step) })
     const answered = hasAnswer(run, plan) ? { value: await readAnswer(run, plan, input) } : undefined
-    await runHooks(run, of)
+    await runHooks(run, { ...of, partitions: ofJob })
     const made = testRunOf(run)
     const answer = (): Value => {
       if (answered !== undefined) return answered.value as Value

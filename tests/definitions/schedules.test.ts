@@ -3,9 +3,19 @@ import { externalAsset } from '../../src/definitions/external-asset.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
 import { job } from '../../src/definitions/ops/job.ts'
 import { op } from '../../src/definitions/ops/op.ts'
-import { dailyPartitions, dynamicPartitions, hourlyPartitions, multiPartitions, staticPartitions } from '../../src/definitions/partitions/partitions.ts'
-import type { PartitionsSpec } from '../../src/definitions/partitions/partitions-spec.ts'
-import { schedule } from '../../src/definitions/schedule.ts'
+import {
+  cronPartitions,
+  dailyPartitions,
+  dynamicPartitions,
+  hourlyPartitions,
+  monthlyPartitions,
+  multiPartitions,
+  staticPartitions,
+  weeklyPartitions,
+} from '../../src/definitions/partitions/partitions.ts'
+import type { PartitionsSpec, TimePartitionsSpec } from '../../src/definitions/partitions/partitions-spec.ts'
+import { timePartitions } from '../../src/definitions/partitions/time-partitions.ts'
+import { schedule, slotsOf } from '../../src/definitions/schedule.ts'
 import type { ScheduleOptions } from '../../src/definitions/schedule.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
 import { Manifest, manifestOf } from '../../src/definitions/manifest.ts'
@@ -13,6 +23,7 @@ import { jsonFiles } from '../../src/io/json-files.ts'
 import { describe, expect, test } from '../support/test.ts'
 
 const daily = dailyPartitions({ start: '2026-01-01' })
+const paris = { start: '2026-01-01', timeZone: 'Europe/Paris' }
 
 describe('the times of cron expressions', () => {
   test.for<[cron: string | readonly string[], timeZone: string, from: string, times: readonly string[]]>([
@@ -58,6 +69,13 @@ describe('the times of cron expressions', () => {
 const rows = (key: string, partitions?: PartitionsSpec) =>
   asset({ key, io: jsonFiles({ folder: 'values' }), ...(partitions === undefined ? {} : { partitions }), run: () => 1 })
 
+const one = op({ name: 'one', run: () => undefined })
+const daysOfOps = job({ name: 'days_of_ops', graph: one, partitions: daily })
+const fixedJob = job({ name: 'fixed_of_ops', graph: one, partitions: staticPartitions(['eu', 'us']) })
+
+/** Without an expression. */
+const byWindows = { cron: undefined } as object
+
 const place = (options: Partial<ScheduleOptions>) =>
   defineLocation({
     name: 'place',
@@ -71,7 +89,7 @@ const place = (options: Partial<ScheduleOptions>) =>
       rows('both', multiPartitions({ date: daily, region: staticPartitions(['eu', 'us']) })),
       rows('neither', multiPartitions({ file: dynamicPartitions('files'), region: staticPartitions(['eu', 'us']) })),
     ],
-    jobs: [job({ name: 'days', assets: 'daily' }), job({ name: 'ops', graph: op({ name: 'one', run: () => undefined }) })],
+    jobs: [job({ name: 'days', assets: 'daily' }), job({ name: 'ops', graph: one }), daysOfOps, fixedJob],
     schedules: [schedule({ name: 's', cron: '0 0 * * *', ...('job' in options ? {} : { assets: 'whole' }), ...options } as ScheduleOptions)],
   })
 
@@ -92,6 +110,10 @@ describe('schedules', () => {
     ['the same of a job', { job: 'days' }, /does not say which/],
     ['new partitions of what has none', { partitions: 'new' }, /of what has none/],
     ['new partitions of ops', { job: 'ops', partitions: 'new' }, /of what has none/],
+    ['the partitions of a job of ops and no word of which', { job: 'days_of_ops' }, /does not say which/],
+    ['no expression where the job is known by its name alone', { job: 'days_of_ops', ...byWindows }, /has no `cron`.*not its name/],
+    ['no expression where the job has no windows of time', { job: fixedJob, ...byWindows }, /has no `cron`/],
+    ['no expression and a function', { job: daysOfOps, ...byWindows, run: () => null }, /leave `run` and `timeZone` out/],
     ['new partitions where none ever come', { assets: 'fixed', partitions: 'new' }, /there never are any/],
     ['new partitions of two dimensions without time', { assets: 'neither', partitions: 'new' }, /no one dimension of time/],
     ['what something else makes alone', { assets: 'theirs' }, /theirs is made by something else/],
@@ -108,12 +130,30 @@ describe('schedules', () => {
     { assets: ['whole', 'theirs'] },
     { assets: 'files', partitions: 'new' },
     { assets: 'both', partitions: 'new', catchUp: 7 },
+    { job: 'days_of_ops', partitions: 'new' },
+    { job: daysOfOps, ...byWindows },
     { assets: 'daily', run: () => ({ runs: [{ partitions: ['2026-01-01'] }] }) },
   ])('may be as %j, and their manifest is read as it was written', (options) => {
     const manifest = manifestOf(place(options))
     expect(Manifest.parse(JSON.parse(JSON.stringify(manifest)))).toEqual(manifest)
     // As it was before there were several expressions.
-    const older = { ...manifest, schedules: [{ ...manifest.schedules[0], cron: '0 0 * * *' }] }
+    const older = { ...manifest, schedules: [{ ...manifest.schedules[0], cron: manifest.schedules[0]?.cron[0] }] }
     expect(Manifest.parse(JSON.parse(JSON.stringify(older)))).toEqual(manifest)
+  })
+
+  test.for<PartitionsSpec>([
+    hourlyPartitions({ ...paris, minuteOffset: 20 }),
+    dailyPartitions(paris),
+    dailyPartitions({ ...paris, hourOffset: 5, minuteOffset: 30 }),
+    weeklyPartitions({ ...paris, dayOffset: 3, hourOffset: 1 }),
+    monthlyPartitions({ ...paris, dayOffset: 28 }),
+    cronPartitions({ ...paris, cron: '0 6 * * 1-5' }),
+  ])('without an expression tick where the windows of their job end: %j', (partitions) => {
+    const { spec } = schedule({ name: 's', job: job({ name: 'windows', graph: one, partitions }) })
+    expect(spec).toMatchObject({ partitions: 'new', timeZone: 'Europe/Paris' })
+    const { cadence, first } = timePartitions(partitions as TimePartitionsSpec)
+    const ends = Array.from({ length: 400 }, (_, at) => cadence.step(first, at + 1))
+    let last = first
+    expect(ends.map(() => (last = slotsOf(spec).after(last)))).toEqual(ends)
   })
 })

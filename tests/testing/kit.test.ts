@@ -370,3 +370,25 @@ test('callSchedule of new partitions tells those that came since the tick before
   const wrong = schedule({ name: 'wrong', cron: '0 0 * * *', assets: daily.key, run: () => ({ runs: [{ partitions: ['2025-12-31'] }] }) })
   await expect(callSchedule(wrong, { location, clock })).rejects.toMatchObject({ code: 'UNKNOWN_PARTITION' })
 })
+
+test('a job of ops with partitions is run for one of them, and by its schedule for those that came', async () => {
+  const days = dailyPartitions({ start: '2026-01-01' })
+  const say = op({ name: 'say', output: z.string(), run: ({ partition }) => `${partition?.key ?? 'none'} ${partition?.window?.end.toISOString() ?? ''}` })
+  const daily = job({ name: 'daily', graph: say, partitions: days })
+  const clock = testClock('2026-01-05T12:00:00Z')
+  expect((await runJob(daily, { partition: '2026-01-04', clock })).value('say')).toBe('2026-01-04 2026-01-05T00:00:00.000Z')
+  for (const [declared, options, code] of [
+    [daily, {}, 'PARTITION_NEEDED'],
+    [daily, { partition: '2026-01-05' }, 'UNKNOWN_PARTITION'],
+    [daily, { partitions: ['2026-01-01..2026-01-02'] }, 'ONE_PARTITION_PER_RUN'],
+    [job({ name: 'plain', graph: say }), { partition: '2026-01-04' }, 'NO_PARTITIONS'],
+  ] as const) {
+    await expect(runJob(declared, { ...options, clock })).rejects.toMatchObject({ code })
+  }
+  const everyDay = schedule({ name: 'every_day', job: daily })
+  const location = defineLocation({ name: 'parted', jobs: [daily], schedules: [everyDay] })
+  expect(await callSchedule(everyDay, { location, clock })).toMatchObject({
+    at: '2026-01-06T00:00:00.000Z',
+    runs: [{ job: 'daily', partitions: ['2026-01-05'] }],
+  })
+})

@@ -153,7 +153,7 @@ describe('graph-backed assets with partitions', () => {
     await engine.define([made, beside])
     await expect(engine.launch('single/*', { partitions: ['a', 'c'] })).rejects.toMatchObject({
       code: 'ONE_PARTITION_PER_RUN',
-      message: 'single/graph is made by a graph, and one run makes one partition of it, not 2.',
+      message: 'One run makes one partition of single/graph, as its ops are steps of the run, not 2.',
     })
     const runsOfBackfill = async (asked: string) => {
       const { backfillId } = await startBackfill(deps(), { assets: [asked], launchedBy: 'test', perRun: 'all' })

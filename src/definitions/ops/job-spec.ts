@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { PoolUse } from '../pool.ts'
 import { HookNames, hookNamesOf } from '../hook.ts'
+import { PartitionsSpec } from '../partitions/partitions-spec.ts'
 import { RetryPolicy } from '../retry.ts'
 import { jsonSchemaOf } from '../json-schema.ts'
 import type { Job } from './job.ts'
@@ -42,7 +43,13 @@ export const JobSpec = z.object({
   /** Of its runs' ends. */
   hooks: HookNames.optional(),
   work: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('graph'), graph: z.string(), steps: z.array(OpStepSpec) }),
+    z.object({
+      kind: z.literal('graph'),
+      graph: z.string(),
+      steps: z.array(OpStepSpec),
+      /** Each run is of one of them. Absent: of none. */
+      partitions: PartitionsSpec.optional(),
+    }),
     z.object({ kind: z.literal('assets'), assets: z.array(z.string()).min(1) }),
   ]),
 })
@@ -58,7 +65,12 @@ export function jobSpecOf({ name, description, tags, config, hooks, work }: Job)
     work:
       work.kind === 'assets'
         ? { kind: 'assets', assets: [...work.assets] }
-        : { kind: 'graph', graph: work.plan.name, steps: work.plan.steps.map(opStepSpecOf) },
+        : {
+            kind: 'graph',
+            graph: work.plan.name,
+            steps: work.plan.steps.map(opStepSpecOf),
+            ...(work.partitions === undefined ? {} : { partitions: work.partitions }),
+          },
   }
 }
 

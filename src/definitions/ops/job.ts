@@ -5,6 +5,8 @@ import type { JsonObject } from '../json.ts'
 import { aDefinition, anObject, aText, jsonObject, textOrTexts, textsByName } from '../option-kinds.ts'
 import { isGiven, named, refuseWrong, required } from '../option-shape.ts'
 import type { OptionShape } from '../option-shape.ts'
+import { partitionsKind } from '../partitions/partitions-kind.ts'
+import type { PartitionsSpec } from '../partitions/partitions-spec.ts'
 import { bindInputs } from './bind-inputs.ts'
 import { composeGraph, inputRef } from './composition.ts'
 import type { AnyGraph, GraphDefinition } from './graph.ts'
@@ -29,6 +31,8 @@ export type JobOptions = JobCommon &
         readonly graph: AnyGraph | AnyOp
         /** Values for the graph's inputs. */
         readonly inputs?: Readonly<Record<string, unknown>>
+        /** What each of its runs is of one of, a day, say; it is handed to each op as `context.partition`. */
+        readonly partitions?: PartitionsSpec
       }
     | {
         /** Selections of the assets that it materializes. */
@@ -47,6 +51,7 @@ const graphShape: OptionShape<Extract<JobOptions, { readonly graph: unknown }>> 
   ...commonShape,
   graph: required(aDefinition('a graph or an op (or, in its place, `assets`)', 'graph', 'op')),
   inputs: anObject("{ day: '2026-01-01' }"),
+  partitions: partitionsKind,
 }
 const assetShape: OptionShape<Extract<JobOptions, { readonly assets: unknown }>> = { ...commonShape, assets: required(textOrTexts('group:sales')) }
 
@@ -59,7 +64,14 @@ export interface Job {
   readonly config: JsonObject
   /** Of its runs' ends. */
   readonly hooks?: Hooks
-  readonly work: { readonly kind: 'graph'; readonly plan: GraphPlan } | { readonly kind: 'assets'; readonly assets: readonly string[] }
+  readonly work:
+    | {
+        readonly kind: 'graph'
+        readonly plan: GraphPlan
+        /** Absent: its runs are of none. */
+        readonly partitions?: PartitionsSpec
+      }
+    | { readonly kind: 'assets'; readonly assets: readonly string[] }
 }
 
 /**
@@ -75,8 +87,10 @@ export function job(options: JobOptions): Job {
   const { name, description, tags = {}, config = {} } = options
   const common = { kind: 'job', name, description, tags, config, ...hooksOf(options) } as const
   if (ofAssets) return { ...common, work: { kind: 'assets', assets: typeof options.assets === 'string' ? [options.assets] : options.assets } }
-  const definition = options.graph.kind === 'graph' ? options.graph.definition : graphOfOne(options.graph)
-  return { ...common, work: { kind: 'graph', plan: bindInputs(definition, options.inputs ?? {}, `The job ${name}`) } }
+  const { graph, inputs = {}, partitions } = options
+  const definition = graph.kind === 'graph' ? graph.definition : graphOfOne(graph)
+  const plan = bindInputs(definition, inputs, `The job ${name}`)
+  return { ...common, work: { kind: 'graph', plan, ...(partitions === undefined ? {} : { partitions }) } }
 }
 
 const hasAssets = (options: JobOptions): options is Extract<JobOptions, { readonly assets: unknown }> => isGiven(options, 'assets')

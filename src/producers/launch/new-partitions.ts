@@ -54,8 +54,9 @@ export async function newPartitions(
 
 function partitionsOf(manifest: Manifest, { name, assets, job }: ScheduleSpec): PartitionsSpec {
   const work = manifest.jobs.find((one) => one.name === job)?.work
-  const chosen = new Set(selectAssets(manifest.assets, work?.kind === 'assets' ? work.assets : assets))
-  const spec = manifest.assets.filter(isMade).find((one) => chosen.has(one.key) && one.partitions !== undefined)?.partitions
+  const chosen = new Set(work?.kind === 'graph' ? [] : selectAssets(manifest.assets, work?.assets ?? assets))
+  const ofJob = work?.kind === 'graph' ? work.partitions : undefined
+  const spec = ofJob ?? manifest.assets.filter(isMade).find((one) => chosen.has(one.key) && one.partitions !== undefined)?.partitions
   if (spec !== undefined) return spec
   throw new MillraceError(`What the schedule ${name} starts has no partitions.`, { code: 'NO_PARTITIONS', hint: 'Leave its `partitions` out.' })
 }

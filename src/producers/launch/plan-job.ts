@@ -4,10 +4,12 @@ import type { CurrentManifest } from '../../catalog/manifests.ts'
 import { beginOf } from '../../catalog/step-states.ts'
 import type { JsonObject } from '../../definitions/json.ts'
 import { knownInstead } from '../../definitions/known-instead.ts'
+import type { Manifest } from '../../definitions/manifest.ts'
 import type { JobSpec, OpStepSpec } from '../../definitions/ops/job-spec.ts'
 import type { RunOptions } from '../../definitions/run-limits.ts'
 import { MillraceError } from '../../errors.ts'
 import { notLoaded } from './choose-assets.ts'
+import { partitionedJob, resolvePartitions } from './resolve-partitions.ts'
 import { checkJobConfig, mergeConfig } from './run-config.ts'
 import { settleRunOptions } from './run-options.ts'
 import { planRun } from './plan-run.ts'
@@ -24,26 +26,45 @@ interface JobRequest extends RunOptions {
 
 /**
  * What a run of a job would do, of the definitions that are in force.
- * @throws MillraceError `UNKNOWN_JOB`, `LOCATION_AMBIGUOUS`, `LOCATION_NOT_LOADED`, `CONFIG_INVALID`
+ * @throws MillraceError `UNKNOWN_JOB`, `LOCATION_AMBIGUOUS`, `LOCATION_NOT_LOADED`, `CONFIG_INVALID`, what `resolvePartitions` throws
  */
 export async function planJob(database: Database, request: JobRequest): Promise<PlannedRun> {
   const { version, manifest, spec } = await findJob(database, request)
   const config = mergeConfig(spec.config, request.config ?? {})
-  const common = { job: spec.name, tags: spec.tags, hooks: spec.hooks }
+  const { work } = spec
   const settled = { ...request, tags: { ...spec.tags, ...request.tags } }
-  if (spec.work.kind === 'assets')
-    return { ...(await planRun(database, { ...settled, assets: spec.work.assets, location: manifest.location, config })), ...common }
-  const { steps } = spec.work
+  if (work.kind === 'assets')
+    return { ...(await planRun(database, { ...settled, assets: work.assets, location: manifest.location, config })), ...factsOf(spec) }
+  checkJobConfig(spec.name, work.steps, config)
+  const partitions = await resolvePartitions(database, manifest.location, [partitionedJob(spec)], request.partitions, request.at)
+  return planOfJob(manifest, spec, { version, config, partitions, options: settled })
+}
+
+/** What every run of a job has of it. */
+const factsOf = ({ name, tags, hooks }: JobSpec) => ({ job: name, tags, hooks })
+
+/** A run of a job of ops, of which it is known that it can be run so. */
+export function planOfJob(
+  manifest: Manifest,
+  spec: JobSpec,
+  {
+    version,
+    config,
+    partitions,
+    options,
+  }: Pick<PlannedRun, 'version' | 'config' | 'partitions'> & { readonly options: Parameters<typeof settleRunOptions>[0] },
+): PlannedRun {
+  const steps = spec.work.kind === 'graph' ? spec.work.steps : []
   return {
-    ...common,
+    ...factsOf(spec),
     location: manifest.location,
     version,
     assets: [],
-    config: checkJobConfig(spec.name, steps, config),
+    config,
     redrive: false,
     fullRefresh: false,
-    partitions: undefined,
-    options: settleRunOptions(settled, manifest.runs ?? {}),
+    partitions,
+    options: settleRunOptions(options, manifest.runs ?? {}),
     limited: manifest.limits !== undefined,
     // Steps of branches are made once the items are known.
     steps: steps.filter(({ map }) => map === undefined).map(stepOf),
@@ -59,14 +80,18 @@ function stepOf({ name, upstream, collects, pool, hooks }: OpStepSpec): PlannedS
     status: upstream.length === 0 && pool === undefined ? beginOf.op : 'waiting',
     destination: null,
     eachBatch: false,
+    // The partition is its run's: what a step of an asset makes is another matter.
     partitioned: false,
     pool,
     hooks,
   }
 }
 
-/** @throws MillraceError as `planJob` */
-async function findJob(database: Database, { job, location }: JobRequest): Promise<CurrentManifest & { readonly spec: JobSpec }> {
+/** @throws MillraceError `UNKNOWN_JOB`, `LOCATION_AMBIGUOUS`, `LOCATION_NOT_LOADED` */
+export async function findJob(
+  database: Database,
+  { job, location }: Pick<JobRequest, 'job' | 'location'>,
+): Promise<CurrentManifest & { readonly spec: JobSpec }> {
   const manifests = await currentManifests(database, location)
   if (manifests.length === 0) throw await notLoaded(database, location)
   const found = manifests.flatMap((one) => one.manifest.jobs.filter(({ name }) => name === job).map((spec) => ({ ...one, spec })))

@@ -2,8 +2,10 @@ import { readMoment } from '../../catalog/partition-moment.ts'
 import type { Database } from '../../catalog/database.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
 import { requirePartition, requireRange } from '../../definitions/partitions/choose-partitions.ts'
+import type { Job } from '../../definitions/ops/job.ts'
+import type { JobSpec } from '../../definitions/ops/job-spec.ts'
 import { partitionSet } from '../../definitions/partitions/partition-set.ts'
-import type { PartitionMoment } from '../../definitions/partitions/partition-set.ts'
+import type { PartitionMoment, PartitionSet } from '../../definitions/partitions/partition-set.ts'
 import { isOnePerRun } from '../../definitions/partitions/one-per-run.ts'
 import type { PartitionsSpec } from '../../definitions/partitions/partitions-spec.ts'
 import { MillraceError } from '../../errors.ts'
@@ -11,8 +13,11 @@ import { MillraceError } from '../../errors.ts'
 /** More would make a run that nobody can look through, nor retry in part. */
 const mostPartitions = 10_000
 
+/** The code of the error for several partitions of what is made one by one: a backfill makes them. */
+export const onePartitionPerRun = 'ONE_PARTITION_PER_RUN'
+
 /**
- * What a run of these assets is to make of those that have partitions: keys, in order. Undefined where none of them has.
+ * What a run of these assets, or of this job, is to make of those that have partitions: keys, in order. Undefined where none of them has.
  * @param at when they must be there, where that is later than now
  * @throws MillraceError `PARTITION_NEEDED`, `PARTITIONS_DIFFER`, `ONE_PARTITION_PER_RUN`, `NO_PARTITIONS`, `TOO_MANY_PARTITIONS`, `UNKNOWN_PARTITION`,
  *   `PARTITION_RANGE_INVALID`
@@ -20,7 +25,7 @@ const mostPartitions = 10_000
 export async function resolvePartitions(
   database: Database,
   location: string,
-  specs: readonly AssetSpec[],
+  specs: readonly Partitioned[],
   asked: readonly string[] | undefined,
   at?: Date,
 ): Promise<readonly string[] | undefined> {
@@ -30,9 +35,19 @@ export async function resolvePartitions(
   })
 }
 
+/** What may have partitions: an asset, or a job of ops under its name. */
+type Partitioned = Pick<AssetSpec, 'key' | 'partitions'> & Parameters<typeof isOnePerRun>[0]
+
+/** A job of ops as what has partitions: its ops are steps of the run, and each of them is of one partition. */
+export const partitionedJob = ({ name, work }: Pick<JobSpec, 'name' | 'work'> | Pick<Job, 'name' | 'work'>): Partitioned => ({
+  key: name,
+  graph: work,
+  ...(work.kind === 'assets' || work.partitions === undefined ? {} : { partitions: work.partitions }),
+})
+
 /** The same, wherever it is known which partitions there are. */
 export async function partitionsOfRun(
-  specs: readonly (Pick<AssetSpec, 'key' | 'partitions'> & Parameters<typeof isOnePerRun>[0])[],
+  specs: readonly Partitioned[],
   asked: readonly string[] | undefined,
   momentOf: (spec: PartitionsSpec) => Promise<PartitionMoment>,
 ): Promise<readonly string[] | undefined> {
@@ -45,12 +60,7 @@ export async function partitionsOfRun(
       hint: 'Leave the partitions out.',
     })
   }
-  if (asked === undefined || asked.length === 0) {
-    throw new MillraceError(`${first.key} has partitions: say which of them.`, {
-      code: 'PARTITION_NEEDED',
-      hint: 'With --partition KEY or --partitions FROM..TO (in the API, `partitions`). A backfill makes many, each by a run of its own.',
-    })
-  }
+  if (asked === undefined || asked.length === 0) throw needed(first.key, partitionSet(first.partitions, await momentOf(first.partitions)))
   const declared = JSON.stringify(first.partitions)
   const other = partitioned.find((one) => JSON.stringify(one.partitions) !== declared)
   if (other !== undefined) {
@@ -74,9 +84,17 @@ export async function partitionsOfRun(
 
 const rangeOf = (index: number) => ({ from: index, to: index + 1 })
 
+function needed(key: string, set: PartitionSet): MillraceError {
+  const example = set.count === 0 ? 'KEY' : set.at(set.count - 1)
+  return new MillraceError(`${key} has partitions: say which of them.`, {
+    code: 'PARTITION_NEEDED',
+    hint: `With --partition ${example.includes('|') ? `'${example}'` : example} or --partitions FROM..TO (in the API, \`partitions\`). A backfill makes many, each by a run of its own.`,
+  })
+}
+
 function onlyOne(key: string, count: number): MillraceError {
-  return new MillraceError(`${key} is made by a graph, and one run makes one partition of it, not ${count.toLocaleString('en')}.`, {
-    code: 'ONE_PARTITION_PER_RUN',
+  return new MillraceError(`One run makes one partition of ${key}, as its ops are steps of the run, not ${count.toLocaleString('en')}.`, {
+    code: onePartitionPerRun,
     hint: 'Launch a run for each of them, or start a backfill: it makes each by a run of its own.',
   })
 }

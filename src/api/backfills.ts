@@ -21,7 +21,8 @@ export const Backfill = z
   .object({
     id: z.uuid(),
     location: z.string(),
-    assets: z.array(z.string()),
+    assets: z.array(z.string()).meta({ description: 'None where a job is run.' }),
+    job: z.string().nullable().meta({ description: 'The job of ops that is run once for each of its partitions.' }),
     status: BackfillStatus,
     perRun: z.union([z.int(), z.literal('all')]).meta({ description: 'Partitions that one run makes; `all`: as many as are ready and follow each other.' }),
     runsAtOnce: z.int(),
@@ -48,6 +49,7 @@ export const BackfillDetail = Backfill.extend({
     .array(
       z.object({
         assets: z.array(z.string()),
+        job: z.string().nullable(),
         kind: z.string().nullable().meta({ description: 'Of its partitions; null where it has none.' }),
         counts: Counts,
       }),
@@ -75,6 +77,7 @@ export function presentBackfill(row: BackfillRead): Backfill {
     id: row.id,
     location: row.location,
     assets: row.assets,
+    job: row.job,
     status: row.status,
     perRun: row.perRun ?? 'all',
     runsAtOnce: row.runsAtOnce,
@@ -139,13 +142,14 @@ const createRoute = route({
   method: 'post',
   path: '/backfills',
   operation: 'createBackfill',
-  summary: 'Materialize many partitions',
+  summary: 'Materialize many partitions, or run a job for many',
   description:
     'Finds out which partitions of the chosen assets belong together, and launches runs of them, upstream before downstream. With an Idempotency-Key the same backfill is answered again instead of starting a second.',
   headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
   body: z
     .strictObject({
-      assets: z.array(z.string().min(1)).min(1).meta({ description: 'Selections: asset keys, `group:name`, `*`, or as `+a and not tag:slow`.' }),
+      assets: z.array(z.string().min(1)).min(1).optional().meta({ description: 'Selections: asset keys, `group:name`, `*`, or as `+a and not tag:slow`.' }),
+      job: z.string().min(1).optional().meta({ description: 'A job of ops with partitions, in place of `assets`: it is run once for each of them.' }),
       location: z.string().optional().meta({ description: 'Needed where a selection could mean several locations.' }),
       partitions: z
         .array(z.string().min(1))
@@ -161,13 +165,19 @@ const createRoute = route({
       config: z.record(z.string(), z.json()).default({}),
       tags: z.record(z.string(), z.string()).default({}),
     })
+    .refine(({ assets, job }) => (assets === undefined) !== (job === undefined), 'either `assets` or `job` is needed')
     .meta({ id: 'BackfillRequest' }),
   response: Backfill,
   statuses: { 201: 'Started', 200: 'Started before, with the same Idempotency-Key' },
   problems: [403, 404, 409, 415, 422],
-}).handle(async ({ headers, body, parts }) => {
+}).handle(async ({ headers, body: { assets = [], ...asked }, parts }) => {
   const key = headers['idempotency-key']
-  const { backfillId, created } = await startBackfill(parts, { ...body, launchedBy: 'api', ...(key === undefined ? {} : { idempotencyKey: `api ${key}` }) })
+  const { backfillId, created } = await startBackfill(parts, {
+    ...asked,
+    assets,
+    launchedBy: 'api',
+    ...(key === undefined ? {} : { idempotencyKey: `api ${key}` }),
+  })
   return { status: created ? 201 : 200, body: await found(parts, backfillId) }
 })
 

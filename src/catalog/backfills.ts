@@ -17,13 +17,18 @@ export const BackfillPlan = z.object({
   moment: z.object({ now: z.iso.datetime(), dynamic: z.record(z.string(), z.array(z.string())) }),
   units: z.array(
     z.object({
-      assets: z.array(z.string()),
+      /** None where a job is run. Then there is no such field, so that a process of a version that knew no such backfills launches nothing in its place. */
+      assets: z.array(z.string()).default([]),
+      /** The job of ops that is run once for each of its partitions: of a backfill of a job, which has this one unit. */
+      job: z.string().optional(),
       partitions: PartitionsSpec.optional(),
       upstream: z.array(z.object({ unit: z.int(), mapping: PartitionMapping })),
     }),
   ),
 })
 export type BackfillPlan = z.output<typeof BackfillPlan>
+/** As it is written down. */
+export type StoredPlan = z.input<typeof BackfillPlan>
 
 export const momentOf = ({ moment }: BackfillPlan): PartitionMoment => ({ now: new Date(moment.now), dynamic: (name) => moment.dynamic[name] ?? [] })
 

@@ -1,5 +1,5 @@
 import type { Backfill, BackfillDetail } from '../api/backfills.ts'
-import { count, describeCounts, duration, moment, status } from './format.ts'
+import { count, describeCounts, describeMade, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
@@ -64,8 +64,8 @@ export function backfillActions({ id, status: stands, counts, endedAt }: Backfil
 function units(backfill: BackfillDetail): Html {
   return table({
     caption: 'What one run makes together',
-    columns: ['Assets', 'Partitions', 'How far'],
-    rows: backfill.units.map((unit) => [unit.assets.join(', '), unit.kind ?? 'none', describeCounts(unit.counts, 'succeeded')]),
+    columns: [backfill.job === null ? 'Assets' : 'Job', 'Partitions', 'How far'],
+    rows: backfill.units.map((unit) => [describeMade(unit), unit.kind ?? 'none', describeCounts(unit.counts, 'succeeded')]),
   })
 }
 
@@ -75,7 +75,7 @@ function failures({ failures: failed, counts }: BackfillDetail): Html | null {
     <h2 id="failures-heading">What failed</h2>
     ${table({
       caption: 'The first partitions that failed',
-      columns: ['Partition', 'Asset', 'Run', 'What happened'],
+      columns: ['Partition', failed.some(({ assets }) => assets.length > 0) ? 'Asset' : 'Step', 'Run', 'What happened'],
       rows: failed.map((one) => [
         one.partition ?? 'all of it',
         one.asset ?? one.assets.join(', '),

@@ -1,6 +1,6 @@
 import type { Backfill, BackfillPage, BackfillQuery } from '../api/backfills.ts'
 import { backfillActions } from './backfill-page.ts'
-import { count, describeCounts, duration, moment, status } from './format.ts'
+import { count, describeCounts, describeMade, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html, HtmlValue } from './html.ts'
 import { page } from './layout.ts'
@@ -39,7 +39,7 @@ function backfillRow(one: Backfill, now: number): readonly HtmlValue[] {
     html`${status(one.status)}${one.problem === null ? null : html`<p class="quiet">${one.problem}</p>`}`,
     describeCounts(one.counts, 'succeeded'),
     unit === null ? `${count(units)} of ${count(units)}` : `${count(unit)} of ${count(units)}`,
-    one.assets.length <= 3 ? one.assets.join(', ') : `${one.assets.slice(0, 2).join(', ')} and ${count(one.assets.length - 2)} more`,
+    describeMade(one, 3),
     one.launchedBy,
     moment(one.createdAt),
     duration(one.createdAt, one.endedAt, now),

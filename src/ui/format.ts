@@ -42,6 +42,12 @@ export function describeCounts(counts: Readonly<Record<string, number>>, done: s
   return [`${count(counts[done] ?? 0)} of ${count(all)}`, ...others.map((name) => `${count(counts[name] ?? 0)} ${name}`)].join(' · ')
 }
 
+/** What a backfill makes: the job that it runs, or its assets, at most so many of them in full. */
+export function describeMade({ assets, job }: { readonly assets: readonly string[]; readonly job: string | null }, most = Infinity): string {
+  if (job !== null) return `job ${job}`
+  return assets.length <= most ? assets.join(', ') : `${assets.slice(0, most - 1).join(', ')} and ${count(assets.length - most + 1)} more`
+}
+
 /** A moment; the browser turns it into its own time zone. */
 export function moment(iso: string | null): Html {
   return iso === null ? html`–` : html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`

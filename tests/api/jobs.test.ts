@@ -5,6 +5,7 @@ import { manifestOf } from '../../src/definitions/manifest.ts'
 import { graph } from '../../src/definitions/ops/graph.ts'
 import { job } from '../../src/definitions/ops/job.ts'
 import { op } from '../../src/definitions/ops/op.ts'
+import { staticPartitions } from '../../src/definitions/partitions/partitions.ts'
 import { getJson, startBoard, startQueues } from '../board/start.ts'
 import { describe, expect, test } from '../support/test.ts'
 
@@ -16,7 +17,8 @@ const add = op({
   run: ({ inputs, config }) => inputs.n + config.by,
 })
 const twice = graph({ name: 'twice', compose: () => add({ n: add({ n: 1 }) }) })
-const location = defineLocation({ name: 'sums', jobs: [job({ name: 'sum_job', graph: twice, config: { by: 3 }, tags: { team: 'x' } })] })
+const parted = job({ name: 'parted', graph: twice, partitions: staticPartitions(['eu', 'us']) })
+const location = defineLocation({ name: 'sums', jobs: [job({ name: 'sum_job', graph: twice, config: { by: 3 }, tags: { team: 'x' } }), parted] })
 
 const post = (body: unknown): RequestInit => ({
   method: 'POST',
@@ -43,7 +45,9 @@ describe('jobs', () => {
           ],
           config: { by: 3 },
           configSchema: { type: 'object', properties: { by, ops: { type: 'object', properties: { add: own, add_2: own } } } },
+          partitions: null,
         },
+        { name: 'parted', partitions: 'static' },
       ],
     })
     const request = post({ config: { ops: { add_2: { config: { by: 5 } } } }, tags: { who: 'me' } })
@@ -83,5 +87,31 @@ describe('jobs', () => {
       status: 409,
       body: { code: 'RUN_NOT_FAILED' },
     })
+  })
+
+  test('with partitions are launched for one of them, and backfilled', async ({ database }) => {
+    const board = await startBoard({ pool: database.pool, queues: startQueues(database) })
+    await publishManifest(database.pool, manifestOf(location), 'v1', undefined)
+    const api = `${board.url}/api/v1`
+    const plainPost = (body: unknown) => ({ ...post(body), headers: { 'content-type': 'application/json' } })
+    expect(await getJson(`${api}/jobs/sums/parted/runs`, plainPost({ partitions: ['eu'] }))).toMatchObject({
+      status: 201,
+      body: { job: 'parted', partitions: ['eu'] },
+    })
+    for (const [name, body, code] of [
+      ['parted', {}, 'PARTITION_NEEDED'],
+      ['parted', { partitions: ['asia'] }, 'UNKNOWN_PARTITION'],
+      ['parted', { partitions: ['eu', 'us'] }, 'ONE_PARTITION_PER_RUN'],
+      ['sum_job', { partitions: ['eu'] }, 'NO_PARTITIONS'],
+    ] as const) {
+      expect(await getJson(`${api}/jobs/sums/${name}/runs`, plainPost(body))).toMatchObject({ status: 422, body: { code } })
+    }
+    const backfill = await getJson(`${api}/backfills`, plainPost({ job: 'parted', location: 'sums' }))
+    expect(backfill).toMatchObject({ status: 201, body: { job: 'parted', assets: [], counts: { running: 2 } } })
+    const { id } = backfill.body as { id: string }
+    expect(await getJson(`${api}/backfills/${id}`)).toMatchObject({ body: { job: 'parted', units: [{ assets: [], job: 'parted', kind: 'static' }] } })
+    expect(await (await fetch(`${board.url}/backfills`)).text()).toContain('job parted')
+    expect(await getJson(`${api}/backfills`, plainPost({ job: 'parted', assets: ['x'] }))).toMatchObject({ status: 400 })
+    expect(await getJson(`${api}/backfills`, plainPost({ job: 'other', location: 'sums' }))).toMatchObject({ status: 404, body: { code: 'UNKNOWN_JOB' } })
   })
 })

@@ -18,6 +18,7 @@ const BackfillRow = z.object({
   id: z.uuid(),
   location: z.string(),
   assets: z.array(z.string()),
+  job: z.string().nullable(),
   status: z.enum(backfillStatuses),
   /** Null: as many as follow each other. */
   perRun: z.int().nullable(),
@@ -36,7 +37,7 @@ const BackfillRow = z.object({
 })
 export type BackfillRead = z.output<typeof BackfillRow>
 
-const columns = `b.id, b.location, b.assets, b.status, b.partitions_per_run AS "perRun", b.runs_at_once AS "runsAtOnce", b.config, b.tags, b.launched_by AS "launchedBy",
+const columns = `b.id, b.location, b.assets, b.plan #>> '{units,0,job}' AS job, b.status, b.partitions_per_run AS "perRun", b.runs_at_once AS "runsAtOnce", b.config, b.tags, b.launched_by AS "launchedBy",
   b.created_at AS "createdAt", b.created_at::text AS "createdText", b.ended_at AS "endedAt", b.problem,
   (SELECT jsonb_object_agg(c.status, c.n) FROM (SELECT status, count(*) AS n FROM millrace.backfill_part p WHERE p.backfill_id = b.id GROUP BY status) c) AS counts,
   (SELECT min(p.unit) + 1 FROM millrace.backfill_part p WHERE p.backfill_id = b.id AND p.status IN ('waiting', 'running')) AS unit,
@@ -70,7 +71,7 @@ export async function readBackfill(db: Queryable, id: string): Promise<BackfillR
   return found
 }
 
-const UnitRow = z.object({ assets: z.array(z.string()), kind: z.string().nullable(), counts: Counted })
+const UnitRow = z.object({ assets: z.array(z.string()), job: z.string().nullable(), kind: z.string().nullable(), counts: Counted })
 /** What one run makes together; `kind`: of its partitions, null where it has none. */
 export type BackfillUnitRead = z.output<typeof UnitRow>
 
@@ -79,7 +80,7 @@ export function readBackfillUnits(db: Queryable, id: string): Promise<BackfillUn
   return readRows(
     db,
     UnitRow,
-    `SELECT u.unit->'assets' AS assets, u.unit->'partitions'->>'kind' AS kind, c.counts
+    `SELECT coalesce(u.unit->'assets', '[]') AS assets, u.unit->>'job' AS job, u.unit->'partitions'->>'kind' AS kind, c.counts
      FROM millrace.backfill b CROSS JOIN jsonb_array_elements(b.plan->'units') WITH ORDINALITY AS u(unit, n)
        LEFT JOIN (SELECT unit, jsonb_object_agg(status, n) AS counts FROM (SELECT unit, status, count(*) AS n FROM millrace.backfill_part WHERE backfill_id = $1 GROUP BY 1, 2) g
          GROUP BY unit) c ON c.unit = u.n - 1

@@ -8,11 +8,11 @@ export type PartitionStatus = (typeof partitionStatuses)[number]
 export type PartitionCounts = Readonly<Record<PartitionStatus, number>>
 
 /** Partitions that follow each other and stand alike. */
-export interface PartitionStretch {
+export interface PartitionStretch<Status extends string = PartitionStatus> {
   readonly from: string
   readonly to: string
   readonly count: number
-  readonly status: PartitionStatus
+  readonly status: Status
 }
 
 export interface PartitionStates {
@@ -53,13 +53,13 @@ export async function readPartitionStates(db: Queryable, location: string, asset
 }
 
 /** The partitions from an index on as stretches that stand alike, at most so many. */
-export function stretchesOf(
+export function stretchesOf<Status extends string = PartitionStatus>(
   set: PartitionSet,
-  states: PartitionStates,
+  states: { readonly statusAt: (index: number) => Status },
   limit: number,
   first = 0,
-): { readonly stretches: PartitionStretch[]; readonly next: number | undefined } {
-  const stretches: PartitionStretch[] = []
+): { readonly stretches: PartitionStretch<Status>[]; readonly next: number | undefined } {
+  const stretches: PartitionStretch<Status>[] = []
   let from = first
   while (from < set.count && stretches.length < limit) {
     const status = states.statusAt(from)

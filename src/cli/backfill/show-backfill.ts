@@ -1,5 +1,5 @@
 import type { Backfill, BackfillDetail } from '../../api/backfills.ts'
-import { describeCounts, duration } from '../../ui/format.ts'
+import { describeCounts, describeMade, duration } from '../../ui/format.ts'
 import { harmless, moment } from '../argument.ts'
 import { formatTable } from '../table-output.ts'
 
@@ -31,8 +31,8 @@ export function describeBackfill(backfill: BackfillDetail, now: number): string 
     ...(backfill.problem === null ? [] : [[backfill.endedAt === null ? 'Waits' : 'Because', backfill.problem]]),
   ]
   const units = formatTable(
-    [{ name: 'assets' }, { name: 'partitions' }, { name: 'how far' }],
-    backfill.units.map((unit) => [unit.assets.join(', '), unit.kind ?? 'none', describeCounts(unit.counts, 'succeeded')]),
+    [{ name: backfill.job === null ? 'assets' : 'job' }, { name: 'partitions' }, { name: 'how far' }],
+    backfill.units.map((unit) => [describeMade(unit), unit.kind ?? 'none', describeCounts(unit.counts, 'succeeded')]),
   )
   return [facts.map(([name = '', value = '']) => `${name.padEnd(10)} ${harmless(value)}\n`).join(''), units, describeFailures(backfill)]
     .filter((text) => text !== '')

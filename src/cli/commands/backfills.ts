@@ -8,7 +8,7 @@ import { MillraceError } from '../../errors.ts'
 import { cancelBackfill, retryBackfill } from '../../producers/launch/backfill/end-backfill.ts'
 import type { LaunchDeps } from '../../producers/launch/launch.ts'
 import { createQueues } from '../../queues/queues.ts'
-import { describeCounts, duration } from '../../ui/format.ts'
+import { describeCounts, describeMade, duration } from '../../ui/format.ts'
 import { moment, wholeNumber } from '../argument.ts'
 import { findBackfill } from '../find-by-id.ts'
 import { describeBackfill } from '../backfill/show-backfill.ts'
@@ -62,7 +62,7 @@ function tableOf(found: readonly BackfillRead[]): string {
       moment(one.createdAt),
       one.launchedBy,
       duration(one.createdAt, one.endedAt, Date.now()),
-      one.assets.length <= 3 ? one.assets.join(', ') : `${one.assets.slice(0, 2).join(', ')} and ${String(one.assets.length - 2)} more`,
+      describeMade(one, 3),
     ]),
   )
 }

@@ -21,6 +21,7 @@ import type { DueStep } from '../../../catalog/due-step.ts'
 import { withTogether } from '../../../definitions/made-together.ts'
 import { isMade } from '../../../definitions/manifest.ts'
 import type { Manifest } from '../../../definitions/manifest.ts'
+import type { JobSpec } from '../../../definitions/ops/job-spec.ts'
 import { upstreamOf } from '../../../definitions/partitions/map-partitions.ts'
 import { isOnePerRun } from '../../../definitions/partitions/one-per-run.ts'
 import { partitionSet } from '../../../definitions/partitions/partition-set.ts'
@@ -31,7 +32,9 @@ import { enqueueSteps } from '../enqueue-step.ts'
 import { startWaiting } from '../start-waiting.ts'
 import { insertRun } from '../insert-run.ts'
 import type { LaunchDeps } from '../launch.ts'
+import { planOfJob } from '../plan-job.ts'
 import { planOf } from '../plan-run.ts'
+import { partitionedJob } from '../resolve-partitions.ts'
 
 /** Parts of each unit that are looked at in one go, for each run that may begin. */
 const lookAhead = 4
@@ -113,6 +116,8 @@ async function locationOf({ pool }: LaunchDeps, id: string): Promise<CurrentMani
 /** Why no run can be launched, whatever is ready. */
 function problemOf({ location, plan }: OpenBackfill, current: CurrentManifest | undefined): string | null {
   if (current === undefined) return `The location ${location} is not loaded. Start a worker for it.`
+  const job = jobOf(plan)
+  if (job !== undefined) return problemOfJob(location, job, plan, specOfJob(current.manifest, job))
   const known = new Map(current.manifest.assets.map((one) => [one.key, one]))
   const keys = plan.units.flatMap(({ assets, partitions }) => assets.map((key) => ({ key, partitions })))
   const gone = keys.filter(({ key }) => !known.has(key))
@@ -120,6 +125,17 @@ function problemOf({ location, plan }: OpenBackfill, current: CurrentManifest | 
   const other = keys.filter(({ key, partitions }) => shapeOf(known.get(key)?.partitions) !== shapeOf(partitions))
   if (other.length === 0) return null
   return `${other.map(({ key }) => key).join(', ')} ${other.length === 1 ? 'has' : 'have'} other partitions than when the backfill began. Cancel it, and start another.`
+}
+
+/** The job that a backfill runs once for each partition; undefined of one that makes assets. */
+const jobOf = ({ units }: OpenBackfill['plan']): string | undefined => units[0]?.job
+
+const specOfJob = ({ jobs }: Manifest, job: string): JobSpec | undefined => jobs.find(({ name, work }) => name === job && work.kind === 'graph')
+
+function problemOfJob(location: string, job: string, { units }: OpenBackfill['plan'], spec: JobSpec | undefined): string | null {
+  if (spec === undefined) return `The location ${location} no longer defines the job ${job} of ops. Cancel the backfill, or bring it back.`
+  if (shapeOf(partitionedJob(spec).partitions) === shapeOf(units[0]?.partitions)) return null
+  return `The job ${job} has other partitions than when the backfill began. Cancel it, and start another.`
 }
 
 /** What partitions are like, wherever they begin and end. A key that is gone meanwhile fails by itself; keys of another kind would all. */
@@ -155,19 +171,19 @@ async function launchRun(
   { version, manifest }: CurrentManifest,
   { parts, launched }: { readonly parts: readonly [WaitingPart, ...WaitingPart[]]; readonly launched: Launches },
 ): Promise<void> {
-  const assets = backfill.plan.units[parts[0].unit]?.assets ?? []
-  const chosen = new Set(assets)
+  const { plan, config, tags } = backfill
   const keys = parts.flatMap(({ partition }) => partition ?? [])
+  const partitions = keys.length === 0 ? undefined : keys
+  const job = jobOf(plan)
+  const spec = job === undefined ? undefined : specOfJob(manifest, job)
   const made = manifest.assets.filter(isMade)
   // A function of several assets may make more by now than when the backfill began.
-  const together = withTogether(made, chosen).keys
+  const together = withTogether(made, new Set(plan.units[parts[0].unit]?.assets)).keys
   const specs = made.filter(({ key }) => together.has(key))
-  const planned = planOf(manifest, specs, {
-    version,
-    config: backfill.config,
-    partitions: keys.length === 0 ? undefined : keys,
-    options: { tags: backfill.tags },
-  })
+  const planned =
+    spec === undefined
+      ? planOf(manifest, specs, { version, config, partitions, options: { tags } })
+      : planOfJob(manifest, spec, { version, config, partitions, options: { tags: { ...spec.tags, ...tags } } })
   const inserted = await insertRun(client, planned, { tags: backfill.tags, launchedBy: `backfill ${backfill.id}`, backfillId: backfill.id })
   if ('known' in inserted) return
   await markParts(client, backfill.id, parts, 'running', inserted.runId)
@@ -217,10 +233,10 @@ function rangesAbove(upstream: PartitionSet | undefined, own: PartitionSet | und
   return upstreamOf(mapping, own ?? upstream, partition ?? '', upstream).ranges
 }
 
-/** Units of which a run makes but one partition, as the assets are declared now. */
+/** Units of which a run makes but one partition, as the assets are declared now: graph-backed ones, and a job. */
 function unitsOfOne({ plan }: OpenBackfill, { assets }: Manifest): ReadonlySet<number> {
   const alone = new Set(assets.filter(isOnePerRun).map(({ key }) => key))
-  return new Set(plan.units.flatMap((unit, place) => (unit.assets.some((key) => alone.has(key)) ? [place] : [])))
+  return new Set(plan.units.flatMap((unit, place) => (unit.job !== undefined || unit.assets.some((key) => alone.has(key)) ? [place] : [])))
 }
 
 /** Parts that one run makes: of one unit, one after the other. */

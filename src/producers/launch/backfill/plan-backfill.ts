@@ -1,8 +1,10 @@
-import type { BackfillPlan, WaitingPart } from '../../../catalog/backfills.ts'
+import type { StoredPlan, WaitingPart } from '../../../catalog/backfills.ts'
+import { readJobPartitions } from '../../../catalog/job-partitions.ts'
 import { readMoment } from '../../../catalog/partition-moment.ts'
 import { areMaterialized, materializedPartitions } from '../../../catalog/partition-states.ts'
 import type { Database } from '../../../catalog/database.ts'
 import type { AssetSpec } from '../../../definitions/manifest.ts'
+import type { JobSpec } from '../../../definitions/ops/job-spec.ts'
 import { unitsOf } from '../../../definitions/partitions/backfill-units.ts'
 import type { BackfillUnit } from '../../../definitions/partitions/backfill-units.ts'
 import { requirePartition, requireRange } from '../../../definitions/partitions/choose-partitions.ts'
@@ -32,7 +34,7 @@ export async function planBackfill(
   location: string,
   specs: readonly AssetSpec[],
   choice: PartitionChoice,
-): Promise<{ readonly plan: BackfillPlan; readonly parts: readonly WaitingPart[] }> {
+): Promise<{ readonly plan: StoredPlan; readonly parts: readonly WaitingPart[] }> {
   if (specs.every((one) => one.partitions === undefined)) {
     throw new MillraceError(`${specs.map(({ key }) => key).join(', ')} ${specs.length === 1 ? 'has' : 'have'} no partitions: there is nothing to backfill.`, {
       code: 'NO_PARTITIONS',
@@ -55,14 +57,41 @@ export async function planBackfill(
     wanted.push(choice.missing === true ? await missingOf(database, location, { unit, set, sets, wanted, chosen }) : chosen)
   }
   const parts = units.flatMap((_, unit) => partsOf(unit, sets[unit], wanted[unit] ?? new Uint8Array()))
-  if (parts.length === 0) throw nothingToDo(choice)
-  if (parts.length > mostParts) {
-    throw new MillraceError(`A backfill makes at most ${mostParts.toLocaleString('en')} partitions, not ${parts.length.toLocaleString('en')}.`, {
-      code: 'TOO_MANY_PARTITIONS',
-      hint: 'Choose a range of them.',
+  refuseCount(parts.length, choice)
+  return { plan: storedPlan(units, moment), parts }
+}
+
+/**
+ * What a backfill of a job of ops runs it for: one unit, whose parts are its partitions. Missing is one whose last run that is kept has not succeeded.
+ * @throws MillraceError `JOB_OF_ASSETS`, `NO_PARTITIONS`, `UNKNOWN_PARTITION`, `PARTITION_RANGE_INVALID`, `NOTHING_TO_BACKFILL`, `TOO_MANY_PARTITIONS`
+ */
+export async function planJobBackfill(
+  database: Database,
+  location: string,
+  { name, work }: JobSpec,
+  choice: PartitionChoice,
+): Promise<{ readonly plan: StoredPlan; readonly parts: readonly WaitingPart[] }> {
+  if (work.kind === 'assets') {
+    throw new MillraceError(`The job ${name} materializes assets: a backfill makes those.`, {
+      code: 'JOB_OF_ASSETS',
+      hint: `millrace backfill ${work.assets.map((one) => `'${one}'`).join(' ')} …`,
     })
   }
-  return { plan: storedPlan(units, moment), parts }
+  const { partitions } = work
+  if (partitions === undefined) {
+    throw new MillraceError(`The job ${name} has no partitions: there is nothing to backfill.`, { code: 'NO_PARTITIONS', hint: 'Launch it.' })
+  }
+  const moment = await readMoment(database, location, [partitions])
+  const set = partitionSet(partitions, moment)
+  const wanted = new Uint8Array(set.count)
+  for (const range of rangesOf(set, name, choice.partitions)) wanted.fill(1, range.from, range.to)
+  if (choice.missing === true) {
+    const states = await readJobPartitions(database, location, name)
+    for (const [key, { status }] of states) if (status === 'succeeded' && set.indexOf(key) >= 0) wanted[set.indexOf(key)] = 0
+  }
+  const parts = partsOf(0, set, wanted)
+  refuseCount(parts.length, choice)
+  return { plan: { ...storedPlan([{ assets: [], partitions, upstream: [] }], moment), units: [{ job: name, partitions, upstream: [] }] }, parts }
 }
 
 /** Which partitions of a unit are asked for, or made from what is. One byte each; a unit without partitions has one. */
@@ -142,7 +171,7 @@ function partsOf(unit: number, set: PartitionSet | undefined, wanted: Uint8Array
   return parts
 }
 
-function storedPlan(units: readonly BackfillUnit[], moment: PartitionMoment): BackfillPlan {
+function storedPlan(units: readonly BackfillUnit[], moment: PartitionMoment): StoredPlan {
   const names = units.flatMap(({ partitions }) =>
     partitions === undefined ? [] : partitions.kind === 'multi' ? partitions.dimensions.map((one) => one.partitions) : [partitions],
   )
@@ -155,6 +184,15 @@ function storedPlan(units: readonly BackfillUnit[], moment: PartitionMoment): Ba
       upstream: [...upstream],
     })),
   }
+}
+
+function refuseCount(parts: number, choice: PartitionChoice): void {
+  if (parts === 0) throw nothingToDo(choice)
+  if (parts <= mostParts) return
+  throw new MillraceError(`A backfill makes at most ${mostParts.toLocaleString('en')} partitions, not ${parts.toLocaleString('en')}.`, {
+    code: 'TOO_MANY_PARTITIONS',
+    hint: 'Choose a range of them.',
+  })
 }
 
 function nothingToDo({ missing, partitions }: PartitionChoice): MillraceError {

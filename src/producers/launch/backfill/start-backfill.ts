@@ -2,16 +2,20 @@ import { transaction } from '../../../catalog/database.ts'
 import { storableJson } from '../../../catalog/events.ts'
 import type { JsonObject } from '../../../definitions/json.ts'
 import { MillraceError } from '../../../errors.ts'
+import type { StoredPlan, WaitingPart } from '../../../catalog/backfills.ts'
 import { chooseAssets } from '../choose-assets.ts'
 import type { LaunchDeps } from '../launch.ts'
-import { checkRunConfig } from '../run-config.ts'
+import { findJob } from '../plan-job.ts'
+import { checkJobConfig, checkRunConfig, mergeConfig } from '../run-config.ts'
 import { advanceBackfill } from './advance.ts'
-import { planBackfill } from './plan-backfill.ts'
+import { planBackfill, planJobBackfill } from './plan-backfill.ts'
 import type { PartitionChoice } from './plan-backfill.ts'
 
 export interface BackfillRequest extends PartitionChoice {
-  /** Selections, all of one location. */
+  /** Selections, all of one location; none where a job is run. */
   readonly assets: readonly string[]
+  /** A job of ops with partitions, which is run once for each of them, in place of chosen assets. */
+  readonly job?: string | undefined
   readonly location?: string | undefined
   readonly config?: JsonObject | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
@@ -34,23 +38,21 @@ const defaultRunsAtOnce = 20
 
 /**
  * Plans a backfill, writes it down with all its parts, and launches its first runs. From then on whatever ends one of its runs takes it further.
- * @throws MillraceError as `chooseAssets`, `checkRunConfig` and `planBackfill`, `BACKFILL_INVALID`
+ * @throws MillraceError as `chooseAssets`, `findJob`, `checkRunConfig`, `planBackfill` and `planJobBackfill`, `BACKFILL_INVALID`
  */
 export async function startBackfill(deps: LaunchDeps, request: BackfillRequest): Promise<StartedBackfill> {
   const { perRun = 1, runsAtOnce = defaultRunsAtOnce } = request
   if (runsAtOnce < 1 || (perRun !== 'all' && perRun < 1)) {
     throw new MillraceError('A backfill makes at least one partition by a run, and has at least one run under way.', { code: 'BACKFILL_INVALID' })
   }
-  const { manifest, specs } = await chooseAssets(deps.pool, request)
-  const config = checkRunConfig(specs, request.config ?? {})
-  const { plan, parts } = await planBackfill(deps.pool, manifest.location, specs, request)
+  const { location, assets, config, plan, parts } = await (request.job === undefined ? ofAssets(deps, request) : ofJob(deps, { ...request, job: request.job }))
   const started = await transaction(deps.pool, async (client) => {
     const { rows } = await client.query<{ id: string }>(
       `INSERT INTO millrace.backfill (location, assets, plan, partitions_per_run, runs_at_once, config, tags, launched_by, idempotency_key)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id`,
       [
-        manifest.location,
-        specs.map(({ key }) => key),
+        location,
+        assets,
         storableJson(plan),
         perRun === 'all' ? null : perRun,
         runsAtOnce,
@@ -73,4 +75,27 @@ export async function startBackfill(deps: LaunchDeps, request: BackfillRequest):
   })
   if (started.created) await advanceBackfill(deps, started.backfillId)
   return started
+}
+
+/** What is to be made, and how its runs are configured. */
+interface Planned {
+  readonly location: string
+  readonly assets: readonly string[]
+  readonly config: JsonObject
+  readonly plan: StoredPlan
+  readonly parts: readonly WaitingPart[]
+}
+
+async function ofAssets({ pool }: LaunchDeps, request: BackfillRequest): Promise<Planned> {
+  const { manifest, specs } = await chooseAssets(pool, request)
+  const config = checkRunConfig(specs, request.config ?? {})
+  return { location: manifest.location, assets: specs.map(({ key }) => key), config, ...(await planBackfill(pool, manifest.location, specs, request)) }
+}
+
+async function ofJob({ pool }: LaunchDeps, request: BackfillRequest & { readonly job: string }): Promise<Planned> {
+  const { manifest, spec } = await findJob(pool, request)
+  const { location } = manifest
+  const config = mergeConfig(spec.config, request.config ?? {})
+  if (spec.work.kind === 'graph') checkJobConfig(spec.name, spec.work.steps, config)
+  return { location, assets: [], config, ...(await planJobBackfill(pool, location, spec, request)) }
 }

@@ -4,6 +4,9 @@ import { createPool } from '../catalog/database.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { launch } from '../producers/launch/launch.ts'
 import { createQueues } from '../queues/queues.ts'
+import { MillraceError } from '../errors.ts'
+import { onePartitionPerRun } from '../producers/launch/resolve-partitions.ts'
+import { startAndFollow } from './backfill/backfill-once.ts'
 import { readEnvironment } from './environment.ts'
 import { exitCode } from './exit-code.ts'
 import { followRun } from './follow-run.ts'
@@ -33,7 +36,10 @@ export interface OnceOptions {
   readonly fullRefresh?: boolean
 }
 
-/** Launches a run, shows its progress, and sets the exit code by its end. With no installation running, starts what it needs and stops it again. */
+/**
+ * Launches a run, shows its progress, and sets the exit code by its end. With no installation running, starts what it needs and stops it again. Of several partitions of
+ * what is made one by one a backfill makes a run for each.
+ */
 export async function runOnce({
   assets,
   job,
@@ -56,10 +62,19 @@ export async function runOnce({
   const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
   const listener = createChangeListener(databaseUrl, logger)
   try {
-    const { runId } = await launch(
-      { pool, queues, logger },
-      { assets, job, location, tags, partitions, priority, redrive, fullRefresh, launchedBy: 'cli', ...(runConfig === undefined ? {} : { config: runConfig }) },
-    )
+    const deps = { pool, queues, logger }
+    const asked = { assets, job, location, tags, partitions, ...(runConfig === undefined ? {} : { config: runConfig }) }
+    const launched = await launch(deps, { ...asked, priority, redrive, fullRefresh, launchedBy: 'cli' }).catch((error: unknown) => {
+      const splits = error instanceof MillraceError && error.code === onePartitionPerRun && priority === undefined && !redrive && !fullRefresh
+      if (!splits) throw error
+      return undefined
+    })
+    if (launched === undefined) {
+      const why = 'One run makes one of these partitions: a backfill makes them, each by a run of its own.'
+      await startAndFollow(deps, { ...asked, follow, json, why }, interrupted)
+      return
+    }
+    const { runId } = launched
     if (!follow) {
       process.stdout.write(json ? `${JSON.stringify({ runId })}\n` : `Run ${runId} was launched.\n`)
       return

@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import { createDatabase, describe, expect, spawnMillrace, test } from '../support/test.ts'
 import { createProject } from './project.ts'
 
-const definitions = `import { asset, defineLocation, dailyPartitions, dynamicPartitions } from 'millrace'
+const definitions = `import { asset, defineLocation, dailyPartitions, dynamicPartitions, graph, graphAsset, job, op } from 'millrace'
 import { jsonFiles } from 'millrace/io'
 import { existsSync } from 'node:fs'
+import * as z from 'zod'
 
 const io = jsonFiles({ folder: process.env.VALUES })
 const days = dailyPartitions({ start: '2026-01-01', end: '2026-01-11' })
@@ -17,7 +18,10 @@ const sales = asset({
 })
 const slow = asset({ key: 'shop/slow', partitions: days, io, run: ({ signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))) })
 const branches = asset({ key: 'shop/branches', partitions: dynamicPartitions('branches'), io, run: () => 1 })
-export default defineLocation({ name: 'shop', assets: [sales, slow, branches] })
+const say = op({ name: 'say', output: z.string(), run: ({ partition }) => partition.key })
+const said = graphAsset({ key: 'shop/said', partitions: days, io, graph: graph({ name: 'saying', compose: () => say() }) })
+const telling = job({ name: 'telling', graph: say, partitions: days })
+export default defineLocation({ name: 'shop', assets: [sales, slow, branches, said], jobs: [telling] })
 `
 
 describe('millrace backfill', () => {
@@ -33,6 +37,7 @@ describe('millrace backfill', () => {
     for (const [args, message] of [
       [['shop/sales'], 'Say which: --partitions FROM..TO, --all or --missing.'],
       [['shop/sales', '--all', '--per-run', '0'], 'At least 1.'],
+      [['shop/sales', '--job', 'telling', '--all'], 'Say what: assets, or --job NAME.'],
     ] as const) {
       expect(await millrace('backfill', ...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string })
     }
@@ -85,6 +90,26 @@ describe('millrace backfill', () => {
     slow.kill('SIGINT')
     expect(await slow.exited).toMatchObject({ code: 130 })
     expect(slow.stdout()).toMatch(/canceled {2}0 of 10 · 10 canceled/)
+
+    // What one run makes one by one is made by a backfill, whichever command is told to.
+    for (const [args, what] of [
+      [['launch', 'telling', '--partitions', '2026-01-02..2026-01-03'], 'job telling'],
+      [['materialize', 'shop/said', '--partitions', '2026-01-04..2026-01-05'], 'shop/said'],
+    ] as const) {
+      const split = await millrace(...args)
+      expect(split).toMatchObject({ code: 0, stderr: expect.stringContaining('each by a run of its own') as string })
+      const name = /Backfill ([0-9a-f-]{36}) succeeded after/.exec(split.stdout)?.[1] ?? ''
+      const shown = await millrace('backfills', 'show', name)
+      expect(shown.stdout).toMatch(new RegExp(`${what} +daily +2 of 2`))
+    }
+    const [one, unsaid, told] = await Promise.all([
+      millrace('launch', 'telling', '--partition', '2026-01-05', '--json'),
+      millrace('launch', 'telling'),
+      millrace('partitions', 'list', '--job', 'telling', '--status', 'succeeded'),
+    ])
+    expect(one.code).toBe(0)
+    expect(unsaid).toMatchObject({ code: 2, stderr: expect.stringContaining('--partition 2026-01-10') as string })
+    expect(told.stdout).toMatch(/2026-01-02 +2026-01-03 +2 +succeeded\n/)
     await database.pool.end()
   })
 })

@@ -20,7 +20,7 @@ const pages = {
   'io-managers': 3,
   metadata: 1,
   notifications: 2,
-  'ops-and-jobs': 3,
+  'ops-and-jobs': 4,
   partitions: 1,
   'run-queue': 1,
   schedules: 1,

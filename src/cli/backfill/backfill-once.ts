@@ -3,6 +3,7 @@ import type { BackfillDetail } from '../../api/backfills.ts'
 import { cancelBackfill } from '../../producers/launch/backfill/end-backfill.ts'
 import { startBackfill } from '../../producers/launch/backfill/start-backfill.ts'
 import type { BackfillRequest } from '../../producers/launch/backfill/start-backfill.ts'
+import type { LaunchDeps } from '../../producers/launch/launch.ts'
 import { createQueues } from '../../queues/queues.ts'
 import { harmless } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
@@ -17,17 +18,19 @@ export interface BackfillOnceOptions extends Omit<BackfillRequest, 'launchedBy'>
   readonly follow: boolean
   /** Whether the end is printed as JSON, and no progress. */
   readonly json: boolean
+  /** What is said once it has begun: why it is a backfill. */
+  readonly why?: string
 }
 
 /** Starts a backfill, shows how far it is, and sets the exit code by its end. With no installation running, starts what it needs and stops it again. */
 export async function backfillOnce({ follow, json, ...request }: BackfillOnceOptions): Promise<void> {
   const { config, logger } = readEnvironment(process.env['LOG_LEVEL'] === undefined ? { LOG_LEVEL: 'fatal' } : {})
   const interrupted = stopSignal()
-  const { assets, location } = request
+  const { assets, job, location } = request
   const open = await openForOneRun({
     config,
     logger,
-    job: undefined,
+    job,
     assets,
     location,
     follow,
@@ -37,22 +40,27 @@ export async function backfillOnce({ follow, json, ...request }: BackfillOnceOpt
   const { databaseUrl } = open.installation
   const pool = createPool({ url: databaseUrl, max: 3, name: commandName, logger })
   const queues = createQueues({ databaseUrl, redisUrl: config.redisUrl, prefix: config.queuePrefix, logger })
-  const deps = { pool, queues, logger }
   try {
-    const { backfillId } = await startBackfill(deps, { ...request, launchedBy: 'cli' })
-    if (!follow) {
-      process.stdout.write(json ? `${JSON.stringify({ backfillId })}\n` : `Backfill ${backfillId} was started.\n`)
-      return
-    }
-    if (!json) process.stdout.write(`Backfill ${backfillId}\n`)
-    const show = createProgressLine(process.stdout, process.stdout.isTTY)
-    const cancel = () => cancelBackfill(deps, backfillId)
-    report(await followBackfill({ pool, id: backfillId, interrupted, cancel, onProgress: (backfill) => !json && show(backfill) }), json)
+    await startAndFollow({ pool, queues, logger }, { ...request, follow, json }, interrupted)
   } finally {
     await queues.close()
     await pool.end()
     await open.close()
   }
+}
+
+/** The same, where what it needs runs already. @param interrupted cancels it when it resolves */
+export async function startAndFollow(deps: LaunchDeps, { follow, json, why, ...request }: BackfillOnceOptions, interrupted: Promise<unknown>): Promise<void> {
+  const { backfillId } = await startBackfill(deps, { ...request, launchedBy: 'cli' })
+  if (!json && why !== undefined) process.stderr.write(`${why}\n`)
+  if (!follow) {
+    process.stdout.write(json ? `${JSON.stringify({ backfillId })}\n` : `Backfill ${backfillId} was started.\n`)
+    return
+  }
+  if (!json) process.stdout.write(`Backfill ${backfillId}\n`)
+  const show = createProgressLine(process.stdout, process.stdout.isTTY)
+  const cancel = () => cancelBackfill(deps, backfillId)
+  report(await followBackfill({ pool: deps.pool, id: backfillId, interrupted, cancel, onProgress: (backfill) => !json && show(backfill) }), json)
 }
 
 /** One line that is drawn anew on a terminal; elsewhere a line where something changed, at most every 2 s. */

@@ -18,10 +18,11 @@ const unclear = (message: string): ConfigError => new ConfigError(message, { cod
 export function backfillCommand() {
   return new Command('backfill')
     .description(
-      'Materialize many partitions of assets, by as many runs as it takes, and follow them. With no installation running, starts what it needs and stops it again.',
+      'Materialize many partitions of assets, or run a job for many, by as many runs as it takes, and follow them. With no installation running, starts what it needs and stops it again.',
     )
-    .argument('<assets...>', 'asset keys, group:NAME, *, or a whole selection')
-    .option('-p, --partitions <range>', 'FROM..TO or a key, of the assets furthest upstream; may be repeated', collect, [])
+    .argument('[assets...]', 'asset keys, group:NAME, *, or a whole selection')
+    .option('--job <name>', 'a job of ops with partitions, which is run once for each of them, in place of assets')
+    .option('-p, --partitions <range>', 'FROM..TO or a key, of the job or of the assets furthest upstream; may be repeated', collect, [])
     .option('--all', 'all partitions that there are')
     .option('--missing', 'only what is not there, or failed the last time, and what is made from that')
     .option('--per-run <partitions>', 'partitions that one run makes; all: as many as are ready and follow each other', parsePerRun, 1)
@@ -40,13 +41,16 @@ Ctrl-C cancels it. Exit code 0: it succeeded; 1: it failed; 130: it was canceled
 Examples:
   millrace backfill retail/sales --partitions 2026-01-01..2026-01-31
   millrace backfill 'retail/sales+' --missing
-  millrace backfill retail/revenue --all --per-run 30 --runs-at-once 2`,
+  millrace backfill retail/revenue --all --per-run 30 --runs-at-once 2
+  millrace backfill --job daily_report --missing`,
     )
-    .action(async (assets, { partitions, all, missing, perRun, runsAtOnce, config, location, tag, follow, json }) => {
+    .action(async (assets, { job, partitions, all, missing, perRun, runsAtOnce, config, location, tag, follow, json }) => {
+      if ((assets.length === 0) === (job === undefined)) throw unclear('Say what: assets, or --job NAME.')
       if (partitions.length === 0 && all !== true && missing !== true) throw unclear('Say which: --partitions FROM..TO, --all or --missing.')
       if (partitions.length > 0 && all === true) throw unclear('Either --partitions or --all.')
       await backfillOnce({
         assets,
+        job,
         location,
         partitions: partitions.length === 0 ? undefined : partitions,
         missing: missing === true,

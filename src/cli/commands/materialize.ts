@@ -32,7 +32,12 @@ export function materializeCommand() {
     .option('-l, --location <name>', 'the code location, where several have what is asked for')
     .option('-t, --tag <name=value>', 'a tag of the run; may be repeated', parseTag, {})
     .option('-p, --partition <key>', 'the partition to make; may be repeated', collect, [])
-    .option('--partitions <from..to>', 'the partitions from one to another, by this one run; may be repeated', collect, [])
+    .option(
+      '--partitions <from..to>',
+      'the partitions from one to another, by this one run; of a graph-backed asset by a backfill; may be repeated',
+      collect,
+      [],
+    )
     .option('--priority <number>', 'the greater, the sooner it leaves the queue', parsePriority)
     .option('--full-refresh', 'fetch everything again, whatever cursors say, and put it in the place of what is there')
     .option('--no-follow', 'launch and do not wait for the end (needs a running installation)')

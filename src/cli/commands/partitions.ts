@@ -1,10 +1,16 @@
 import { Command, Option } from '@commander-js/extra-typings'
+import type pg from 'pg'
 import { createPool } from '../../catalog/database.ts'
+import { jobPartitionStatuses, readJobStates } from '../../catalog/job-partitions.ts'
 import { changePartitionKeys, findDynamicPartitions, readPartitionKeys } from '../../catalog/partition-keys.ts'
 import type { KnownKey } from '../../catalog/partition-keys.ts'
+import { readMoment } from '../../catalog/partition-moment.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
 import { findPartitions } from '../../catalog/read/partitioned-asset.ts'
 import { partitionStatuses, readPartitionStates, stretchesOf } from '../../catalog/read/partitions.ts'
+import { partitionSet } from '../../definitions/partitions/partition-set.ts'
+import { ConfigError, MillraceError } from '../../errors.ts'
+import { findJob } from '../../producers/launch/plan-job.ts'
 import { count, describeCounts } from '../../ui/format.ts'
 import { moment, wholeNumber } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
@@ -33,22 +39,26 @@ export function partitionsCommand() {
 
 function listCommand() {
   return new Command('list')
-    .description('How the partitions of an asset stand: those that follow each other and stand alike on one line.')
-    .argument('<asset>', 'its key')
-    .addOption(new Option('--status <status>', 'only those').choices(partitionStatuses))
+    .description('How the partitions of an asset, or of a job of ops, stand: those that follow each other and stand alike on one line.')
+    .argument('[asset]', 'its key')
+    .option('--job <name>', 'a job of ops in place of an asset: how the last run of each partition ended')
+    .addOption(new Option('--status <status>', 'only those').choices([...new Set([...partitionStatuses, ...jobPartitionStatuses])]))
     .option('--limit <lines>', 'how many lines', wholeNumber, 50)
     .option(...locationOption)
     .option('--json', 'print one object')
-    .action(async (asset, { status, limit, location, json }) => {
+    .action(async (asset, { job, status, limit, location, json }) => {
+      if ((asset === undefined) === (job === undefined)) throw new ConfigError('Say whose: an asset, or --job NAME.', { code: 'NOTHING_NAMED' })
       await withCatalog(readEnvironment().config, 'partitions', async (client) => {
-        const found = await findPartitions(client, createLocationReader(), asset, location)
-        const states = await readPartitionStates(client, found.location, asset, found.set)
-        const all = stretchesOf(found.set, states, states.count).stretches.filter((one) => status === undefined || one.status === status)
+        const found = await (asset === undefined ? ofJob(client, job ?? '', location) : ofAsset(client, asset, location))
+        const { states } = found
+        const all = stretchesOf<string>(found.set, states, states.count).stretches.filter((one) => status === undefined || one.status === status)
         const stretches = all.slice(0, limit)
         const output = createStandardOutput()
         if (json === true) {
           const { counts } = states
-          await output.write(`${JSON.stringify({ asset, location: found.location, kind: found.spec.kind, count: states.count, counts, stretches }, null, 2)}\n`)
+          await output.write(
+            `${JSON.stringify({ ...found.named, location: found.location, kind: found.spec.kind, count: states.count, counts, stretches }, null, 2)}\n`,
+          )
           return
         }
         const table = formatTable(
@@ -56,9 +66,24 @@ function listCommand() {
           stretches.map((one) => [one.from, one.to, count(one.count), one.status]),
         )
         const more = all.length > stretches.length ? `${count(all.length - stretches.length)} lines more: --limit.\n` : ''
-        await output.write(`${stretches.length === 0 ? '' : `${table}${more}`}${describeCounts(states.counts, 'materialized')}\n`)
+        await output.write(
+          `${stretches.length === 0 ? '' : `${table}${more}`}${describeCounts(states.counts, asset === undefined ? 'succeeded' : 'materialized')}\n`,
+        )
       })
     })
+}
+
+async function ofAsset(client: pg.Client, asset: string, location: string | undefined) {
+  const found = await findPartitions(client, createLocationReader(), asset, location)
+  return { ...found, named: { asset }, states: await readPartitionStates(client, found.location, asset, found.set) }
+}
+
+async function ofJob(client: pg.Client, job: string, location: string | undefined) {
+  const { manifest, spec: found } = await findJob(client, { job, location })
+  const spec = found.work.kind === 'graph' ? found.work.partitions : undefined
+  if (spec === undefined) throw new MillraceError(`The job ${job} has no partitions of its own.`, { code: 'NO_PARTITIONS' })
+  const set = partitionSet(spec, await readMoment(client, manifest.location, [spec]))
+  return { location: manifest.location, spec, set, named: { job }, states: await readJobStates(client, manifest.location, job, set) }
 }
 
 /** Read in one go. */

@@ -1,33 +1,31 @@
 import type { PartitionSet } from '../definitions/partitions/partition-set.ts'
 import type { Database } from './database.ts'
 
-/** How a partition of a job of ops stands: by its last run that is kept. */
+/** How a partition of a job of ops stands: as its last run ended, or `running` while one of it goes on or waits. */
 export const jobPartitionStatuses = ['missing', 'succeeded', 'failed', 'canceled', 'running'] as const
 export type JobPartitionStatus = (typeof jobPartitionStatuses)[number]
 
-/** The last run of a partition. */
-export interface JobPartition {
-  readonly runId: string
-  readonly status: Exclude<JobPartitionStatus, 'missing'>
-}
-
-/** The last run of each partition that a job of ops was run for, by key; as long as runs are kept. */
-export async function readJobPartitions(database: Database, location: string, job: string): Promise<Map<string, JobPartition>> {
-  const { rows } = await database.query<JobPartition & { partition: string }>(
-    `SELECT DISTINCT ON (partitions[1]) partitions[1] AS partition, id AS "runId",
-       CASE WHEN status IN ('queued', 'started', 'canceling') THEN 'running' ELSE status END AS status FROM millrace.run
-     WHERE location = $1 AND job = $2 AND partitions IS NOT NULL ORDER BY partitions[1], created_at DESC, id DESC`,
+/** The partitions of a job of ops whose last run that ended has succeeded. */
+export async function succeededPartitions(database: Database, location: string, job: string): Promise<string[]> {
+  const { rows } = await database.query<{ partition: string }>(
+    `SELECT partition FROM millrace.job_partition WHERE location = $1 AND job = $2 AND status = 'succeeded'`,
     [location, job],
   )
-  return new Map(rows.map(({ partition, ...run }) => [partition, run]))
+  return rows.map(({ partition }) => partition)
 }
 
 /** How each partition of a job of ops stands now. */
 export async function readJobStates(database: Database, location: string, job: string, set: PartitionSet) {
-  const places = new Map<number, JobPartitionStatus>()
-  for (const [key, { status }] of await readJobPartitions(database, location, job)) {
-    const index = set.indexOf(key)
-    if (index >= 0) places.set(index, status)
+  const { rows } = await database.query<{ partition: string; status: Exclude<JobPartitionStatus, 'missing'> }>(
+    `SELECT partition, status FROM millrace.job_partition WHERE location = $1 AND job = $2
+     UNION ALL SELECT partitions[1], 'running' FROM millrace.run
+       WHERE location = $1 AND job = $2 AND status IN ('queued', 'started', 'canceling') AND partitions IS NOT NULL`,
+    [location, job],
+  )
+  const places = new Map<number, Exclude<JobPartitionStatus, 'missing'>>()
+  for (const { partition, status } of rows) {
+    const index = set.indexOf(partition)
+    if (index >= 0) places.set(index, places.get(index) === 'running' ? 'running' : status)
   }
   const counts = { missing: set.count - places.size, succeeded: 0, failed: 0, canceled: 0, running: 0 }
   for (const status of places.values()) counts[status] += 1

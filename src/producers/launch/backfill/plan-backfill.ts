@@ -1,5 +1,5 @@
 import type { StoredPlan, WaitingPart } from '../../../catalog/backfills.ts'
-import { readJobPartitions } from '../../../catalog/job-partitions.ts'
+import { succeededPartitions } from '../../../catalog/job-partitions.ts'
 import { readMoment } from '../../../catalog/partition-moment.ts'
 import { areMaterialized, materializedPartitions } from '../../../catalog/partition-states.ts'
 import type { Database } from '../../../catalog/database.ts'
@@ -62,7 +62,7 @@ export async function planBackfill(
 }
 
 /**
- * What a backfill of a job of ops runs it for: one unit, whose parts are its partitions. Missing is one whose last run that is kept has not succeeded.
+ * What a backfill of a job of ops runs it for: one unit, whose parts are its partitions. Missing is one whose last run has not succeeded.
  * @throws MillraceError `JOB_OF_ASSETS`, `NO_PARTITIONS`, `UNKNOWN_PARTITION`, `PARTITION_RANGE_INVALID`, `NOTHING_TO_BACKFILL`, `TOO_MANY_PARTITIONS`
  */
 export async function planJobBackfill(
@@ -86,8 +86,10 @@ export async function planJobBackfill(
   const wanted = new Uint8Array(set.count)
   for (const range of rangesOf(set, name, choice.partitions)) wanted.fill(1, range.from, range.to)
   if (choice.missing === true) {
-    const states = await readJobPartitions(database, location, name)
-    for (const [key, { status }] of states) if (status === 'succeeded' && set.indexOf(key) >= 0) wanted[set.indexOf(key)] = 0
+    for (const key of await succeededPartitions(database, location, name)) {
+      const index = set.indexOf(key)
+      if (index >= 0) wanted[index] = 0
+    }
   }
   const parts = partsOf(0, set, wanted)
   refuseCount(parts.length, choice)

@@ -1,0 +1,25 @@
+-- How each partition of a job of ops was run last. Kept apart from its run, which retention drops.
+CREATE TABLE job_partition (
+  location  text NOT NULL,
+  job       text NOT NULL,
+  partition text NOT NULL COLLATE "C",
+  -- of the run of it that ended last
+  run_id    uuid NOT NULL,
+  status    text NOT NULL CHECK (status IN ('succeeded', 'failed', 'canceled')),
+  ended_at  timestamptz NOT NULL,
+  PRIMARY KEY (location, job, partition)
+);
+
+-- Deferred to the commit: a run that failed may be put into the queue again in the same transaction, and has not failed then.
+CREATE FUNCTION note_job_partition() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO millrace.job_partition (location, job, partition, run_id, status, ended_at)
+  SELECT r.location, r.job, r.partitions[1], r.id, r.status, coalesce(r.ended_at, clock_timestamp()) FROM millrace.run r WHERE r.id = NEW.id AND r.status = NEW.status
+  ON CONFLICT (location, job, partition) DO UPDATE SET run_id = excluded.run_id, status = excluded.status, ended_at = excluded.ended_at;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER note_partition AFTER UPDATE OF status ON run DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+  -- A run of assets has them.
+  WHEN (NEW.job IS NOT NULL AND NEW.partitions IS NOT NULL AND cardinality(NEW.assets) = 0
+    AND NEW.status IN ('succeeded', 'failed', 'canceled') AND OLD.status IS DISTINCT FROM NEW.status)
+  EXECUTE FUNCTION note_job_partition();

@@ -41,9 +41,13 @@ export const Run = z
     startedAt: instant.nullable().meta({ description: 'When it left the queue.' }),
     priority: z.int().meta({ description: 'The greater, the sooner it leaves the queue.' }),
     timeoutMs: z.number().nullable().meta({ description: 'The longest that it may take once it has left the queue.' }),
-    retries: z.int().meta({ description: 'How often it is tried again, from what failed.' }),
+    retries: z.int().meta({ description: 'How often it is tried again.' }),
     retried: z.int().meta({ description: 'How often it was.' }),
     retryAt: instant.nullable(),
+    retryFrom: z
+      .enum(['failure', 'start'])
+      .meta({ description: '`failure`: it goes on from what failed; `start`: a run like it is launched, with all of its steps.' }),
+    retriedBy: z.uuid().nullable().meta({ description: 'The run that tries it again from its start.' }),
     error: Failure.nullable().meta({ description: 'Why it ended, where that is no failure of a step.' }),
     cancelRequestedAt: instant.nullable(),
     endedAt: instant.nullable(),
@@ -122,6 +126,8 @@ export function presentRun(row: RunRead): Run {
     retries: row.retries,
     retried: row.retried,
     retryAt: row.retryAt,
+    retryFrom: row.retryFrom,
+    retriedBy: row.retriedBy,
     error: row.error,
     cancelRequestedAt: row.cancelRequestedAt,
     endedAt: row.endedAt,

@@ -6,16 +6,22 @@ import { insertEvents } from './events.ts'
 import { unskip } from './resume.ts'
 import { dropGenerationsBefore, nextGeneration } from './generation.ts'
 
+// Not a run that took too long, nor one that somebody canceled.
+const isTriedAgain = `status = 'failed' AND error IS NULL AND cancel_requested_at IS NULL AND retried < retries`
+// Between half and the whole of it (jitter), at most ten minutes.
+const retryDue = `clock_timestamp() + least(600000, retry_delay_ms * power(2, least(retried, 20))) * (0.5 + random() / 2) * interval '1 ms'`
+// Records that were taken from quarantine are not there a second time.
+const fromStart = `(retry_from = 'start' AND NOT EXISTS (SELECT FROM millrace.step WHERE run_id = run.id AND redrive))`
+
 /**
  * Puts a run that has just failed into the queue again, where it is to be tried again: its failed steps and what was skipped for them wait anew,
- * what succeeded stays. Not a run that took too long, nor one that somebody canceled. In the transaction that ended it.
+ * what succeeded stays. One that is to be tried again from its start stays failed, and a run like it is put into the queue. In the transaction that ended it.
  */
 export async function queueAgain(client: Database, runId: string): Promise<boolean> {
+  if (await queueLike(client, runId)) return true
   const { rows } = await client.query<{ retried: number; retries: number; seconds: number }>(
-    `UPDATE millrace.run SET status = 'queued', ended_at = NULL, retried = retried + 1,
-        -- between half and the whole of it (jitter), at most ten minutes
-        retry_at = clock_timestamp() + least(600000, retry_delay_ms * power(2, least(retried, 20))) * (0.5 + random() / 2) * interval '1 ms'
-     WHERE id = $1 AND status = 'failed' AND error IS NULL AND cancel_requested_at IS NULL AND retried < retries
+    `UPDATE millrace.run SET status = 'queued', ended_at = NULL, retried = retried + 1, retry_at = ${retryDue}
+     WHERE id = $1 AND ${isTriedAgain} AND NOT ${fromStart}
      RETURNING retried, retries, extract(epoch FROM retry_at - clock_timestamp())::float8 AS seconds`,
     [runId],
   )
@@ -28,18 +34,63 @@ export async function queueAgain(client: Database, runId: string): Promise<boole
 }
 
 /**
+ * Writes a run like one that has just failed, with all of its steps, where it is to be tried again from its start. What was planned once is not planned anew: it goes on
+ * under newer definitions as any run does. Where it is of a backfill its parts are the new run's from now on.
+ */
+async function queueLike(client: Database, runId: string): Promise<boolean> {
+  const { rows } = await client.query<{ id: string; retried: number; retries: number; seconds: number; launchedBy: string }>(
+    `WITH failed AS (
+       SELECT * FROM millrace.run WHERE id = $1 AND ${isTriedAgain} AND ${fromStart}),
+     place AS (
+       -- whoever forgets the location waits for the run, and cancels it
+       SELECT FROM millrace.location WHERE name = (SELECT location FROM failed) AND forgotten_at IS NULL FOR KEY SHARE),
+     next AS (
+       INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, status, priority, timeout_ms, retries, retry_delay_ms, retry_from, retried, retry_at, partitions, backfill_id, job, hooks)
+       SELECT location, version, assets, config, tags || jsonb_build_object('dagster/parent_run_id', id), 'retry of ' || left(id::text, 8), 'queued', priority, timeout_ms, retries,
+         retry_delay_ms, retry_from, retried + 1, ${retryDue}, partitions, backfill_id, job, hooks FROM failed, place
+       RETURNING id, retried, retries, retry_at, launched_by),
+     steps AS (
+       INSERT INTO millrace.step (run_id, location, version, asset, kind, destination, upstream, status, each_batch, full_refresh, partitions, part_of, collects, makes, pool, slots, hooks)
+       -- steps of branches are made once the items are known
+       SELECT next.id, s.location, s.version, s.asset, s.kind, s.destination, s.upstream, 'waiting', s.each_batch, s.full_refresh, s.partitions, s.part_of, s.collects, s.makes, s.pool,
+         s.slots, s.hooks FROM millrace.step s, next WHERE s.run_id = $1 AND s.template IS NULL)
+     UPDATE millrace.run SET retried_by = next.id FROM next WHERE run.id = $1
+     RETURNING next.id, next.retried, next.retries, extract(epoch FROM next.retry_at - clock_timestamp())::float8 AS seconds, next.launched_by AS "launchedBy"`,
+    [runId],
+  )
+  const next = rows[0]
+  if (next === undefined) return false
+  await client.query(`UPDATE millrace.backfill_part SET run_id = $2 WHERE run_id = $1 AND backfill_id = (SELECT backfill_id FROM millrace.run WHERE id = $2)`, [
+    runId,
+    next.id,
+  ])
+  const { retried, retries, seconds } = next
+  const message = `The run failed; the run ${next.id} tries it again from its start in ${Math.max(0, seconds).toFixed(1)} s (retry ${String(retried)} of ${String(retries)}).`
+  await insertEvents(client, [
+    { runId, kind: 'run retry', level: 'warn', message, data: { retried, retries, by: next.id } },
+    { runId: next.id, kind: 'run queued', message: `The run tries ${runId} again, and was queued by it.` },
+  ])
+  return true
+}
+
+/**
  * A person wants a failed run tried again: it goes by the queue, as a launch would; what failed begins anew and what was skipped for it waits again, what succeeded
  * stays. False when the run has not failed.
- * @throws MillraceError `LOCATION_NOT_LOADED` where its location was forgotten, or is not there
+ * @throws MillraceError `LOCATION_NOT_LOADED` where its location was forgotten, or is not there; `RUN_NOT_FAILED` where another run tries it again
  */
 export async function retryRun(pool: pg.Pool, runId: string): Promise<boolean> {
   return transaction(pool, async (client) => {
     await refuseForgotten(client, runId)
-    const { rowCount } = await client.query(
-      `UPDATE millrace.run SET status = 'queued', ended_at = NULL, error = NULL, retry_at = NULL WHERE id = $1 AND status = 'failed'`,
+    const { rows } = await client.query<{ next: string | null }>(
+      `UPDATE millrace.run SET status = 'queued', ended_at = NULL, error = NULL, retry_at = NULL WHERE id = $1 AND status = 'failed' RETURNING retried_by AS next`,
       [runId],
     )
-    if (rowCount !== 1) return false
+    if (rows[0] === undefined) return false
+    if (rows[0].next !== null)
+      throw new MillraceError(`The run ${runId} is tried again by the run ${rows[0].next}.`, {
+        code: 'RUN_NOT_FAILED',
+        hint: 'Retry that one, should it fail.',
+      })
     await reviveSteps(client, runId)
     await insertEvents(client, [{ runId, kind: 'run retry', message: 'The run is tried again from what failed, because a person asked for it.' }])
     return true

@@ -80,8 +80,15 @@ export async function runOnce({
       return
     }
     if (!json && (await isQueued(pool, runId))) process.stderr.write(`The run waits in the queue. \`millrace explain ${runId.slice(0, 8)}\` says why.\n`)
-    const output = createProgressOutput(process.stdout, process.stdout.isTTY && !json)
-    const end = await followRun({ pool, listener, runId, interrupted, onProgress: (progress) => !json && output.show(progress) })
+    const toTheEnd = (id: string): Promise<RunProgress> => {
+      const output = createProgressOutput(process.stdout, process.stdout.isTTY && !json)
+      return followRun({ pool, listener, runId: id, interrupted, onProgress: (progress) => !json && output.show(progress) })
+    }
+    let end = await toTheEnd(runId)
+    for (let next = await triedAgainBy(pool, runId); next !== null; next = await triedAgainBy(pool, next)) {
+      if (!json) report(end, json)
+      end = await toTheEnd(next)
+    }
     report(end, json)
   } finally {
     await listener.close()
@@ -94,6 +101,12 @@ export async function runOnce({
 async function isQueued(pool: pg.Pool, runId: string): Promise<boolean> {
   const { rows } = await pool.query<{ status: string }>(`SELECT status FROM millrace.run WHERE id = $1`, [runId])
   return rows[0]?.status === 'queued'
+}
+
+/** The run that tries a failed one again from its start. */
+async function triedAgainBy(pool: pg.Pool, runId: string): Promise<string | null> {
+  const { rows } = await pool.query<{ next: string | null }>(`SELECT retried_by AS next FROM millrace.run WHERE id = $1`, [runId])
+  return rows[0]?.next ?? null
 }
 
 function report(end: RunProgress, json: boolean): void {

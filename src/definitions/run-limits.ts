@@ -17,9 +17,11 @@ export const RunOptions = z.strictObject({
   priority: z.int().min(-1_000_000).max(1_000_000).optional(),
   /** The longest that it may take once it has left the queue, in ms; then it fails. */
   timeoutMs: z.int().min(1).max(31_536_000_000).optional(),
-  /** How often it is tried again, from what failed, before it fails. */
+  /** How often it is tried again before it fails. */
   retries: z.int().min(0).max(100).optional(),
   /** How long before it is tried again the first time, in ms; twice as long each time after, at most ten minutes. */
   retryDelayMs: z.int().min(0).max(86_400_000).optional(),
+  /** What it is tried again from: what failed, in the same run (the default), or its start, by a run like it with all of its steps. */
+  retryFrom: z.enum(['failure', 'start']).optional(),
 })
 export type RunOptions = z.infer<typeof RunOptions>

@@ -122,6 +122,7 @@ const shape: OptionShape<ScheduleOptions> = {
   timeoutMs: aNumber,
   retries: aNumber,
   retryDelayMs: aNumber,
+  retryFrom: oneOf('failure', 'start'),
   resources: resourcesKind,
   run: aFunction('({ scheduledAt }) => ({ runs: [{}] })'),
 }

@@ -52,6 +52,16 @@ function summary(run: RunPageView, now: number): Html {
             </div>`
       }
       ${
+        run.retriedBy === null
+          ? null
+          : html`<div>
+              <dt>Tried again by</dt>
+              <dd>
+                <a href="/runs/${run.retriedBy}" data-key="retried-by"><code>${run.retriedBy.slice(0, 8)}</code></a>
+              </dd>
+            </div>`
+      }
+      ${
         run.backfillId === null
           ? null
           : html`<div>

@@ -1,6 +1,15 @@
+import * as z from 'zod'
 import { asset } from '../../src/definitions/function-asset.ts'
 import type { FunctionAsset } from '../../src/definitions/function-asset.ts'
+import { hook } from '../../src/definitions/hook.ts'
+import { graph } from '../../src/definitions/ops/graph.ts'
+import { job } from '../../src/definitions/ops/job.ts'
+import { mapOver } from '../../src/definitions/ops/map-over.ts'
+import { op } from '../../src/definitions/ops/op.ts'
+import { staticPartitions } from '../../src/definitions/partitions/partitions.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
+import { startBackfill } from '../../src/producers/launch/backfill/start-backfill.ts'
+import { retry } from '../../src/producers/launch/retry.ts'
 import { startWhatFits } from '../../src/producers/launch/start-waiting.ts'
 import { startQueued } from '../../src/catalog/run-queue.ts'
 import { transaction } from '../../src/catalog/database.ts'
@@ -193,6 +202,60 @@ describeBackends('limits on runs', (backend) => {
     const given = await engine.run(['ends/bad'], { retries: 1 })
     expect(given.status).toBe('failed')
     expect(calls.bad).toBe(2)
-    await expect(engine.launch('ends/bad', { tags: { 'dagster/max_retries': 'many' } })).rejects.toMatchObject({ code: 'TAG_INVALID' })
+    for (const tags of [{ 'dagster/max_retries': 'many' }, { 'dagster/retry_strategy': 'SOME_STEPS' }])
+      await expect(engine.launch('ends/bad', { tags })).rejects.toMatchObject({ code: 'TAG_INVALID' })
+  })
+
+  test('one that is to be tried again from its start is tried by runs like it, in its place in a backfill, and has failed when the last did', async () => {
+    const calls = { list: 0, visit: 0 }
+    const broken = { times: 2 }
+    const list = op({ name: 'list', output: z.array(z.string()), run: () => ((calls.list += 1), ['x', 'y']) })
+    const visit = op({
+      name: 'visit',
+      inputs: { one: z.string() },
+      output: z.string(),
+      retry: { retries: 0 },
+      run: ({ inputs }) => {
+        calls.visit += 1
+        if (inputs.one === 'y' && broken.times-- > 0) throw new Error('not yet')
+        return inputs.one
+      },
+    })
+    const told = hook({ name: 'told', retry: { retries: 0 }, run: () => undefined })
+    const anew = job({
+      name: 'anew',
+      graph: graph({ name: 'anew', compose: () => mapOver(list(), (one) => visit({ one }), { key: (one) => one }).collect() }),
+      partitions: staticPartitions(['a']),
+      onFailure: told,
+      tags: { 'dagster/retry_strategy': 'ALL_STEPS' },
+    })
+    const location = createLocation([], { jobs: [anew], runs: { retryDelayMs: 10, retries: 2 } })
+    await engine.work(location)
+    const ends = async () => {
+      const { backfillId } = await startBackfill(deps(), { assets: [], job: 'anew', location: location.name, launchedBy: 'test' })
+      await waitFor(async () => (await engine.value('SELECT ended_at IS NOT NULL FROM millrace.backfill WHERE id = $1', [backfillId])) === true, {
+        what: 'the backfill to end',
+        timeoutMs: 60_000,
+      })
+      const runs = await engine.query<{ id: string; next: string | null; parent: string | null }>(
+        `SELECT id, status, retried, retried_by AS next, tags->>'dagster/parent_run_id' AS parent, partitions,
+           (SELECT count(*)::int FROM millrace.step WHERE run_id = run.id) AS steps FROM millrace.run WHERE backfill_id = $1 ORDER BY created_at`,
+        [backfillId],
+      )
+      expect(runs.map(({ next }) => next)).toEqual([...runs.slice(1).map(({ id }) => id), null])
+      expect(runs.map(({ parent }) => parent)).toEqual([null, ...runs.slice(0, -1).map(({ id }) => id)])
+      expect(await engine.value('SELECT run_id FROM millrace.backfill_part WHERE backfill_id = $1', [backfillId])).toBe(runs.at(-1)?.id)
+      return runs
+    }
+    const run = { retried: 0, partitions: ['a'], steps: 3, status: 'failed' }
+    expect(await ends()).toMatchObject([run, { ...run, retried: 1 }, { ...run, retried: 2, status: 'succeeded' }])
+    expect(calls).toEqual({ list: 3, visit: 6 })
+    const failures = () => engine.value(`SELECT count(*)::int FROM millrace.outbox WHERE target = 'told'`)
+    expect(await failures()).toBe(0)
+    broken.times = 3
+    const lost = await ends()
+    expect(lost).toMatchObject([run, { ...run, retried: 1 }, { ...run, retried: 2 }])
+    await expect(retry(deps(), lost[0]?.id ?? '')).rejects.toThrow(`is tried again by the run ${String(lost[1]?.id)}`)
+    expect(await failures()).toBe(1)
   })
 })

@@ -29,6 +29,8 @@ const RunRow = z.object({
   retried: z.int(),
   retries: z.int(),
   retryAt: time.nullable(),
+  retryFrom: z.enum(['failure', 'start']),
+  retriedBy: z.uuid().nullable(),
   timeoutMs: count.nullable(),
   /** Why it ended, where that is no step's failure. */
   error: failure,
@@ -56,7 +58,7 @@ export interface RunFilter {
 const columns = `
   run.id, run.location, run.version, run.status, run.job, run.assets, run.config, run.tags, run.partitions, run.backfill_id AS "backfillId", run.launched_by AS "launchedBy",
   run.created_at AS "createdAt", run.created_at::text AS "createdText", run.cancel_requested_at AS "cancelRequestedAt", run.priority,
-  CASE WHEN run.status <> 'queued' THEN coalesce(run.started_at, run.created_at) END AS "startedAt", run.retried, run.retries, run.retry_at AS "retryAt", run.timeout_ms AS "timeoutMs", run.error, run.ended_at AS "endedAt",
+  CASE WHEN run.status <> 'queued' THEN coalesce(run.started_at, run.created_at) END AS "startedAt", run.retried, run.retries, run.retry_at AS "retryAt", run.retry_from AS "retryFrom", run.retried_by AS "retriedBy", run.timeout_ms AS "timeoutMs", run.error, run.ended_at AS "endedAt",
   progress.steps, progress.ended AS "stepsEnded", progress.succeeded AS "stepsSucceeded", progress.rows`
 const progress = `
   CROSS JOIN LATERAL (

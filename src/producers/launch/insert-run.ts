@@ -44,11 +44,11 @@ const placeSql = `SELECT FROM millrace.location WHERE name = $1 AND forgotten_at
 export async function insertRun(client: pg.PoolClient, planned: PlannedRun, origin: RunOrigin, companion?: LaunchCompanion): Promise<InsertedRun> {
   if (origin.epoch !== undefined && !(await holdsLead(client, 'producers', origin.epoch))) throw new FencedError('the producers’ lead')
   const { location, version, assets, config, job, limited } = planned
-  const { priority, timeoutMs, retries, retryDelayMs } = planned.options
+  const { priority, timeoutMs, retries, retryDelayMs, retryFrom } = planned.options
   const { rows } = await client.query<{ id: string; status: 'queued' | 'started' }>(
     `WITH place AS (${placeSql})
-     INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, idempotency_key, status, priority, timeout_ms, retries, retry_delay_ms, deadline_at, partitions, backfill_id, job, hooks)
-     SELECT $1, $2, $3, $4, $5, $6, $7, ${statusSql}, $9, $10::bigint, $11, $12, clock_timestamp() + $10::bigint * interval '1 ms', $13, $14, $15, $16 FROM place
+     INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, idempotency_key, status, priority, timeout_ms, retries, retry_delay_ms, deadline_at, partitions, backfill_id, job, hooks, retry_from)
+     SELECT $1, $2, $3, $4, $5, $6, $7, ${statusSql}, $9, $10::bigint, $11, $12, clock_timestamp() + $10::bigint * interval '1 ms', $13, $14, $15, $16, $17 FROM place
      ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, status`,
     [
       location,
@@ -67,6 +67,7 @@ export async function insertRun(client: pg.PoolClient, planned: PlannedRun, orig
       origin.backfillId ?? null,
       job ?? null,
       planned.hooks === undefined ? null : JSON.stringify(planned.hooks),
+      retryFrom,
     ],
   )
   const run = rows[0]

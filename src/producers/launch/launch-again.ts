@@ -20,6 +20,7 @@ const Row = z.object({
   timeoutMs: z.coerce.number().nullable(),
   retries: z.int(),
   retryDelayMs: z.coerce.number(),
+  retryFrom: z.enum(['failure', 'start']),
   redrive: z.boolean(),
   fullRefresh: z.boolean(),
 })
@@ -30,7 +31,7 @@ const Row = z.object({
  */
 export async function launchAgain(deps: LaunchDeps, runId: string, origin: Pick<RunOrigin, 'launchedBy' | 'idempotencyKey'>): Promise<Launched> {
   const { rows } = await deps.pool.query(
-    `SELECT status, location, job, assets, config, tags, partitions, priority, timeout_ms AS "timeoutMs", retries, retry_delay_ms AS "retryDelayMs",
+    `SELECT status, location, job, assets, config, tags, partitions, priority, timeout_ms AS "timeoutMs", retries, retry_delay_ms AS "retryDelayMs", retry_from AS "retryFrom",
        coalesce((SELECT bool_or(redrive) FROM millrace.step WHERE run_id = run.id), false) AS redrive,
        coalesce((SELECT bool_or(full_refresh) FROM millrace.step WHERE run_id = run.id), false) AS "fullRefresh"
      FROM millrace.run WHERE id = $1`,

@@ -8,11 +8,12 @@ export interface SettledRunOptions {
   readonly timeoutMs: number | null
   readonly retries: number
   readonly retryDelayMs: number
+  readonly retryFrom: 'failure' | 'start'
 }
 
 /** Of something larger, what it says of a run. */
-export function runOptionsOf({ priority, timeoutMs, retries, retryDelayMs }: RunOptions): RunOptions {
-  return { priority, timeoutMs, retries, retryDelayMs }
+export function runOptionsOf({ priority, timeoutMs, retries, retryDelayMs, retryFrom }: RunOptions): RunOptions {
+  return { priority, timeoutMs, retries, retryDelayMs, retryFrom }
 }
 
 /** Tags that Dagster's users give a run, and what a number in them stands for. */
@@ -23,7 +24,8 @@ const tagged = {
 } as const
 
 /**
- * What holds of a run: what its launch says, else its tags (`dagster/priority`, `dagster/max_runtime` in seconds, `dagster/max_retries`), else its location.
+ * What holds of a run: what its launch says, else its tags (`dagster/priority`, `dagster/max_runtime` in seconds, `dagster/max_retries`, `dagster/retry_strategy`), else its
+ * location.
  * @throws MillraceError `TAG_INVALID`
  */
 export function settleRunOptions(request: RunOptions & { readonly tags?: Readonly<Record<string, string>> }, defaults: RunOptions): SettledRunOptions {
@@ -42,5 +44,18 @@ export function settleRunOptions(request: RunOptions & { readonly tags?: Readonl
     timeoutMs: request.timeoutMs ?? fromTag('timeoutMs') ?? defaults.timeoutMs ?? null,
     retries: request.retries ?? fromTag('retries') ?? defaults.retries ?? 0,
     retryDelayMs: request.retryDelayMs ?? defaults.retryDelayMs ?? 10_000,
+    retryFrom: request.retryFrom ?? strategyOf(request.tags) ?? defaults.retryFrom ?? 'failure',
   }
+}
+
+const strategyTag = 'dagster/retry_strategy'
+const strategies = { FROM_FAILURE: 'failure', ALL_STEPS: 'start' } as const
+
+function strategyOf(tags: Readonly<Record<string, string>> = {}): 'failure' | 'start' | undefined {
+  const value = tags[strategyTag]
+  if (value === undefined) return undefined
+  if (value === 'FROM_FAILURE' || value === 'ALL_STEPS') return strategies[value]
+  throw new MillraceError(`The tag ${strategyTag} of a run must be ${Object.keys(strategies).join(' or ')}, not ${JSON.stringify(value)}.`, {
+    code: 'TAG_INVALID',
+  })
 }

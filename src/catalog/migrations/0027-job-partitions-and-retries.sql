@@ -23,3 +23,21 @@ CREATE CONSTRAINT TRIGGER note_partition AFTER UPDATE OF status ON run DEFERRABL
   WHEN (NEW.job IS NOT NULL AND NEW.partitions IS NOT NULL AND cardinality(NEW.assets) = 0
     AND NEW.status IN ('succeeded', 'failed', 'canceled') AND OLD.status IS DISTINCT FROM NEW.status)
   EXECUTE FUNCTION note_job_partition();
+
+ALTER TABLE run
+  -- what a failed run is tried again from: what failed, in the same run, or its start, by a run like it
+  ADD COLUMN retry_from text NOT NULL DEFAULT 'failure' CHECK (retry_from IN ('failure', 'start')),
+  -- the run that tries it again
+  ADD COLUMN retried_by uuid;
+
+-- As it was, but that one which another run tries again has not failed yet.
+CREATE OR REPLACE FUNCTION call_run_hooks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO millrace.outbox (location, kind, target, caused_by, run_id, content)
+  SELECT r.location, 'hook', h.name, coalesce(r.job, 'run'), r.id,
+    jsonb_build_object('outcome', CASE r.status WHEN 'succeeded' THEN 'success' ELSE 'failure' END, 'run', f.facts,
+      'error', CASE r.status WHEN 'failed' THEN f.facts -> 'error' END)
+  FROM millrace.run r, LATERAL (SELECT millrace.run_facts(r) AS facts OFFSET 0) f, jsonb_array_elements_text(r.hooks -> NEW.status) h(name)
+  WHERE r.id = NEW.id AND r.status = NEW.status AND (r.status <> 'failed' OR r.retried_by IS NULL);
+  RETURN NULL;
+END $$;

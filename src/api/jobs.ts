@@ -1,7 +1,10 @@
 import * as z from 'zod'
+import { jobPartitionStatuses } from '../catalog/job-partitions.ts'
+import { stretchesOf } from '../catalog/read/partitions.ts'
 import { readRun } from '../catalog/read/runs.ts'
 import { jobConfigSchema } from '../definitions/ops/job-config.ts'
 import type { JobSpec } from '../definitions/ops/job-spec.ts'
+import { findJobPartitions } from '../producers/launch/job-partitions.ts'
 import type { Parts } from './parts.ts'
 import { route } from './route.ts'
 import { startRun, unknownRun } from './run-actions.ts'
@@ -97,13 +100,9 @@ const createJobRun = route({
         .record(z.string(), z.json())
         .default({})
         .meta({ description: 'Fields for all steps that have them, and `ops: { step: { config: { … } } }` for one step alone.' }),
-      partitions: z
-        .array(z.string().min(1))
-        .min(1)
-        .optional()
-        .meta({
-          description: 'The key that the run is of; of a job of assets several keys, and ranges as `2026-01-01..2026-01-31`, of those that have partitions.',
-        }),
+      partitions: z.array(z.string().min(1)).min(1).optional().meta({
+        description: 'The key that the run is of; of a job of assets several keys, and ranges as `2026-01-01..2026-01-31`, of those that have partitions.',
+      }),
       tags: z.record(z.string(), z.string()).optional(),
     })
     .meta({ id: 'JobRunRequest' }),
@@ -127,4 +126,38 @@ const createJobRun = route({
   return { status: created ? 201 : 200, body: presentRun(run) }
 })
 
-export const jobRoutes = [listJobsRoute, createJobRun]
+const JobPartitionStatus = z.enum(jobPartitionStatuses).meta({
+  id: 'JobPartitionStatus',
+  description: 'How the last run of it ended that has; `missing`: none has. `running`: one goes on, or waits.',
+})
+const JobPartitionCounts = z
+  .object({ missing: z.int(), succeeded: z.int(), failed: z.int(), canceled: z.int(), running: z.int() })
+  .meta({ id: 'JobPartitionCounts', description: 'Partitions by their status.' })
+
+const listJobPartitions = route({
+  method: 'get',
+  path: '/jobs/{location}/{name}/partitions',
+  operation: 'listJobPartitions',
+  summary: 'The partitions of a job of ops, and how the last run of each ended',
+  params: z.object({ location: z.string(), name: z.string() }),
+  query: z.object({ limit: z.coerce.number<string>().int().min(1).max(10_000).default(1000) }),
+  response: z
+    .object({
+      job: z.string(),
+      location: z.string(),
+      kind: z.string(),
+      count: z.int().meta({ description: 'How many there are now.' }),
+      counts: JobPartitionCounts,
+      stretches: z
+        .array(z.object({ from: z.string(), to: z.string(), count: z.int(), status: JobPartitionStatus }))
+        .meta({ description: 'Those that follow each other and stand alike, in their order; at most `limit`.' }),
+    })
+    .meta({ id: 'JobPartitions' }),
+  problems: [404, 422],
+}).handle(async ({ params: { location, name }, query: { limit }, parts }) => {
+  const { spec, set, states } = await findJobPartitions(parts.pool, name, location)
+  const { stretches } = stretchesOf(set, states, limit)
+  return { body: { job: name, location, kind: spec.kind, count: states.count, counts: states.counts, stretches } }
+})
+
+export const jobRoutes = [listJobsRoute, createJobRun, listJobPartitions]

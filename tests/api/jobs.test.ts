@@ -106,6 +106,18 @@ describe('jobs', () => {
     ] as const) {
       expect(await getJson(`${api}/jobs/sums/${name}/runs`, plainPost(body))).toMatchObject({ status: 422, body: { code } })
     }
+    expect(await getJson(`${api}/jobs/sums/parted/partitions`)).toMatchObject({
+      status: 200,
+      body: {
+        kind: 'static',
+        counts: { missing: 1, running: 1 },
+        stretches: [
+          { from: 'eu', to: 'eu', status: 'running' },
+          { from: 'us', status: 'missing' },
+        ],
+      },
+    })
+    expect(await getJson(`${api}/jobs/sums/sum_job/partitions`)).toMatchObject({ status: 422, body: { code: 'NO_PARTITIONS' } })
     const backfill = await getJson(`${api}/backfills`, plainPost({ job: 'parted', location: 'sums' }))
     expect(backfill).toMatchObject({ status: 201, body: { job: 'parted', assets: [], counts: { running: 2 } } })
     const { id } = backfill.body as { id: string }

@@ -31,6 +31,7 @@ describe('the OpenAPI document', () => {
       '/api/v1/check-results',
       '/api/v1/events/stream',
       '/api/v1/jobs',
+      '/api/v1/jobs/{location}/{name}/partitions',
       '/api/v1/jobs/{location}/{name}/runs',
       '/api/v1/limits',
       '/api/v1/locations',

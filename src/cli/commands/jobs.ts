@@ -1,5 +1,6 @@
 import { Command } from '@commander-js/extra-typings'
 import { currentManifests } from '../../catalog/manifests.ts'
+import type { JobSpec } from '../../definitions/ops/job-spec.ts'
 import { readEnvironment } from '../environment.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
@@ -20,12 +21,15 @@ function listCommand() {
       const rows = jobs.map(({ name, location: place, work, description = '' }) => ({
         job: name,
         location: place,
-        runs:
-          work.kind === 'assets' ? work.assets.join(', ') : `graph ${work.graph}, ${String(work.steps.length)} ${work.steps.length === 1 ? 'step' : 'steps'}`,
+        runs: work.kind === 'assets' ? work.assets.join(', ') : describeGraph(work),
         description,
       }))
       await createStandardOutput().write(json === true ? `${JSON.stringify(jobs, null, 2)}\n` : jobs.length === 0 ? 'There are no jobs.\n' : jobTable(rows))
     })
+}
+
+function describeGraph({ graph, steps, partitions }: Extract<JobSpec['work'], { kind: 'graph' }>): string {
+  return `graph ${graph}, ${String(steps.length)} ${steps.length === 1 ? 'step' : 'steps'}${partitions === undefined ? '' : `, ${partitions.kind} partitions`}`
 }
 
 const jobTable = (rows: readonly { job: string; location: string; runs: string; description: string }[]): string =>

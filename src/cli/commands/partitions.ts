@@ -1,16 +1,14 @@
 import { Command, Option } from '@commander-js/extra-typings'
 import type pg from 'pg'
 import { createPool } from '../../catalog/database.ts'
-import { jobPartitionStatuses, readJobStates } from '../../catalog/job-partitions.ts'
+import { jobPartitionStatuses } from '../../catalog/job-partitions.ts'
 import { changePartitionKeys, findDynamicPartitions, readPartitionKeys } from '../../catalog/partition-keys.ts'
 import type { KnownKey } from '../../catalog/partition-keys.ts'
-import { readMoment } from '../../catalog/partition-moment.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
 import { findPartitions } from '../../catalog/read/partitioned-asset.ts'
 import { partitionStatuses, readPartitionStates, stretchesOf } from '../../catalog/read/partitions.ts'
-import { partitionSet } from '../../definitions/partitions/partition-set.ts'
-import { ConfigError, MillraceError } from '../../errors.ts'
-import { findJob } from '../../producers/launch/plan-job.ts'
+import { ConfigError } from '../../errors.ts'
+import { findJobPartitions } from '../../producers/launch/job-partitions.ts'
 import { count, describeCounts } from '../../ui/format.ts'
 import { moment, wholeNumber } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
@@ -79,11 +77,7 @@ async function ofAsset(client: pg.Client, asset: string, location: string | unde
 }
 
 async function ofJob(client: pg.Client, job: string, location: string | undefined) {
-  const { manifest, spec: found } = await findJob(client, { job, location })
-  const spec = found.work.kind === 'graph' ? found.work.partitions : undefined
-  if (spec === undefined) throw new MillraceError(`The job ${job} has no partitions of its own.`, { code: 'NO_PARTITIONS' })
-  const set = partitionSet(spec, await readMoment(client, manifest.location, [spec]))
-  return { location: manifest.location, spec, set, named: { job }, states: await readJobStates(client, manifest.location, job, set) }
+  return { ...(await findJobPartitions(client, job, location)), named: { job } }
 }
 
 /** Read in one go. */

@@ -94,8 +94,10 @@ export function presentBackfill(row: BackfillRead): Backfill {
 
 /** A backfill with its units and what failed of it, or undefined. */
 export async function backfillDetail({ pool }: Pick<Parts, 'pool'>, id: string): Promise<BackfillDetail | undefined> {
-  const [row, units, failed] = await Promise.all([readBackfill(pool, id), readBackfillUnits(pool, id), readFailedParts(pool, id, mostFailures)])
+  const row = await readBackfill(pool, id)
   if (row === undefined) return undefined
+  // After it: of one that has ended nothing may be told that is not over.
+  const [units, failed] = await Promise.all([readBackfillUnits(pool, id), readFailedParts(pool, id, mostFailures)])
   return { ...presentBackfill(row), units, failures: failed.map(({ unit, ...part }) => ({ assets: units[unit]?.assets ?? [], ...part })) }
 }
 

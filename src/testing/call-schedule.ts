@@ -130,6 +130,7 @@ async function runOf(schedule: ScheduleSpec, asked: Partial<RunRequested>, locat
     ...(asked.runKey === undefined ? {} : { runKey: asked.runKey }),
   }
   await partitionsOfRun(job?.work.kind === 'graph' ? [partitionedJob(job)] : assets, asked.partitions, () => Promise.resolve(moment))
-  if (job?.work.kind === 'graph') return { job: job.name, assets: [], config: checkJobConfig(job.name, stepSpecsOf(job), config), ...more }
+  if (job?.work.kind === 'graph')
+    return { job: job.name, assets: [], config: checkJobConfig(job.name, stepSpecsOf(job), config, job.work.configOf !== undefined), ...more }
   return { job: job?.name, assets: assets.map(({ key }) => key), config: configOf(assets, config), ...more }
 }

@@ -16,6 +16,7 @@ import type { Resources } from '../definitions/resource.ts'
 import { partitionedJob, partitionsOfRun } from '../producers/launch/resolve-partitions.ts'
 import { checkJobConfig } from '../producers/launch/run-config.ts'
 import { answerOfGraph } from '../workers/graph-inputs.ts'
+import { withPartitionConfig } from '../workers/partition-config.ts'
 import { once } from './attempt.ts'
 import { resourcesOfHooks, runHooks } from './run-hooks.ts'
 import type { HookedRun } from './run-hooks.ts'
@@ -79,14 +80,16 @@ export async function runPlan<Value>(
   { inputs = {}, of = {}, job }: PlanRun = {},
 ): Promise<GraphRun<Value>> {
   const { name } = plan
-  const config = checkJobConfig(name, stepSpecsOf({ ...declareJob({ name, assets: '*' }), work: { kind: 'graph', plan } }), options.config ?? {})
+  const makesConfig = job?.work.kind === 'graph' && job.work.configOf !== undefined
+  const given = checkJobConfig(name, stepSpecsOf({ ...declareJob({ name, assets: '*' }), work: { kind: 'graph', plan } }), options.config ?? {}, makesConfig)
   const ofOps = Object.assign({}, ...plan.steps.map(({ op }) => op.resources)) as Resources
   const resources = { ...ofOps, ...resourcesOfHooks([...plan.steps.map(({ op }) => op.hooks), of.hooks]) }
   return withTestBed(options, resources, async (bed) => {
-    const run = newRun(bed, config)
     const input = (one: string): Promise<unknown> => Promise.resolve(inputs[one])
     const ofJob = job === undefined ? undefined : await partitionsOfRun([partitionedJob(job)], of.partitions, () => Promise.resolve(bed.moment))
     const partition = ofJob === undefined ? partitionFor(options, bed.moment, name) : partitionOfJob(job, ofJob, bed.moment)
+    const config = job === undefined ? given : await withPartitionConfig(job, partition, given)
+    const run = newRun(bed, config)
     await runOps(run, { plan, prefix: '', partOf: undefined, partition, after: [], input, configOf: (step) => configOfStep(config, step) })
     const answered = hasAnswer(run, plan) ? { value: await readAnswer(run, plan, input) } : undefined
     await runHooks(run, { ...of, partitions: ofJob })

@@ -5,6 +5,7 @@ import type { OpResult } from '../catalog/succeed-op.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { configOfAssetStep, configOfStep } from '../definitions/ops/job-config.ts'
 import { handedLeftOut, mayBeLeftOut } from '../definitions/ops/resolve.ts'
+import type { Partition } from '../definitions/partitions/partition.ts'
 import { FencedError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { enqueueSteps } from '../producers/launch/enqueue-step.ts'
@@ -12,12 +13,13 @@ import { startWaiting } from '../producers/launch/start-waiting.ts'
 import { callOp, opTooLong, outputTexts, storeOutputs } from './call-op.ts'
 import type { WorkerContext } from './context.ts'
 import { goOnAfter } from './go-on-after.ts'
-import { graphInput, opPartition } from './graph-inputs.ts'
+import { graphInput, jobOfStep, opPartition } from './graph-inputs.ts'
 import { branchesOf } from './op-branches.ts'
 import { observationsOf } from './observations.ts'
 import { ownOp } from './own-op.ts'
 import type { OwnOp } from './own-op.ts'
 import { ioOfOp, keptValues, valuesOf } from './op-values.ts'
+import { withPartitionConfig } from './partition-config.ts'
 import { stepFacts } from './step-facts.ts'
 import type { Said } from './step-facts.ts'
 import { createStepSignal } from './step-signal.ts'
@@ -51,10 +53,11 @@ async function run(context: WorkerContext, claimed: ClaimedStep, own: OwnOp, sto
   const began = performance.now()
   const { op, inputs: bindings, name } = own.step
   const kept = keptValues(context, claimed.location)
+  const partition = await opPartition(context, claimed)
   const { answers, metadata } = await callOp(claimed.asset, op, {
     given: await valuesOf(kept, claimed, own, bindings, stop, (input) => graphInput(context, claimed, input, stop)),
-    partition: await opPartition(context, claimed),
-    config: configOf(claimed, op, name),
+    partition,
+    config: await configOf(context, claimed, { op, name, partition }),
     resources: () => context.resources.of(claimed.location, op.resources),
     stop,
     facts: { ...stepFacts(context, claimed, undefined, said), observe: said.observations.observe(claimed.partitions?.[0]) },
@@ -75,9 +78,15 @@ async function run(context: WorkerContext, claimed: ClaimedStep, own: OwnOp, sto
   }
 }
 
-/** @param name of the step in its graph */
-function configOf({ config, place: { partOf } }: ClaimedStep, op: OwnOp['step']['op'], name: string): JsonObject {
-  return partOf === undefined ? configOfStep(config, name) : configOfAssetStep(config, `${partOf}.${name}`, op.config)
+interface ConfiguredOp extends Pick<OwnOp['step'], 'op' | 'name'> {
+  readonly partition: Partition | undefined
+}
+
+async function configOf(context: WorkerContext, claimed: ClaimedStep, { op, name, partition }: ConfiguredOp): Promise<JsonObject> {
+  const { config, place } = claimed
+  if (place.partOf !== undefined) return configOfAssetStep(config, `${place.partOf}.${name}`, op.config)
+  const job = jobOfStep(context, claimed)
+  return configOfStep(job === undefined ? config : await withPartitionConfig(job, partition, config), name)
 }
 
 /** The outputs as the catalogue keeps them; an I/O manager's are stored here. */

@@ -1,10 +1,10 @@
 import type { ClaimedStep } from '../catalog/claims.ts'
 import { readMoment } from '../catalog/partition-moment.ts'
 import type { FunctionAsset } from '../definitions/function-asset.ts'
+import type { Job } from '../definitions/ops/job.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
 import type { Partition } from '../definitions/partitions/partition.ts'
 import { partitionSet } from '../definitions/partitions/partition-set.ts'
-import type { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
 import { MillraceError } from '../errors.ts'
 import type { WorkerContext } from './context.ts'
 import { ioOf, loadInput, readStepPartitions } from './load-inputs.ts'
@@ -36,16 +36,17 @@ export async function loadGraphInput(request: InputsWanted, name: string, open: 
 
 /** The partition that an op is of: the one that its graph-backed asset is to make, or its job's run is of. Undefined where that has none. */
 export async function opPartition(context: WorkerContext, claimed: ClaimedStep): Promise<Partition | undefined> {
-  const { location, place } = claimed
+  const { location } = claimed
   const [key] = claimed.partitions ?? []
   if (key === undefined) return undefined
-  const spec = place.partOf === undefined ? partitionsOfJob(context, claimed) : assetOfStep(context, claimed)?.partitions
+  const work = jobOfStep(context, claimed)?.work
+  const spec = work?.kind === 'graph' ? work.partitions : assetOfStep(context, claimed)?.partitions
   return spec === undefined ? undefined : partitionOf(partitionSet(spec, await readMoment(context.pool, location, [spec])), key)
 }
 
-function partitionsOfJob({ locations }: WorkerContext, { location, place }: ClaimedStep): PartitionsSpec | undefined {
-  const work = locations.get(location)?.location.jobs.find(({ name }) => name === place.job)?.work
-  return work?.kind === 'graph' ? work.partitions : undefined
+/** The job whose step an op is; undefined of one of a graph-backed asset. */
+export function jobOfStep({ locations }: WorkerContext, { location, place }: ClaimedStep): Job | undefined {
+  return place.partOf === undefined ? locations.get(location)?.location.jobs.find(({ name }) => name === place.job) : undefined
 }
 
 /** The graph-backed asset that a step is of, or is. */

@@ -16,6 +16,7 @@ import type { BackfillRequest } from '../../src/producers/launch/backfill/start-
 import { launchAgain } from '../../src/producers/launch/launch-again.ts'
 import { retry } from '../../src/producers/launch/retry.ts'
 import { evaluateTick } from '../../src/producers/launch/tick.ts'
+import { runJob } from '../../src/testing/run-job.ts'
 import { startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
 import { beforeAll, describe, expect, test, waitFor } from '../support/test.ts'
@@ -41,8 +42,21 @@ const place = op({ name: 'place', output: z.string(), run: ({ partition }) => JS
 const daily = job({ name: 'daily', graph: visits, partitions: days, tags: { team: 'x' } })
 const regions = job({ name: 'regions', graph: place, partitions: multiPartitions({ day: days, region: staticPartitions(['eu', 'us']) }) })
 const plain = job({ name: 'plain', graph: place })
+const load = op({
+  name: 'load',
+  config: z.object({ file: z.string(), times: z.int().default(1) }),
+  output: z.string(),
+  retry: { retries: 0 },
+  run: ({ config }) => `${config.file} ${String(config.times)}`,
+})
+const configured = job({
+  name: 'configured',
+  graph: load,
+  partitions: days,
+  config: ({ key, window }) => ({ file: `${key}.csv`, ...(key === '2026-01-07' ? { fiel: window?.end.toISOString() ?? '' } : {}) }),
+})
 const byWindows = schedule({ name: 'by_windows', job: daily })
-const location = defineLocation({ name: 'parted', jobs: [daily, regions, plain], schedules: [byWindows] })
+const location = defineLocation({ name: 'parted', jobs: [daily, regions, plain, configured], schedules: [byWindows] })
 
 // What differs between the queues is nothing of this.
 describe('jobs of ops with partitions', () => {
@@ -91,6 +105,22 @@ describe('jobs of ops with partitions', () => {
     expect(refused).toMatchObject({ code })
     const { message, hint } = refused as { message: string; hint: string }
     expect(`${message} ${hint}`).toMatch(says)
+  })
+
+  test('may make their configuration of the partition, below what a launch says', async () => {
+    const loaded = async (key: string, config = {}) => {
+      const { step, status } = await engine.run([], { job: 'configured', partitions: [key], config })
+      return status === 'failed' ? step.error : engine.value('SELECT value FROM millrace.step_value WHERE step_id = $1', [step.id])
+    }
+    expect(await loaded('2026-01-05')).toBe('2026-01-05.csv 1')
+    expect(await loaded('2026-01-05', { times: 2, ops: { load: { config: { file: 'own.csv' } } } })).toBe('own.csv 2')
+    expect(await loaded('2026-01-07')).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('fiel: no step') as string })
+    for (const config of [{ fiel: 'x' }, { times: 'many' }]) {
+      await expect(engine.launch([], { job: 'configured', partitions: ['2026-01-05'], config })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    }
+    expect(() => job({ name: 'whole', graph: load, config: () => ({ file: 'x' }) })).toThrow('has no `partitions`')
+    const run = await runJob(configured, { partition: '2026-01-05', config: { times: 3 } })
+    expect(run.value('load')).toBe('2026-01-05.csv 3')
   })
 
   test('are run by a schedule once for each window that ended, whichever tick comes', async () => {

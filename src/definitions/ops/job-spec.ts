@@ -49,6 +49,8 @@ export const JobSpec = z.object({
       steps: z.array(OpStepSpec),
       /** Each run is of one of them. Absent: of none. */
       partitions: PartitionsSpec.optional(),
+      /** A function makes its configuration of the partition, below what a launch says. */
+      makesConfig: z.literal(true).optional(),
     }),
     z.object({ kind: z.literal('assets'), assets: z.array(z.string()).min(1) }),
   ]),
@@ -70,6 +72,7 @@ export function jobSpecOf({ name, description, tags, config, hooks, work }: Job)
             graph: work.plan.name,
             steps: work.plan.steps.map(opStepSpecOf),
             ...(work.partitions === undefined ? {} : { partitions: work.partitions }),
+            ...(work.configOf === undefined ? {} : { makesConfig: true }),
           },
   }
 }

@@ -2,10 +2,11 @@ import { hooksOf, hookUseShape } from '../hook.ts'
 import type { Hooks, HookUse } from '../hook.ts'
 import { DefinitionError } from '../definition-error.ts'
 import type { JsonObject } from '../json.ts'
-import { aDefinition, anObject, aText, jsonObject, textOrTexts, textsByName } from '../option-kinds.ts'
+import { aDefinition, aFunction, anObject, aText, either, jsonObject, textOrTexts, textsByName } from '../option-kinds.ts'
 import { isGiven, named, refuseWrong, required } from '../option-shape.ts'
 import type { OptionShape } from '../option-shape.ts'
 import { partitionsKind } from '../partitions/partitions-kind.ts'
+import type { Partition } from '../partitions/partition.ts'
 import type { PartitionsSpec } from '../partitions/partitions-spec.ts'
 import { bindInputs } from './bind-inputs.ts'
 import { composeGraph, inputRef } from './composition.ts'
@@ -20,27 +21,33 @@ interface JobCommon extends HookUse {
   readonly description?: string
   /** Tags of its runs. */
   readonly tags?: Readonly<Record<string, string>>
-  /** Run configuration where a launch says nothing else: fields for all steps that have them, and `ops: { step: { config } }` for one alone. */
-  readonly config?: JsonObject
 }
+
+interface WithConfig<Config> {
+  /** Run configuration where a launch says nothing else: fields for all steps that have them, and `ops: { step: { config } }` for one alone. */
+  readonly config?: Config
+}
+
+/** Makes a run's configuration of the partition that it is of. */
+type ConfigOf = (partition: Partition) => JsonObject
 
 export type JobOptions = JobCommon &
   (
-    | {
+    | (WithConfig<JsonObject> & {
+        /** Selections of the assets that it materializes. */
+        readonly assets: string | readonly string[]
+      })
+    | (WithConfig<JsonObject | ConfigOf> & {
         /** What it runs: a graph, or one op. */
         readonly graph: AnyGraph | AnyOp
         /** Values for the graph's inputs. */
         readonly inputs?: Readonly<Record<string, unknown>>
         /** What each of its runs is of one of, a day, say; it is handed to each op as `context.partition`. */
         readonly partitions?: PartitionsSpec
-      }
-    | {
-        /** Selections of the assets that it materializes. */
-        readonly assets: string | readonly string[]
-      }
+      })
   )
 
-const commonShape: OptionShape<JobCommon> = {
+const commonShape: OptionShape<JobCommon & WithConfig<unknown>> = {
   ...hookUseShape,
   name: required(aText('nightly')),
   description: aText(),
@@ -52,6 +59,7 @@ const graphShape: OptionShape<Extract<JobOptions, { readonly graph: unknown }>> 
   graph: required(aDefinition('a graph or an op (or, in its place, `assets`)', 'graph', 'op')),
   inputs: anObject("{ day: '2026-01-01' }"),
   partitions: partitionsKind,
+  config: either(jsonObject, aFunction('({ key }) => ({ day: key })')),
 }
 const assetShape: OptionShape<Extract<JobOptions, { readonly assets: unknown }>> = { ...commonShape, assets: required(textOrTexts('group:sales')) }
 
@@ -70,13 +78,15 @@ export interface Job {
         readonly plan: GraphPlan
         /** Absent: its runs are of none. */
         readonly partitions?: PartitionsSpec
+        /** Called by the worker of a step. */
+        readonly configOf?: ConfigOf
       }
     | { readonly kind: 'assets'; readonly assets: readonly string[] }
 }
 
 /**
  * Declares a job.
- * @throws DefinitionError when its name is none, an option cannot be, or the inputs that it hands its graph do not fit
+ * @throws DefinitionError when its name is none, an option cannot be, the inputs that it hands its graph do not fit, or its configuration is a function and it has no partitions
  */
 export function job(options: JobOptions): Job {
   const what = named('job', options, 'name')
@@ -85,12 +95,15 @@ export function job(options: JobOptions): Job {
   refuseWrong(what, options, ofAssets ? assetShape : graphShape)
   checkName('job', options.name)
   const { name, description, tags = {}, config = {} } = options
-  const common = { kind: 'job', name, description, tags, config, ...hooksOf(options) } as const
+  const [fixed, configOf] = typeof config === 'function' ? [{}, config] : [config]
+  if (configOf !== undefined && (ofAssets || options.partitions === undefined))
+    throw new DefinitionError(`The configuration of the job ${name} is a function of its partition, and it has no \`partitions\`. Make it an object.`)
+  const common = { kind: 'job', name, description, tags, config: fixed, ...hooksOf(options) } as const
   if (ofAssets) return { ...common, work: { kind: 'assets', assets: typeof options.assets === 'string' ? [options.assets] : options.assets } }
   const { graph, inputs = {}, partitions } = options
   const definition = graph.kind === 'graph' ? graph.definition : graphOfOne(graph)
   const plan = bindInputs(definition, inputs, `The job ${name}`)
-  return { ...common, work: { kind: 'graph', plan, ...(partitions === undefined ? {} : { partitions }) } }
+  return { ...common, work: { kind: 'graph', plan, ...(partitions === undefined ? {} : { partitions }), ...(configOf === undefined ? {} : { configOf }) } }
 }
 
 const hasAssets = (options: JobOptions): options is Extract<JobOptions, { readonly assets: unknown }> => isGiven(options, 'assets')

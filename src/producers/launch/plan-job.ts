@@ -35,7 +35,7 @@ export async function planJob(database: Database, request: JobRequest): Promise<
   const settled = { ...request, tags: { ...spec.tags, ...request.tags } }
   if (work.kind === 'assets')
     return { ...(await planRun(database, { ...settled, assets: work.assets, location: manifest.location, config })), ...factsOf(spec) }
-  checkJobConfig(spec.name, work.steps, config)
+  checkJobConfig(spec.name, work.steps, config, work.makesConfig)
   const partitions = await resolvePartitions(database, manifest.location, [partitionedJob(spec)], request.partitions, request.at)
   return planOfJob(manifest, spec, { version, config, partitions, options: settled })
 }

@@ -62,10 +62,14 @@ function mergeOps(entries: readonly (readonly [step: string, own: Json])[]): Jso
 
 /**
  * Checks a run's configuration against those of a job's steps.
+ * @param partial whether more of it is made later, so that nothing is missing yet
  * @throws MillraceError `CONFIG_INVALID` naming every field that is wrong, and the ones there are
  */
-export function checkJobConfig(job: string, steps: readonly OpStepSpec[], config: JsonObject): JsonObject {
-  const { problems, known } = examine(steps, config, true, { step: 'the job has no such step', field: 'no step of this job has such a setting' })
+export function checkJobConfig(job: string, steps: readonly OpStepSpec[], config: JsonObject, partial = false): JsonObject {
+  const { problems, known } = examine(partial ? steps.map(withoutRequired) : steps, config, true, {
+    step: 'the job has no such step',
+    field: 'no step of this job has such a setting',
+  })
   if (problems.length === 0) return config
   throw invalid(
     problems,
@@ -73,6 +77,10 @@ export function checkJobConfig(job: string, steps: readonly OpStepSpec[], config
       ? `${job} takes no configuration.`
       : `The settings are: ${known.join(', ')}. The steps are: ${steps.map(({ name }) => name).join(', ')}.`,
   )
+}
+
+function withoutRequired({ name, configSchema }: ConfiguredStep): ConfiguredStep {
+  return isObject(configSchema) ? { name, configSchema: { ...configSchema, required: [] } } : { name }
 }
 
 /**

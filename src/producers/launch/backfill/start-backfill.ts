@@ -96,6 +96,6 @@ async function ofJob({ pool }: LaunchDeps, request: BackfillRequest & { readonly
   const { manifest, spec } = await findJob(pool, request)
   const { location } = manifest
   const config = mergeConfig(spec.config, request.config ?? {})
-  if (spec.work.kind === 'graph') checkJobConfig(spec.name, spec.work.steps, config)
+  if (spec.work.kind === 'graph') checkJobConfig(spec.name, spec.work.steps, config, spec.work.makesConfig)
   return { location, assets: [], config, ...(await planJobBackfill(pool, location, spec, request)) }
 }

@@ -142,7 +142,8 @@ describe('schedules', () => {
   })
 
   test.for<PartitionsSpec>([
-    hourlyPartitions({ ...paris, minuteOffset: 20 }),
+    hourlyPartitions({ ...paris, start: '2026-03-20', minuteOffset: 20 }),
+    hourlyPartitions({ ...paris, start: '2026-10-20' }),
     dailyPartitions(paris),
     dailyPartitions({ ...paris, hourOffset: 5, minuteOffset: 30 }),
     weeklyPartitions({ ...paris, dayOffset: 3, hourOffset: 1 }),

@@ -38,7 +38,7 @@ export async function queueAgain(client: Database, runId: string): Promise<boole
  * under newer definitions as any run does. Where it is of a backfill its parts are the new run's from now on.
  */
 async function queueLike(client: Database, runId: string): Promise<boolean> {
-  const { rows } = await client.query<{ id: string; retried: number; retries: number; seconds: number; launchedBy: string }>(
+  const { rows } = await client.query<{ id: string; retried: number; retries: number; seconds: number }>(
     `WITH failed AS (
        SELECT * FROM millrace.run WHERE id = $1 AND ${isTriedAgain} AND ${fromStart}),
      place AS (
@@ -48,14 +48,14 @@ async function queueLike(client: Database, runId: string): Promise<boolean> {
        INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, status, priority, timeout_ms, retries, retry_delay_ms, retry_from, retried, retry_at, partitions, backfill_id, job, hooks)
        SELECT location, version, assets, config, tags || jsonb_build_object('dagster/parent_run_id', id), 'retry of ' || left(id::text, 8), 'queued', priority, timeout_ms, retries,
          retry_delay_ms, retry_from, retried + 1, ${retryDue}, partitions, backfill_id, job, hooks FROM failed, place
-       RETURNING id, retried, retries, retry_at, launched_by),
+       RETURNING id, retried, retries, retry_at),
      steps AS (
        INSERT INTO millrace.step (run_id, location, version, asset, kind, destination, upstream, status, each_batch, full_refresh, partitions, part_of, collects, makes, pool, slots, hooks)
        -- steps of branches are made once the items are known
        SELECT next.id, s.location, s.version, s.asset, s.kind, s.destination, s.upstream, 'waiting', s.each_batch, s.full_refresh, s.partitions, s.part_of, s.collects, s.makes, s.pool,
          s.slots, s.hooks FROM millrace.step s, next WHERE s.run_id = $1 AND s.template IS NULL)
      UPDATE millrace.run SET retried_by = next.id FROM next WHERE run.id = $1
-     RETURNING next.id, next.retried, next.retries, extract(epoch FROM next.retry_at - clock_timestamp())::float8 AS seconds, next.launched_by AS "launchedBy"`,
+     RETURNING next.id, next.retried, next.retries, extract(epoch FROM next.retry_at - clock_timestamp())::float8 AS seconds`,
     [runId],
   )
   const next = rows[0]
@@ -68,7 +68,7 @@ async function queueLike(client: Database, runId: string): Promise<boolean> {
   const message = `The run failed; the run ${next.id} tries it again from its start in ${Math.max(0, seconds).toFixed(1)} s (retry ${String(retried)} of ${String(retries)}).`
   await insertEvents(client, [
     { runId, kind: 'run retry', level: 'warn', message, data: { retried, retries, by: next.id } },
-    { runId: next.id, kind: 'run queued', message: `The run tries ${runId} again, and was queued by it.` },
+    { runId: next.id, kind: 'run queued', message: `The run tries the run ${runId} again from its start.` },
   ])
   return true
 }

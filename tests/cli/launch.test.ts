@@ -10,7 +10,7 @@ const add = op({ name: 'add', inputs: { n: z.number() }, config: z.object({ by: 
 } })
 const twice = graph({ name: 'twice', compose: () => add({ n: add({ n: 1 }) }) })
 
-export default defineLocation({ name: 'sums', jobs: [job({ name: 'sum_job', graph: twice, description: 'Adds twice' })] })
+export default defineLocation({ name: 'sums', jobs: [job({ name: 'sum_job', graph: twice, description: 'Adds twice' })], runs: { retryDelayMs: 10 } })
 `
 
 describe('millrace launch', () => {
@@ -52,6 +52,10 @@ describe('millrace launch', () => {
     expect((await database.pool.query('SELECT job, tags FROM millrace.run WHERE id = $1', [id])).rows).toEqual([
       { job: 'sum_job', tags: { team: 'x', 'dagster/parent_run_id': rows[0]?.id } },
     ])
+    const anew = millrace('launch', 'sum_job', '--config', '{"by":0}', '--tag', 'dagster/max_retries=1', '--tag', 'dagster/retry_strategy=ALL_STEPS')
+    expect(await anew.exited).toMatchObject({ code: 1 })
+    const [first, second, ...more] = Array.from(anew.stdout().matchAll(/^Run (\S{36}) failed after/gm), ([, run]) => run)
+    expect([more, (await database.pool.query('SELECT retried_by FROM millrace.run WHERE id = $1', [first])).rows]).toEqual([[], [{ retried_by: second }]])
     const unknown = millrace('launch', 'other_job')
     expect(await unknown.exited).toMatchObject({ code: 2 })
     expect(unknown.stderr()).toContain('There is no job other_job')

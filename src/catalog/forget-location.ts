@@ -7,6 +7,7 @@ import { notifyCanceled } from './change-feed.ts'
 import { transaction } from './database.ts'
 import type { Database } from './database.ts'
 import { insertEvents, storableJson } from './events.ts'
+import { comesBack } from './forgotten.ts'
 import { readLocationNames } from './read/locations.ts'
 import type { Unfinished } from './read/locations.ts'
 import { lockRunQueue } from './run-queue.ts'
@@ -36,7 +37,7 @@ export async function forgetLocation(pool: pg.Pool, location: string, by: string
       name: 'MillraceError',
       code: 'LOCATION_FORGOTTEN',
       message: `The location ${location} was forgotten by ${by}: no worker of it was alive.`,
-      hint: 'A worker that starts with it brings it back.',
+      hint: comesBack,
     }
     const runs = await cancelRuns(client, location, reason)
     for (const id of backfills) await cancelBackfill(client, id, reason.message)

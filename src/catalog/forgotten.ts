@@ -1,8 +1,22 @@
+import { MillraceError } from '../errors.ts'
 import type { Database } from './database.ts'
 
 /** Whether a location was forgotten, in SQL. What is known of it is kept for a worker that brings it back, and shown nowhere. @param location as a column: `s.location` */
 export const isForgottenSql = (location: string): string =>
   `EXISTS (SELECT FROM millrace.location forgotten WHERE forgotten.name = ${location} AND forgotten.forgotten_at IS NOT NULL)`
+
+/** How a location that was forgotten comes back. */
+export const comesBack = 'A worker that starts with it brings it back.'
+
+/** Something is asked of a location that was forgotten. */
+export const forgottenError = (location: string): MillraceError =>
+  new MillraceError(`The location ${location} was forgotten.`, { code: 'LOCATION_NOT_LOADED', hint: comesBack })
+
+/** Whether a location was forgotten. */
+export async function isForgotten(database: Database, location: string): Promise<boolean> {
+  const { rowCount } = await database.query(`SELECT FROM millrace.location WHERE name = $1 AND forgotten_at IS NOT NULL`, [location])
+  return rowCount === 1
+}
 
 /**
  * Brings locations back that were forgotten and that somebody holds: each under the version that he has, if its manifest is known.

@@ -3,6 +3,7 @@ import { transaction } from './database.ts'
 import type { Database } from './database.ts'
 import { MillraceError } from '../errors.ts'
 import { insertEvents } from './events.ts'
+import { comesBack, forgottenError } from './forgotten.ts'
 import { unskip } from './resume.ts'
 import { dropGenerationsBefore, nextGeneration } from './generation.ts'
 
@@ -107,8 +108,8 @@ async function refuseForgotten(client: Database, runId: string): Promise<void> {
     [location],
   )
   if (rows[0]?.forgotten === false) return
-  const why = rows[0] === undefined ? `There is no location ${location} any more.` : `The location ${location} was forgotten.`
-  throw new MillraceError(why, { code: 'LOCATION_NOT_LOADED', hint: 'A worker that starts with it brings it back.' })
+  if (rows[0] !== undefined) throw forgottenError(location)
+  throw new MillraceError(`There is no location ${location} any more.`, { code: 'LOCATION_NOT_LOADED', hint: comesBack })
 }
 
 async function reviveSteps(client: Database, runId: string): Promise<void> {

@@ -19,6 +19,7 @@ import { readLimits, setLimit } from '../../src/catalog/run-limits.ts'
 import { askForEvaluation, keepMessage } from '../../src/catalog/sensors.ts'
 import { setScheduleStopped } from '../../src/catalog/ticks.ts'
 import { eager } from '../../src/definitions/automation/conditions.ts'
+import { externalAsset } from '../../src/definitions/external-asset.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
@@ -205,6 +206,14 @@ describeBackends('a code location that is forgotten', (backend) => {
     expect(await engine.query(`SELECT forgotten_by, error FROM millrace.location WHERE name = 'kept'`)).toEqual([{ forgotten_by: 'ada', error: null }])
     const refused = { code: 'LOCATION_NOT_LOADED', message: 'The location kept was forgotten.' }
     await expect(retryRun(pool, runId)).rejects.toMatchObject(refused)
+    await expect(engine.launch('kept/rows', { location: 'kept' })).rejects.toMatchObject(refused)
+    // Another location that has it as made there cannot send anybody there.
+    const reader = defineLocation({ name: 'reader', assets: [externalAsset({ key: 'kept/rows', madeIn: 'kept' })] })
+    await publishManifest(pool, manifestOf(reader), 'v1', undefined)
+    await expect(launch(deps(), { assets: ['kept/rows'], launchedBy: 'test' })).rejects.toMatchObject({
+      code: 'ASSET_EXTERNAL',
+      hint: 'kept/rows is made in the location kept, which was forgotten. A worker that starts with it brings it back.',
+    })
     await engine.query(`DELETE FROM millrace.location WHERE name = 'kept'`)
     await expect(retryRun(pool, runId)).rejects.toMatchObject({ ...refused, message: 'There is no location kept any more.' })
   })

@@ -1,4 +1,5 @@
 import type { Database } from '../../catalog/database.ts'
+import { comesBack, forgottenError, isForgotten } from '../../catalog/forgotten.ts'
 import { brokenLocations, currentManifests } from '../../catalog/manifests.ts'
 import type { CurrentManifest } from '../../catalog/manifests.ts'
 import { knownInstead } from '../../definitions/known-instead.ts'
@@ -48,25 +49,30 @@ export async function chooseAssets(database: Database, request: Choice): Promise
   }
   const [chosen] = meant
   if (chosen === undefined) throw noneOf(faults, request.assets, manifests, await brokenLocations(database, request.location))
-  return { version: chosen.version, manifest: chosen.manifest, ...toMake(chosen.manifest, new Set(chosen.keys)) }
+  const { version, manifest } = chosen
+  const keys = new Set(chosen.keys)
+  if (making.length === 0) throw await madeElsewhere(database, manifest, keys)
+  return { version, manifest, ...toMake(manifest, keys) }
 }
 
-/** @throws MillraceError `ASSET_EXTERNAL` where no run makes any of it */
+/** Why no run makes any of what was chosen, and who does. */
+async function madeElsewhere(database: Database, { assets }: Manifest, chosen: ReadonlySet<string>): Promise<MillraceError> {
+  const [one] = assets.flatMap((asset) =>
+    asset.kind === 'external' && asset.madeIn !== undefined && chosen.has(asset.key) ? [{ ...asset, madeIn: asset.madeIn }] : [],
+  )
+  const [is, it] = chosen.size === 1 ? ['is', 'it'] : ['are', 'them']
+  const hint =
+    one === undefined
+      ? 'Whatever makes it reports it: `millrace assets report KEY`, or POST /api/v1/assets/KEY/materializations.'
+      : (await isForgotten(database, one.madeIn))
+        ? `${one.key} is made in the location ${one.madeIn}, which was forgotten. ${comesBack}`
+        : `${one.key} is made in the location ${one.madeIn}: name that one.`
+  return new MillraceError(`${[...chosen].join(', ')} ${is} made by something else: no run materializes ${it}.`, { code: 'ASSET_EXTERNAL', hint })
+}
+
 function toMake({ assets }: Manifest, chosen: ReadonlySet<string>): Pick<Chosen, 'specs' | 'notes'> {
   const own = assets.filter(isMade)
-  const asked = own.filter(({ key }) => chosen.has(key))
-  if (asked.length === 0) {
-    const keys = [...chosen].join(', ')
-    const madeIn = assets.find((one) => one.kind === 'external' && one.madeIn !== undefined && chosen.has(one.key))
-    throw new MillraceError(`${keys} ${chosen.size === 1 ? 'is' : 'are'} made by something else: no run materializes ${chosen.size === 1 ? 'it' : 'them'}.`, {
-      code: 'ASSET_EXTERNAL',
-      hint:
-        madeIn?.kind === 'external' && madeIn.madeIn !== undefined
-          ? `${madeIn.key} is made in the location ${madeIn.madeIn}: name that one.`
-          : 'Whatever makes it reports it: `millrace assets report KEY`, or POST /api/v1/assets/KEY/materializations.',
-    })
-  }
-  const { keys, notes } = withTogether(own, new Set(asked.map(({ key }) => key)))
+  const { keys, notes } = withTogether(own, new Set(own.flatMap(({ key }) => (chosen.has(key) ? [key] : []))))
   return { specs: own.filter(({ key }) => keys.has(key)), notes }
 }
 
@@ -79,6 +85,7 @@ export async function notLoaded(database: Database, location: string | undefined
       hint: 'Mend its definitions and start its workers again.',
     })
   }
+  if (location !== undefined && (await isForgotten(database, location))) return forgottenError(location)
   const start = 'Start a worker for it: a worker publishes its definitions when it starts.'
   if (location === undefined) return new MillraceError('No code location is loaded yet.', { code: 'LOCATION_NOT_LOADED', hint: start })
   const known = (await currentManifests(database)).map(({ manifest }) => manifest.location)

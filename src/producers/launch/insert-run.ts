@@ -2,9 +2,10 @@ import type pg from 'pg'
 import { holdsLead } from '../../catalog/leader.ts'
 import type { Database } from '../../catalog/database.ts'
 import { insertEvents, storableJson } from '../../catalog/events.ts'
+import { forgottenError } from '../../catalog/forgotten.ts'
 import type { StepStatus } from '../../catalog/step-states.ts'
 import type { DueStep } from '../../catalog/due-step.ts'
-import { FencedError, MillraceError } from '../../errors.ts'
+import { FencedError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import type { PlannedRun } from './plan-run.ts'
 
@@ -88,10 +89,7 @@ export async function insertRun(client: pg.PoolClient, planned: PlannedRun, orig
 async function runWithKey(client: Database, key: string | undefined, location: string): Promise<string> {
   const { rows } = key === undefined ? { rows: [] } : await client.query<{ id: string }>(`SELECT id FROM millrace.run WHERE idempotency_key = $1`, [key])
   if (rows[0] !== undefined) return rows[0].id
-  throw new MillraceError(`The location ${location} was forgotten a moment ago.`, {
-    code: 'LOCATION_NOT_LOADED',
-    hint: 'A worker that starts with it brings it back.',
-  })
+  throw forgottenError(location)
 }
 
 async function insertSteps(client: pg.PoolClient, runId: string, planned: PlannedRun, queued: boolean): Promise<{ due: DueStep[]; held: boolean }> {

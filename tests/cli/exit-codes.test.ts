@@ -44,6 +44,12 @@ const calls: readonly (readonly [code: number, says: RegExp, ...args: string[]])
   [2, /NOT_AUTOMATED/, 'automation', 'show', 'shop/orders'],
   [2, /NO_PARTITIONS/, 'partitions', 'list', 'shop/orders'],
   [2, /LOCATION_UNKNOWN/, 'pause', 'nosuch'],
+  ...['runs', 'assets', 'jobs', 'schedules', 'sensors', 'automation', 'backfills', 'notifications', 'quarantine'].map(
+    (what) => [2, /LOCATION_UNKNOWN.*The locations are: shop/s, what, 'list', '--location', 'nope'] as const,
+  ),
+  [2, /LOCATION_UNKNOWN/, 'limits', 'reset', '--location', 'nope'],
+  [2, /LOCATION_UNKNOWN/, 'quarantine', 'discard', '--location', 'nope', '--yes'],
+  [2, /LOCATION_UNKNOWN/, 'notifications', 'retry', '--all', '--location', 'nope'],
   [2, /POOL_UNKNOWN/, 'pools', 'set', 'nosuch', '2'],
   [2, /DESTINATION_UNKNOWN/, 'sql', '--destination', 'nosuch', 'select 1'],
   [2, /SQL_EMPTY/, 'sql', ''],

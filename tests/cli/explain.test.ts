@@ -64,6 +64,9 @@ describe('millrace explain, and what an operator types', () => {
     })
 
     expect((await cli('limits', 'set', '2', '--location', place)).text).toBe(`Of ${place}, at most 2 runs at once.\n`)
+    expect((await cli('limits', 'set', '1', '--location', 'soon')).text).toMatch(
+      /^Of soon, at most 1 run at once\.\nThere is no location soon: this is kept for a worker that starts with it\. .*place_/,
+    )
     const { runId: limited } = await engine.launch('why/second')
     expect((await cli('explain', limited)).text).toMatch(
       new RegExp(`The location ${place} may have 2 runs at once, and 2 go on: .*It is number 2 of 2 in the queue.`),

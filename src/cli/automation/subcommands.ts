@@ -1,6 +1,7 @@
 import { Command } from '@commander-js/extra-typings'
 import { redact } from '../../redact.ts'
 import { wholeNumber } from '../argument.ts'
+import { checkLocation } from '../check-location.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { findOne } from './find-one.ts'
 import type { Pool } from './with-automation.ts'
@@ -26,7 +27,10 @@ export function listCommand<One extends Located>({ description, withPool, none, 
     .option('--location <name>', 'only of this code location')
     .option('--json', 'print an array of objects')
     .action(async ({ location, json }) => {
-      const all = await withPool((_pool, found) => Promise.resolve(found.filter((one) => location === undefined || one.location === location)))
+      const all = await withPool(async (pool, found) => {
+        await checkLocation(pool, location)
+        return found.filter((one) => location === undefined || one.location === location)
+      })
       await createStandardOutput().write(json === true ? `${JSON.stringify(redact(all), null, 2)}\n` : all.length === 0 ? `${none}\n` : table(all))
     })
 }

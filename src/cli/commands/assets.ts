@@ -19,6 +19,7 @@ import { parseMetadata, report } from '../assets/report-asset.ts'
 import { describeAsset, isFailed, isStored, rowsOf, tableOf } from '../assets/show-asset.ts'
 import type { AssetView } from '../assets/show-asset.ts'
 import { wipe } from '../assets/wipe-asset.ts'
+import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
@@ -83,7 +84,10 @@ function listCommand() {
     .option('--group <name>', 'only of this group')
     .option('--json', 'print an array of objects')
     .action(async (selections, { location, group, json }) => {
-      const all = await withCatalog(readEnvironment().config, 'assets', readAssets)
+      const all = await withCatalog(readEnvironment().config, 'assets', async (client) => {
+        await checkLocation(client, location)
+        return readAssets(client)
+      })
       const own = all.filter((one) => (location === undefined || one.location === location) && (group === undefined || one.spec.group === group))
       const assets = selections.length === 0 || own.length === 0 ? own : chosen(own, selections)
       const none =

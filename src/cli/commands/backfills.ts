@@ -10,6 +10,7 @@ import type { LaunchDeps } from '../../producers/launch/launch.ts'
 import { createQueues } from '../../queues/queues.ts'
 import { describeCounts, describeMade, duration } from '../../ui/format.ts'
 import { moment, wholeNumber } from '../argument.ts'
+import { checkLocation } from '../check-location.ts'
 import { findBackfill } from '../find-by-id.ts'
 import { describeBackfill } from '../backfill/show-backfill.ts'
 import { readEnvironment } from '../environment.ts'
@@ -44,7 +45,10 @@ function listCommand() {
     .option('--limit <backfills>', 'how many', wholeNumber, 20)
     .option('--json', 'print an array of objects')
     .action(async ({ status, asset, location, limit, json }) => {
-      const found = await withCatalog(readEnvironment().config, 'backfills', (client) => listBackfills(client, { status, asset, location, limit }))
+      const found = await withCatalog(readEnvironment().config, 'backfills', async (client) => {
+        await checkLocation(client, location, { past: true })
+        return listBackfills(client, { status, asset, location, limit })
+      })
       const text =
         json === true ? `${JSON.stringify(found.map(presentBackfill), null, 2)}\n` : found.length === 0 ? 'There are no such backfills.\n' : tableOf(found)
       await createStandardOutput().write(text)

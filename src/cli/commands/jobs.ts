@@ -1,6 +1,7 @@
 import { Command } from '@commander-js/extra-typings'
 import { currentManifests } from '../../catalog/manifests.ts'
 import type { JobSpec } from '../../definitions/ops/job-spec.ts'
+import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
@@ -16,7 +17,10 @@ function listCommand() {
     .option('--location <name>', 'only those of this code location')
     .option('--json', 'print an array of objects')
     .action(async ({ location, json }) => {
-      const manifests = await withCatalog(readEnvironment().config, 'jobs', (client) => currentManifests(client, location))
+      const manifests = await withCatalog(readEnvironment().config, 'jobs', async (client) => {
+        await checkLocation(client, location)
+        return currentManifests(client, location)
+      })
       const jobs = manifests.flatMap(({ manifest }) => manifest.jobs.map((one) => ({ location: manifest.location, ...one })))
       const rows = jobs.map(({ name, location: place, work, description = '' }) => ({
         job: name,

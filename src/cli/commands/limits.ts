@@ -1,7 +1,10 @@
 import { Command } from '@commander-js/extra-typings'
 import { readLimitUses, resetLimit, setLimit } from '../../catalog/run-limits.ts'
 import type { LimitRead } from '../../catalog/run-limits.ts'
+import { readLocationNames } from '../../catalog/read/locations.ts'
+import { knownInstead } from '../../definitions/known-instead.ts'
 import { wholeNumber } from '../argument.ts'
+import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { operator } from '../operator.ts'
 import { createStandardOutput } from '../standard-output.ts'
@@ -70,10 +73,18 @@ function setCommand() {
     .option('-t, --tag <name[=value]>', 'only runs with this tag: with that value, or for each value by itself')
     .action(async (runs, options) => {
       const limit = limitOf(options)
-      await withCatalog(readEnvironment().config, 'limits', (client) => setLimit(client, { ...limit, runs }, operator()))
+      const known = await withCatalog(readEnvironment().config, 'limits', async (client) => {
+        await setLimit(client, { ...limit, runs }, operator())
+        return readLocationNames(client)
+      })
       process.stdout.write(`Of ${described(limit)}, ${runs === null ? 'any number of runs' : `at most ${String(runs)} run${runs === 1 ? '' : 's'}`} at once.\n`)
+      // It may be set before the first worker of a location starts; more often it is a slip.
+      if (limit.location !== '' && !known.includes(limit.location)) process.stdout.write(notYet(limit.location, known))
     })
 }
+
+const notYet = (location: string, known: readonly string[]): string =>
+  `There is no location ${location}: this is kept for a worker that starts with it. ${knownInstead(location, known, { what: 'locations', list: 'millrace locations list' })}\n`
 
 function resetCommand() {
   return new Command('reset')
@@ -82,7 +93,11 @@ function resetCommand() {
     .option('-t, --tag <name[=value]>', 'of this tag')
     .action(async (options) => {
       const limit = limitOf(options)
-      const there = await withCatalog(readEnvironment().config, 'limits', (client) => resetLimit(client, limit))
+      const there = await withCatalog(readEnvironment().config, 'limits', async (client) => {
+        const was = await resetLimit(client, limit)
+        if (!was) await checkLocation(client, options.location, { past: true })
+        return was
+      })
       process.stdout.write(there ? `Of ${described(limit)}, as many runs as are declared.\n` : `Nobody had set a limit of ${described(limit)}.\n`)
     })
 }

@@ -5,6 +5,7 @@ import type { OutboxRead } from '../../catalog/read/outbox.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
 import { ConfigError } from '../../errors.ts'
 import { harmless, moment, wholeNumber } from '../argument.ts'
+import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
@@ -35,6 +36,7 @@ function listCommand() {
     .option('--json', 'print an array of objects')
     .action(async ({ status, kind, location, limit, json }) => {
       await withCatalog(readEnvironment().config, 'notifications', async (client) => {
+        await checkLocation(client, location, { past: true })
         const found = await readOutbox(client, { location, kind, statuses: status === undefined ? undefined : [status] }, limit)
         const output = createStandardOutput()
         if (json === true)
@@ -87,9 +89,10 @@ function retryCommand() {
       if ((id === undefined) === (all === undefined)) {
         throw new ConfigError('It is not said what is to be tried again.', { code: 'NOTIFICATION_NOT_SAID', hint: 'Name an id, or take --all.' })
       }
-      const retried = await withCatalog(readEnvironment().config, 'notifications', async (client) =>
-        retryOutbox(client, id === undefined ? { location } : { id: await findFailed(client, id) }),
-      )
+      const retried = await withCatalog(readEnvironment().config, 'notifications', async (client) => {
+        await checkLocation(client, location)
+        return retryOutbox(client, id === undefined ? { location } : { id: await findFailed(client, id) })
+      })
       process.stdout.write(
         retried.length === 0 ? 'Nothing was given up.\n' : `${retried.length === 1 ? 'It is' : `${String(retried.length)} are`} tried again.\n`,
       )

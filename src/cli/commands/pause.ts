@@ -1,9 +1,10 @@
 import { Command } from '@commander-js/extra-typings'
 import { pauseRuns, readPauses } from '../../catalog/pauses.ts'
 import { moment } from '../argument.ts'
+import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { operator } from '../operator.ts'
-import { checkLocation, placeName } from '../pauses/place.ts'
+import { placeName } from '../pauses/place.ts'
 import { withCatalog } from '../with-client.ts'
 
 export function pauseCommand() {
@@ -13,7 +14,7 @@ export function pauseCommand() {
     .option('-r, --reason <text>', 'shown to whoever asks why nothing starts')
     .action(async (location = '', { reason }) => {
       await withCatalog(readEnvironment().config, 'pause', async (client) => {
-        await checkLocation(client, location)
+        if (location !== '') await checkLocation(client, location)
         const fresh = await pauseRuns(client, location, operator(), reason)
         const pause = (await readPauses(client)).find((one) => one.location === location)
         const who = fresh || pause === undefined ? '' : ` already, by ${pause.by} since ${moment(pause.since.toISOString())}`

@@ -5,6 +5,7 @@ import type { QuarantineFilter, QuarantineRead } from '../../catalog/read/quaran
 import type { Queryable } from '../../catalog/read/row.ts'
 import { ConfigError } from '../../errors.ts'
 import { harmless, moment, parseConfig, span, wholeNumber } from '../argument.ts'
+import { checkLocation } from '../check-location.ts'
 import { confirm } from '../confirm.ts'
 import { readEnvironment } from '../environment.ts'
 import { runOnce } from '../run-once.ts'
@@ -43,6 +44,7 @@ interface Which {
 }
 
 async function filterOf(client: Queryable, asset: string | undefined, { location, run, discarded, olderThan, reason }: Which): Promise<QuarantineFilter> {
+  await checkLocation(client, location, { past: true })
   return {
     asset,
     location,

@@ -1,7 +1,8 @@
 import { Command } from '@commander-js/extra-typings'
 import { readPauses, resumeRuns } from '../../catalog/pauses.ts'
+import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
-import { checkLocation, placeName } from '../pauses/place.ts'
+import { placeName } from '../pauses/place.ts'
 import { withCatalog } from '../with-client.ts'
 
 export function resumeCommand() {
@@ -10,7 +11,7 @@ export function resumeCommand() {
     .argument('[location]', 'the code location that was paused; without, the pause of everything')
     .action(async (location = '') => {
       await withCatalog(readEnvironment().config, 'resume', async (client) => {
-        await checkLocation(client, location)
+        if (location !== '') await checkLocation(client, location)
         const was = await resumeRuns(client, location)
         const others = (await readPauses(client)).map((one) => placeName(one.location))
         const still = others.length === 0 ? '' : ` Still paused: ${others.join(', ')}.`

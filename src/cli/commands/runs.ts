@@ -17,6 +17,7 @@ import { createQueues } from '../../queues/queues.ts'
 import { redact } from '../../redact.ts'
 import { count, duration } from '../../ui/format.ts'
 import { harmless, moment, wholeNumber } from '../argument.ts'
+import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { exitCode } from '../exit-code.ts'
 import { findRun } from '../find-by-id.ts'
@@ -56,7 +57,10 @@ function listCommand() {
     .option('--limit <runs>', 'how many', wholeNumber, 20)
     .option('--json', 'print an array of objects')
     .action(async ({ status, asset, location, limit, json }) => {
-      const runs = await withCatalog(readEnvironment().config, 'runs', (client) => listRuns(client, { status, asset, location, limit }))
+      const runs = await withCatalog(readEnvironment().config, 'runs', async (client) => {
+        await checkLocation(client, location, { past: true })
+        return listRuns(client, { status, asset, location, limit })
+      })
       const text =
         json === true ? `${JSON.stringify(redact(runs.map(publicRun)), null, 2)}\n` : runs.length === 0 ? 'There are no such runs.\n' : runTable(runs)
       await createStandardOutput().write(text)

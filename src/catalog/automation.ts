@@ -120,8 +120,7 @@ export async function saveAssetStates(client: Database, location: string, saved:
        SELECT $1, s.asset, s.condition, s.state, s.signature, s.answer, s.reason, s.outcome, $3 FROM jsonb_to_recordset($2::jsonb)
          AS s(asset text, condition text, state jsonb, signature text, answer text, reason text, outcome jsonb)
        ON CONFLICT (location, asset) DO UPDATE SET condition = excluded.condition, state = excluded.state, answer = excluded.answer,
-         reason = CASE WHEN a.signature = excluded.signature THEN a.reason ELSE excluded.reason END,
-         outcome = CASE WHEN a.signature = excluded.signature THEN a.outcome ELSE excluded.outcome END,
+         reason = excluded.reason, outcome = excluded.outcome,
          since = CASE WHEN a.signature = excluded.signature THEN a.since ELSE excluded.since END, signature = excluded.signature`,
       [location, storableJson(saved), at],
     )

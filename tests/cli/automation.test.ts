@@ -170,6 +170,14 @@ describe('schedules, sensors and automation on the command line', () => {
       /It waits for its condition \(eager\), false since .*evaluated for the first time, at \S+\. `millrace automation show watched\/summary` tells more\./
     expect((await millrace('explain', 'watched/summary')).stdout).toMatch(new RegExp(`^No run of watched/summary is known\\.\n${waits.source}`))
     expect((await millrace('assets', 'show', 'watched/summary')).stdout).toMatch(new RegExp(`Automation ${waits.source}`))
+    // What it is told by is kept up to date, also while it answers the same.
+    await database.pool.query(
+      `INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ('watched', 'watched/summary', clock_timestamp(), '{}')`,
+    )
+    await tick()
+    expect((await database.pool.query(`SELECT reason FROM millrace.automation_asset WHERE asset = 'watched/summary'`)).rows).toMatchObject([
+      { reason: expect.stringMatching(/and newlyMissing or anyDepsUpdated: true at 20.*, handled at 20/) as unknown },
+    ])
     const materialize = `INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ('watched', 'watched/rows', clock_timestamp(), '{}')`
     await database.pool.query(materialize)
     expect((await millrace('automation', 'tick', '--dry-run')).stdout).toMatch(

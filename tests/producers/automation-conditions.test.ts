@@ -126,7 +126,7 @@ describe('an automation condition', () => {
       'eager starts once for an update',
       eager(),
       [
-        [nothing, []],
+        [nothing, [], /^eager: newlyMissing or anyDepsUpdated: it was not true yet; waits for the first time$/],
         [updateA, ['c']],
         [nothing, []],
         [(now) => now.update('c'), []],
@@ -138,17 +138,18 @@ describe('an automation condition', () => {
       'eager waits for what is missing, and says so',
       eager(),
       [
-        [(now) => now.wipe('b'), [], /anyDepsUpdated/],
-        [updateA, [], /anyDepsMissing: b: missing: never materialized/],
+        [(now) => now.wipe('b'), [], /^eager: anyDepsMissing: b: .*; waits until .*; and newlyMissing or anyDepsUpdated: .*; waits for the first time$/],
+        [updateA, [], /^eager: anyDepsMissing: b: missing: never materialized; waits until it is materialized$/],
         [nothing, []],
         [(now) => now.update('b'), ['c']],
+        [(now) => now.update('c'), [], /^eager: newlyMissing or anyDepsUpdated: true at .*, handled at .*; waits for the next time$/],
       ],
     ],
     [
       'eager waits for what is being made',
       eager(),
       [
-        [(now) => (now.begin('b'), now.update('a')), [], /anyDepsInProgress: b: inProgress: runInProgress: the run by hand/],
+        [(now) => (now.begin('b'), now.update('a')), [], /^eager: anyDepsInProgress: b: inProgress: runInProgress: the run by hand; waits until it has ended$/],
         [(now) => now.update('b'), ['c']],
       ],
     ],
@@ -304,6 +305,19 @@ describe('an automation condition', () => {
       expect(found.tick(), `after step ${String(place)}: ${found.reason('c')}`).toEqual(asked)
       if (reason !== undefined) expect(found.reason('c')).toMatch(reason)
     }
+  })
+
+  test('of what was never made names what is missing above it, before what was so from the beginning', () => {
+    const found = world([of('a'), of('c', eager(), ['a'])])
+    found.tick()
+    expect(found.reason('c')).toMatch(
+      /^eager: anyDepsMissing: a: missing: never .*; and newlyMissing or .* for the first time, at .*; waits for the next time$/,
+    )
+    found.begin('a')
+    found.tick()
+    expect(found.reason('c')).toMatch(/^eager: anyDepsMissing: a: .*; and anyDepsInProgress: a: .*: the run by hand; waits until it has ended$/)
+    found.update('a')
+    expect(found.tick()).toEqual(['c'])
   })
 
   test('that is always true asks once, and again when something changed', () => {

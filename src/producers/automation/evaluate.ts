@@ -63,6 +63,8 @@ function latestOf(outcomes: readonly Outcome[]): { at?: number } {
   return times.length === 0 ? {} : { at: Math.max(...times) }
 }
 
+const notYet = 'it was not true yet'
+
 function evaluateSince(name: string, path: string, scope: Scope, trigger: Outcome, reset: Outcome): Outcome {
   const known = scope.prior[path]
   let [triggered, handled] = Array.isArray(known) ? known : [null, null]
@@ -70,7 +72,7 @@ function evaluateSince(name: string, path: string, scope: Scope, trigger: Outcom
   if (reset.value) handled = Math.max(handled ?? -Infinity, reset.at ?? scope.facts.now)
   if (triggered !== null || handled !== null) scope.next[path] = [triggered, handled]
   const value = triggered !== null && (handled === null || triggered > handled)
-  const why = triggered === null ? 'it was not true yet' : value ? `true since ${iso(triggered)}` : handledWhen(triggered, handled ?? 0, scope)
+  const why = triggered === null ? notYet : value ? `true since ${iso(triggered)}` : handledWhen(triggered, handled ?? 0, scope)
   return { name, kind: 'since', value, why, of: [trigger, reset], ...(value && triggered !== null ? { at: triggered } : {}) }
 }
 
@@ -123,21 +125,47 @@ function cellsOf(asset: string, cell: Cell, { facts, rootDeps }: Scope): readonl
   return [{ asset, partition: set.indexOf(cell.partition) >= 0 ? cell.partition : everyPartition }]
 }
 
-/** What decided an outcome, in a sentence's end: `anyDepsMissing: raw/orders: never materialized`. */
-export function reasonOf(outcome: Outcome): string {
+/**
+ * What decided an outcome, in a sentence's end: `anyDepsMissing: raw/orders: missing: never materialized; waits until it is materialized`.
+ * @param holds whether it is told why nothing is asked for: then with what is waited for
+ */
+export function reasonOf(outcome: Outcome, holds = !outcome.value): string {
   const { kind, value, of = [], why } = outcome
   if (kind === 'since') {
     const [trigger] = of
-    if (value && trigger?.value === true) return reasonOf(trigger)
-    return `${trigger?.name ?? ''}: ${why ?? ''}`
+    if (value && trigger?.value === true) return reasonOf(trigger, holds)
+    const next = !holds || value ? '' : why === notYet ? '; waits for the first time' : '; waits for the next time'
+    return `${trigger === undefined ? '' : eitherOf(trigger)}: ${why ?? ''}${next}`
   }
-  const deciding =
-    kind === 'not' || kind === 'newlyTrue' || kind === 'asset'
-      ? of[0]
-      : (of.find((one) => one.value === value && one.kind !== 'latestWindow') ?? of.find((one) => one.value === value))
-  const below = deciding === undefined ? why : reasonOf(deciding)
+  const deciding = decidingOf(outcome)
+  const below =
+    deciding.length > 0 ? deciding.map((one) => reasonOf(one, holds)).join('; and ') : why === undefined ? why : `${why}${holds ? untilOf(outcome) : ''}`
   if (kind === 'dep') return [`${outcome.name}${why === undefined ? '' : ` (${why})`}`, ...(below === undefined || below === why ? [] : [below])].join(': ')
   // What has no name of its own says nothing that its parts do not say.
   const said = outcome.name.startsWith(`${kind}(`) && of.length > 0 ? [] : [outcome.name]
   return [...said, ...(below === undefined || below === '' ? [] : [below])].join(': ')
+}
+
+/** As many parts are told that stand in the way together. */
+const mostTold = 2
+
+/** Those of its parts that made an outcome what it is. */
+function decidingOf({ kind, value, of = [] }: Outcome): readonly Outcome[] {
+  if (kind === 'not' || kind === 'newlyTrue' || kind === 'asset') return of.slice(0, 1)
+  const alike = of.filter((one) => one.value === value)
+  const told = alike.some((one) => one.kind !== 'latestWindow') ? alike.filter((one) => one.kind !== 'latestWindow') : alike
+  if (kind !== 'all' || value) return told.slice(0, 1)
+  // All of them must come to be true. What is in the way goes first: that it goes is often what the others wait for.
+  return [...told.filter((one) => one.kind === 'not'), ...told.filter((one) => one.kind !== 'not')].slice(0, mostTold)
+}
+
+/** `newlyMissing or anyDepsUpdated` */
+const eitherOf = ({ kind, name, of = [] }: Outcome): string => (kind === 'any' && name.startsWith('any(') ? of.map((one) => one.name).join(' or ') : name)
+
+/** What a part is waited for that has no parts itself and is in the way. */
+function untilOf({ kind, value }: Outcome): string {
+  if (kind === 'missing' && value) return '; waits until it is materialized'
+  if ((kind === 'runInProgress' || kind === 'backfillInProgress') && value) return '; waits until it has ended'
+  if (kind === 'cronTickPassed' && !value) return '; waits for the next time'
+  return ''
 }

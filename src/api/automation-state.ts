@@ -5,6 +5,7 @@ import type { AutomatedAssetRead } from '../catalog/read/automation.ts'
 import type { LocationRead } from '../catalog/read/locations.ts'
 import type { Queryable } from '../catalog/read/row.ts'
 import { nameOf } from '../definitions/automation/condition.ts'
+import { sentence } from '../errors.ts'
 
 export const answer = z.enum(automationAnswers).meta({
   description:
@@ -59,5 +60,3 @@ function sentenceOf(whole: string, found: AutomatedAssetRead | undefined): strin
   if (said === 'held') return `Its condition is true and asks for nothing: ${sentence(reason)}`
   return `It waits for its condition (${condition}), false since ${since}: ${sentence(reason)}`
 }
-
-const sentence = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`)

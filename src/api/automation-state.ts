@@ -5,6 +5,7 @@ import type { AutomatedAssetRead } from '../catalog/read/automation.ts'
 import type { LocationRead } from '../catalog/read/locations.ts'
 import type { Queryable } from '../catalog/read/row.ts'
 import { nameOf } from '../definitions/automation/condition.ts'
+import { moment } from '../definitions/moment.ts'
 import { sentence } from '../errors.ts'
 
 export const answer = z.enum(automationAnswers).meta({
@@ -54,7 +55,8 @@ const stoppedSentence = (location: string): string =>
 function sentenceOf(whole: string, found: AutomatedAssetRead | undefined): string {
   const condition = whole.length > longestName ? `${whole.slice(0, longestName - 1)}…` : whole
   if (found === undefined) return `Its condition (${condition}) was not evaluated yet.`
-  const { answer: said, reason, since } = found
+  const { answer: said, reason } = found
+  const since = moment(found.since)
   if (said === 'requested') return `Its condition asked for it at ${since}: ${sentence(reason)}`
   if (said === 'failed') return `Its condition asked for it at ${since}, and no run could be launched: ${sentence(reason)}`
   if (said === 'held') return `Its condition is true and asks for nothing: ${sentence(reason)}`

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { endedStatuses, stepStatuses } from '../catalog/step-states.ts'
 import type { StepStatus } from '../catalog/step-states.ts'
+import { moment } from '../definitions/moment.ts'
 import type { Parts } from './parts.ts'
 import { RunStatus, runDetail } from './run-view.ts'
 import type { RunDetail, Step } from './run-view.ts'
@@ -36,7 +37,7 @@ function aboutRun(run: RunDetail): string {
   if (run.waitsFor !== null) return run.waitsFor.message
   if (run.endedAt !== null) {
     const why = run.error ?? run.steps.find((step) => step.status === 'failed')?.error
-    return `It ${run.status === 'canceled' ? 'was canceled' : run.status} at ${run.endedAt}${why === null || why === undefined ? '.' : `: ${why.message}`}`
+    return `It ${run.status === 'canceled' ? 'was canceled' : run.status} at ${moment(run.endedAt)}${why === null || why === undefined ? '.' : `: ${why.message}`}`
   }
   if (run.status === 'canceling') return 'It is being canceled: it ends once its workers have let go.'
   const open = run.steps.filter((step) => !over.has(step.status))
@@ -54,6 +55,6 @@ function aboutStep(step: Step): string {
   if (step.status === 'skipped')
     return `It was skipped${step.skippedBecause === null ? ': what it needs failed or was left out. The log of its run says which' : `, ${step.skippedBecause}`}.`
   if (step.status === 'superseded') return 'A newer run had published it already.'
-  if (step.status === 'succeeded') return `It succeeded${step.endedAt === null ? '' : ` at ${step.endedAt}`}.`
-  return `It is being worked on (${step.status})${step.startedAt === null ? '' : `, since ${step.startedAt}`}.`
+  if (step.status === 'succeeded') return `It succeeded${step.endedAt === null ? '' : ` at ${moment(step.endedAt)}`}.`
+  return `It is being worked on (${step.status})${step.startedAt === null ? '' : `, since ${moment(step.startedAt)}`}.`
 }

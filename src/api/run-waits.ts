@@ -2,6 +2,7 @@ import type { QueueRead, Surroundings } from '../catalog/read/waits.ts'
 import { createRoom } from '../catalog/run-limits.ts'
 import type { Limited, LimitUse } from '../catalog/run-limits.ts'
 import type { Pause } from '../catalog/pauses.ts'
+import { moment } from '../definitions/moment.ts'
 import type { Wait } from './wait.ts'
 
 const mostHolders = 10
@@ -17,7 +18,7 @@ export function pausedWait(pause: Pause): Wait {
   const command = pause.location === '' ? 'millrace resume' : `millrace resume ${pause.location}`
   return {
     reason: 'paused',
-    message: `${what} is paused, by ${pause.by} since ${since}${pause.reason === null ? '' : ` (${pause.reason})`}. It goes on after: ${command}`,
+    message: `${what} is paused, by ${pause.by} since ${moment(since)}${pause.reason === null ? '' : ` (${pause.reason})`}. It goes on after: ${command}`,
     by: pause.by,
     since,
   }
@@ -29,7 +30,12 @@ export function runWaitOf(run: Limited & { readonly id: string }, queue: QueueRe
   const pause = pauseOf(pauses, run.location)
   if (pause !== undefined) return { ...pausedWait(pause), place }
   if (retryAt !== null && Date.parse(retryAt) > Date.now()) {
-    return { reason: 'run-retry', message: `It failed, and is tried again at ${retryAt} (retry ${String(retried)} of ${String(retries)}).`, retryAt, place }
+    return {
+      reason: 'run-retry',
+      message: `It failed, and is tried again at ${moment(retryAt)} (retry ${String(retried)} of ${String(retries)}).`,
+      retryAt,
+      place,
+    }
   }
   const room = createRoom(queue.limits, queue.counts)
   const full = room.holding(run)
@@ -73,7 +79,7 @@ export function poolWait(step: { readonly location: string; readonly pool: strin
   const own = holders.filter((one) => one.location === step.location && one.pool === step.pool)
   const limit = size?.slots ?? 0
   const used = size?.used ?? 0
-  const names = own.slice(0, mostHolders).map((one) => `${one.asset} of run ${one.runId.slice(0, 8)} since ${one.since}`)
+  const names = own.slice(0, mostHolders).map((one) => `${one.asset} of run ${one.runId.slice(0, 8)} since ${moment(one.since)}`)
   const needed = step.slots === 1 ? '' : ` It needs ${String(step.slots)}.`
   return {
     reason: 'pool',

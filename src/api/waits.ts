@@ -3,6 +3,7 @@ import type { ClaimRead, Surroundings } from '../catalog/read/waits.ts'
 import type { StepRead } from '../catalog/read/steps.ts'
 import { endedStatuses } from '../catalog/step-states.ts'
 import type { StepStatus } from '../catalog/step-states.ts'
+import { moment } from '../definitions/moment.ts'
 import { pausedWait, pauseOf, poolWait } from './run-waits.ts'
 import type { Wait } from './wait.ts'
 
@@ -81,10 +82,10 @@ export function waitOf(step: StepRead, circumstances: Circumstances): Wait | nul
     kinds.has('load') && step.status !== 'retrying' ? outages.find((one) => one.location === step.location && one.destination === step.destination) : undefined
   if (outage !== undefined) {
     const { destination, reason, since } = outage
-    return { reason: 'destination', message: `Waiting for the destination ${destination}, down since ${since}: ${reason}`, destination, since }
+    return { reason: 'destination', message: `Waiting for the destination ${destination}, down since ${moment(since)}: ${reason}`, destination, since }
   }
   if (step.status === 'retrying' && step.nextAttemptAt !== null) {
-    return { reason: 'retry', message: `Tried again at ${step.nextAttemptAt}.`, retryAt: step.nextAttemptAt }
+    return { reason: 'retry', message: `Tried again at ${moment(step.nextAttemptAt)}.`, retryAt: step.nextAttemptAt }
   }
   if (own === null || step.claimed) return null
   const queue = `${step.location}.${own}`

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { describeFreshness } from '../definitions/freshness.ts'
 import type { FreshnessSpec } from '../definitions/freshness.ts'
 import type { Manifest } from '../definitions/manifest.ts'
+import { moment } from '../definitions/moment.ts'
 import type { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
 import { FencedError } from '../errors.ts'
 import { databaseTime } from './clock.ts'
@@ -69,12 +70,12 @@ export function recordFreshness(
     // Held until the commit, so that no other leads meanwhile and judges by a later time.
     if (!(await holdsLead(client, 'producers', epoch))) throw new FencedError('the producers’ lead')
     const policies = policiesOf(manifests)
-    const moment = now ?? (await databaseTime(client))
-    const all = await judge(client, policies, moment)
+    const asOf = now ?? (await databaseTime(client))
+    const all = await judge(client, policies, asOf)
     const changed = await writeStates(
       client,
       all.filter(({ before, state }) => before !== state),
-      moment,
+      asOf,
     )
     await insertEvents(client, changed.filter(({ before, state }) => before !== undefined || state === 'warning' || state === 'overdue').map(eventOf))
     await client.query(
@@ -82,18 +83,18 @@ export function recordFreshness(
       [JSON.stringify(policies.map(({ location, asset }) => ({ location, asset })))],
     )
     const next = Math.min(...all.map(({ changesAt }) => changesAt?.getTime() ?? Infinity))
-    return { changed: changed.length, nextMs: next === Infinity ? undefined : Math.max(0, next - moment.getTime()) }
+    return { changed: changed.length, nextMs: next === Infinity ? undefined : Math.max(0, next - asOf.getTime()) }
   })
 }
 
 /** Those that nobody else has written meanwhile. */
-async function writeStates(client: Database, judged: readonly Judged[], moment: Date): Promise<Judged[]> {
+async function writeStates(client: Database, judged: readonly Judged[], asOf: Date): Promise<Judged[]> {
   if (judged.length === 0) return []
   const { rows } = await client.query<{ location: string; asset: string }>(
     `INSERT INTO millrace.asset_freshness AS f (location, asset, state, since, first_seen)
      SELECT n.location, n.asset, n.state, $2, $2 FROM jsonb_to_recordset($1::jsonb) AS n(location text, asset text, state text) ORDER BY n.location, n.asset
      ON CONFLICT (location, asset) DO UPDATE SET state = excluded.state, since = excluded.since WHERE f.state <> excluded.state RETURNING location, asset`,
-    [JSON.stringify(judged.map(({ location, asset, state }) => ({ location, asset, state }))), moment.toISOString()],
+    [JSON.stringify(judged.map(({ location, asset, state }) => ({ location, asset, state }))), asOf.toISOString()],
   )
   return judged.filter((one) => rows.some((row) => row.location === one.location && row.asset === one.asset))
 }
@@ -205,7 +206,7 @@ async function dynamicKeys(db: Database, policies: readonly Policy[]): Promise<M
 }
 
 function eventOf({ location, asset, policy, state, before, materializedAt, missing, since }: Judged): EventInput {
-  const last = materializedAt === undefined ? 'It was never materialized.' : `It was last materialized at ${materializedAt.toISOString()}.`
+  const last = materializedAt === undefined ? 'It was never materialized.' : `It was last materialized at ${moment(materializedAt.getTime())}.`
   const why = missing.length === 0 ? last : `There is no ${missing.join(', ')}. ${last}`
   const level = state === 'overdue' ? 'error' : state === 'warning' ? 'warn' : 'info'
   return {

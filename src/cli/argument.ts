@@ -25,11 +25,6 @@ export function isoTime(value: string): Date {
   return new Date(parsed.data)
 }
 
-/** A moment as the terminal shows it: `2026-11-21 10:00:00 UTC`. */
-export function moment(iso: string): string {
-  return `${iso.slice(0, 19).replace('T', ' ')} UTC`
-}
-
 /** Text without what would steer the terminal; lines and tabs stay. */
 export function harmless(text: string): string {
   // oxlint-disable-next-line no-control-regex

@@ -1,3 +1,4 @@
+import { moment } from '../definitions/moment.ts'
 import type { RunProgress, StepProgress } from './follow-run.ts'
 
 /** Shows a run as it goes: lines that are redrawn on a terminal, a plain line per change elsewhere. */
@@ -15,7 +16,7 @@ function describeStep(step: StepProgress): string {
   const rate = step.seconds > 0 && counted > 0 ? `, ${whole.format(Math.round(counted / step.seconds))} rows/s` : ''
   const stages = step.recorded === 0 ? '' : `  batches ${String(step.recorded)} → ${String(step.encoded)} → ${String(step.loaded)}`
   const attempt = step.attempt > 1 ? `  attempt ${String(step.attempt)}` : ''
-  const wait = step.status === 'retrying' && step.resumesAt !== null ? `  again at ${step.resumesAt.slice(11, 19)}` : ''
+  const wait = step.status === 'retrying' && step.resumesAt !== null ? `  again at ${moment(step.resumesAt)}` : ''
   const error = step.error !== null && step.status === 'retrying' ? `  after: ${step.error.message}` : ''
   const spool = step.spoolWait === null ? '' : `  ${step.spoolWait}`
   // A function's value has no rows, not even none.

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { currentManifests } from '../catalog/manifests.ts'
+import { moment } from '../definitions/moment.ts'
 import { driverUrl } from '../postgres.ts'
 import { nextTick } from '../producers/schedules.ts'
 
@@ -14,7 +15,7 @@ export async function printUpcoming(databaseUrl: string, write: (line: string) =
     const upcoming = (await currentManifests(client)).flatMap(({ manifest }) =>
       manifest.schedules.map((schedule) => {
         const stopped = states.get(`${manifest.location}/${schedule.name}`) ?? schedule.startsStopped
-        const when = stopped ? 'stopped' : `next ${nextTick(schedule, new Date()).toISOString()}`
+        const when = stopped ? 'stopped' : `next ${moment(nextTick(schedule, new Date()).getTime())}`
         return { when, line: `Scheduled  ${manifest.location}: ${schedule.name} (${schedule.cron.join(', ')} ${schedule.timeZone}), ${when}` }
       }),
     )

@@ -64,8 +64,12 @@ describe.skipIf(!found)('in a browser', () => {
     await page.getByText('In the queue seen.extract.').waitFor()
     expect(await page.locator('.stages').textContent()).toMatch(/extracted\s+2….*transformed\s+2.*loaded\s+1/s)
 
+    // In the zone of whoever looks, and in the form that the terminal has.
+    expect(await page.locator('#summary time').first().textContent()).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+$/)
+
     await page.getByRole('button', { name: 'Cancel this run' }).click()
     await page.getByText('canceled', { exact: true }).first().waitFor()
+    await page.getByRole('button', { name: 'Run all steps again' }).waitFor()
     expect(wrong).toEqual([])
     await page.context().close()
   })

@@ -167,7 +167,7 @@ describe('schedules, sensors and automation on the command line', () => {
     expect(first).toMatch(/^no since .*: true already when the condition was evaluated for the first time, at 20/)
     expect(first).not.toContain('handled at')
     const waits =
-      /It waits for its condition \(eager\), false since .*evaluated for the first time, at \S+\. `millrace automation show watched\/summary` tells more\./
+      /It waits for its condition \(eager\), false since 20.* UTC: eager: anyDepsMissing: watched\/rows: missing: never materialized; waits until .*first time, at 20.* UTC; waits for the next time\. `millrace automation show watched\/summary` tells more\./
     expect((await millrace('explain', 'watched/summary')).stdout).toMatch(new RegExp(`^No run of watched/summary is known\\.\n${waits.source}`))
     expect((await millrace('assets', 'show', 'watched/summary')).stdout).toMatch(new RegExp(`Automation ${waits.source}`))
     // What it is told by is kept up to date, also while it answers the same.

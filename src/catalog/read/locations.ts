@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Manifest } from '../../definitions/manifest.ts'
+import { moment } from '../../definitions/moment.ts'
 import { failure } from './failure.ts'
 import { readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
@@ -98,7 +99,7 @@ export async function readLocationStandings(db: Queryable): Promise<LocationStan
 /** What to say of a location that nobody has worked for long, besides what there is to say of it; with a blank before it. */
 export function forgetAdvice(standing: Pick<LocationStanding, 'name' | 'longUnseen' | 'lastSeenAt'> | undefined): string {
   if (standing?.longUnseen !== true) return ''
-  return ` None was seen since ${standing.lastSeenAt}: if ${standing.name} is gone for good, have it forgotten: millrace locations forget ${standing.name}`
+  return ` None was seen since ${moment(standing.lastSeenAt)}: if ${standing.name} is gone for good, have it forgotten: millrace locations forget ${standing.name}`
 }
 
 const UnfinishedRow = z.object({ runs: z.int(), backfills: z.int(), notifications: z.int() })

@@ -1,6 +1,7 @@
 import { markedMetadata } from '../../definitions/metadata/fields.ts'
 import type { MetadataValue } from '../../definitions/metadata/index.ts'
-import { harmless, moment } from '../argument.ts'
+import { moment } from '../../definitions/moment.ts'
+import { harmless } from '../argument.ts'
 import { formatTable, printable } from '../table-output.ts'
 
 /** An entry of metadata as the terminal shows it: on one line, or indented below its name. Plain JSON stays what it is. */

@@ -7,9 +7,10 @@ import type { CheckResultRead, MaterializationRead, ObservationRead } from '../.
 import type { Freshness } from '../../catalog/freshness.ts'
 import { describeFreshness } from '../../definitions/freshness.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
+import { moment } from '../../definitions/moment.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
-import { harmless, moment } from '../argument.ts'
+import { harmless } from '../argument.ts'
 import { formatTable } from '../table-output.ts'
 import { metadataLines } from './metadata-lines.ts'
 

@@ -1,6 +1,7 @@
 import type { Backfill, BackfillDetail } from '../../api/backfills.ts'
+import { moment } from '../../definitions/moment.ts'
 import { describeCounts, describeMade, duration } from '../../ui/format.ts'
-import { harmless, moment } from '../argument.ts'
+import { harmless } from '../argument.ts'
 import { formatTable } from '../table-output.ts'
 
 /** `running  31 of 90 · 1 failed · 20 running` */

@@ -7,6 +7,7 @@ import { createPool } from '../../catalog/database.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
 import type { LocationRead } from '../../catalog/read/locations.ts'
 import type { Queryable } from '../../catalog/read/row.ts'
+import { moment } from '../../definitions/moment.ts'
 import { MillraceError } from '../../errors.ts'
 import { harmless } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
@@ -88,7 +89,7 @@ function describe(explained: Explanation, asset: string | undefined): string {
     parts.push(
       formatTable(
         [{ name: 'held by run' }, { name: 'step' }, { name: 'since' }],
-        holders.map((one) => [one.runId, one.asset ?? '', one.since]),
+        holders.map((one) => [one.runId, one.asset ?? '', moment(one.since)]),
       ),
     )
   }

@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings'
 import { pauseRuns, readPauses } from '../../catalog/pauses.ts'
-import { moment } from '../argument.ts'
+import { moment } from '../../definitions/moment.ts'
 import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { operator } from '../operator.ts'

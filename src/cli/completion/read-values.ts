@@ -19,7 +19,7 @@ const statements: Readonly<Record<ValueKind, string>> = {
   groups: `SELECT DISTINCT a ->> 'group' AS value, 'group of ' || l.name AS about
     ${inForce} CROSS JOIN jsonb_array_elements(m.document -> 'assets') a WHERE starts_with(a ->> 'group', $1) ORDER BY 1 LIMIT 1000`,
   locations: `SELECT name AS value, 'code location' AS about FROM millrace.location WHERE forgotten_at IS NULL AND starts_with(name, $1) ORDER BY 1 LIMIT 1000`,
-  runs: `SELECT left(id::text, greatest(8, length($1))) AS value, status || ' of ' || to_char(created_at, 'YYYY-MM-DD HH24:MI') || ', ' || left(array_to_string(assets, ' '), 60) AS about
+  runs: `SELECT left(id::text, greatest(8, length($1))) AS value, status || ' of ' || to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' || ', ' || left(array_to_string(assets, ' '), 60) AS about
     FROM (SELECT * FROM millrace.run ORDER BY created_at DESC LIMIT 500) r WHERE starts_with(id::text, lower($1)) ORDER BY created_at DESC LIMIT 50`,
   schedules: `SELECT s ->> 'name' AS value, coalesce(s -> 'cron' ->> 0, '') || ' of ' || l.name AS about
     ${inForce} CROSS JOIN jsonb_array_elements(m.document -> 'schedules') s WHERE starts_with(s ->> 'name', $1) ORDER BY 1 LIMIT 1000`,

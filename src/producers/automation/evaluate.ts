@@ -1,10 +1,10 @@
 import { nameOf } from '../../definitions/automation/condition.ts'
 import type { Condition } from '../../definitions/automation/condition.ts'
 import { latestWindowOf } from '../../definitions/automation/latest-window.ts'
+import { moment } from '../../definitions/moment.ts'
 import { cellsAbove, everyPartition } from './facts.ts'
 import type { Cell } from './facts.ts'
 import { evaluateLeaf, isLeaf } from './leaves.ts'
-import { iso } from './outcome.ts'
 import type { Outcome, Scope } from './outcome.ts'
 
 /**
@@ -48,7 +48,7 @@ function evaluateCron(condition: Extract<Condition, { kind: 'cronTickPassed' }>,
   const at = scope.facts.lastTime(cron, timeZone)
   const value = !scope.initial && scope.facts.before !== undefined && at > scope.facts.before
   if (value) scope.momentary = scope.cronPassed = true
-  return { name: nameOf(condition), kind, value, why: `the last time was ${iso(at)}`, ...(value ? { at } : {}) }
+  return { name: nameOf(condition), kind, value, why: `the last time was ${moment(at)}`, ...(value ? { at } : {}) }
 }
 
 function evaluateNewlyTrue(name: string, path: string, scope: Scope, of: Outcome): Outcome {
@@ -72,14 +72,14 @@ function evaluateSince(name: string, path: string, scope: Scope, trigger: Outcom
   if (reset.value) handled = Math.max(handled ?? -Infinity, reset.at ?? scope.facts.now)
   if (triggered !== null || handled !== null) scope.next[path] = [triggered, handled]
   const value = triggered !== null && (handled === null || triggered > handled)
-  const why = triggered === null ? notYet : value ? `true since ${iso(triggered)}` : handledWhen(triggered, handled ?? 0, scope)
+  const why = triggered === null ? notYet : value ? `true since ${moment(triggered)}` : handledWhen(triggered, handled ?? 0, scope)
   return { name, kind: 'since', value, why, of: [trigger, reset], ...(value && triggered !== null ? { at: triggered } : {}) }
 }
 
 /** What is so already at the first evaluation of a condition asks for nothing, and nothing has handled it. */
 function handledWhen(triggered: number, handled: number, { firstAt }: Scope): string {
-  if (handled === firstAt) return `true already when the condition was evaluated for the first time, at ${iso(handled)}`
-  return `true at ${iso(triggered)}, handled at ${iso(handled)}`
+  if (handled === firstAt) return `true already when the condition was evaluated for the first time, at ${moment(handled)}`
+  return `true at ${moment(triggered)}, handled at ${moment(handled)}`
 }
 
 function evaluateDeps(

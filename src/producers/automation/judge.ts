@@ -5,6 +5,7 @@ import { withParts } from '../../definitions/automation/condition.ts'
 import type { Condition } from '../../definitions/automation/condition.ts'
 import { latestWindowOf, newest } from '../../definitions/automation/latest-window.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
+import { moment } from '../../definitions/moment.ts'
 import type { PartitionSet } from '../../definitions/partitions/partition-set.ts'
 import { evaluate, reasonOf } from './evaluate.ts'
 import { cellsAbove, idOf } from './facts.ts'
@@ -171,7 +172,7 @@ function whyHeld(cell: Cell, asked: CellState['asked'], changed: number, facts: 
   if (asked === undefined) return undefined
   if (facts.running.get(idOf(cell)) === asked.run) return `the run ${asked.run}, which it asked for, is not over`
   if (changed > asked.at) return undefined
-  return `it was asked for at ${new Date(asked.at).toISOString()} (run ${asked.run}), and nothing that it hangs on has changed since`
+  return `it was asked for at ${moment(asked.at)} (run ${asked.run}), and nothing that it hangs on has changed since`
 }
 
 /**

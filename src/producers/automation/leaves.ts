@@ -1,8 +1,8 @@
 import { leafKinds } from '../../definitions/automation/condition.ts'
 import type { Condition, LeafKind } from '../../definitions/automation/condition.ts'
+import { moment } from '../../definitions/moment.ts'
 import { everyPartition, idOf, isOneRun } from './facts.ts'
 import type { Cell } from './facts.ts'
-import { iso } from './outcome.ts'
 import type { Outcome, Scope } from './outcome.ts'
 
 interface Asked {
@@ -26,7 +26,7 @@ const leaves: Readonly<Record<LeafKind, Leaf>> = {
   missing: {
     find({ cell, id, scope }) {
       const at = scope.facts.materialized.get(id)
-      if (at !== undefined) return { value: false, why: `materialized at ${iso(at)}` }
+      if (at !== undefined) return { value: false, why: `materialized at ${moment(at)}` }
       return { value: true, why: cell.partition === everyPartition ? 'some were never materialized' : 'never materialized' }
     },
   },
@@ -39,7 +39,7 @@ const leaves: Readonly<Record<LeafKind, Leaf>> = {
       const update = scope.initial ? undefined : scope.facts.updates.get(id)
       if (update === undefined) return no
       const by = update.run === undefined ? '' : ` by the run ${update.run}`
-      return { value: true, at: asReset ? update.began : update.at, why: `materialized at ${iso(update.at)}${by}` }
+      return { value: true, at: asReset ? update.began : update.at, why: `materialized at ${moment(update.at)}${by}` }
     },
   },
   updatedWithTarget: {
@@ -52,7 +52,7 @@ const leaves: Readonly<Record<LeafKind, Leaf>> = {
   newlyRequested: {
     momentary: true,
     find: ({ scope: { askedAt, facts } }) =>
-      askedAt !== undefined && askedAt === facts.before ? { value: true, at: askedAt, why: `asked for at ${iso(askedAt)}` } : no,
+      askedAt !== undefined && askedAt === facts.before ? { value: true, at: askedAt, why: `asked for at ${moment(askedAt)}` } : no,
   },
   willBeRequested: {
     momentary: true,

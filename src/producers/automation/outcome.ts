@@ -38,5 +38,3 @@ export interface Scope {
   /** A time of a cron expression of the condition has passed since the evaluation before. */
   cronPassed: boolean
 }
-
-export const iso = (at: number): string => new Date(at).toISOString()

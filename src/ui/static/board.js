@@ -5,7 +5,8 @@ const shown = new Map()
 function localize(region) {
   for (const time of region.querySelectorAll('time')) {
     time.title = time.textContent
-    time.textContent = new Date(time.dateTime).toLocaleString()
+    // As everywhere, year first, and to the second; in the zone of whoever looks.
+    time.textContent = new Date(time.dateTime).toLocaleString('sv', { timeZoneName: 'short' })
   }
 }
 

@@ -117,7 +117,7 @@ describe('schedules, sensors and automation on the command line', () => {
       `new_days would launch a run of watched/days, partition 2026-03-29\n${due('2026-03-29 23:00:00', '2026-03-30 23:00:00')}`,
     )
     expect(await would('decided', '--at', '2026-03-29T03:00:00Z')).toBe(
-      `  asked {"at":"2026-03-29T03:00:00.000Z"}\ndecided would launch nothing: a holiday\n${due('2026-03-29 03:00:00', '2026-03-30 03:00:00')}`,
+      `  asked at=2026-03-29T03:00:00.000Z\ndecided would launch nothing: a holiday\n${due('2026-03-29 03:00:00', '2026-03-30 03:00:00')}`,
     )
     expect(await would('decided', '--at', '2026-03-30T03:00:00+00:00')).toContain(
       'decided would launch a run of watched/rows, with {"day":"2026-03-30"}, run key "2026-03-30T03:00:00.000Z"\n',
@@ -126,10 +126,10 @@ describe('schedules, sensors and automation on the command line', () => {
       code: 2,
       stderr: expect.stringContaining('It is no moment') as unknown,
     })
-    expect((await millrace('sensors', 'tick', 'files', '--dry-run')).stdout).toBe('  looked {"from":null}\nIt would launch nothing: nothing came.\n')
+    expect((await millrace('sensors', 'tick', 'files', '--dry-run')).stdout).toBe('  looked from=null\nIt would launch nothing: nothing came.\n')
     await keepMessage(database.pool, { location: 'watched', sensor: 'files' }, 'a.csv')
     expect((await millrace('sensors', 'tick', 'files', '--dry-run')).stdout).toBe(
-      '  looked {"from":null}\nIt would launch a run of watched/rows with the run key "a.csv".\nIts cursor would be "next".\n',
+      '  looked from=null\nIt would launch a run of watched/rows with the run key "a.csv".\nIts cursor would be "next".\n',
     )
     const broken = await millrace('sensors', 'tick', 'broken', '--dry-run')
     expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('the shop is shut') as unknown })

@@ -106,13 +106,15 @@ describe('millrace runs', () => {
     await insertRun(database.pool, id, 'started')
     await insertEvents(database.pool, [
       { runId: id, asset: 'shop/orders', kind: 'log', level: 'debug', message: 'a detail' },
-      { runId: id, asset: 'shop/orders', kind: 'log', level: 'warn', message: 'Slow page' },
-      { runId: id, asset: 'shop/totals', kind: 'failure', level: 'error', message: 'it broke' },
+      { runId: id, asset: 'shop/orders', kind: 'log', level: 'warn', message: 'Slow page', data: { rows: 3, file: 'a b.csv', apiKey: 'hush' } },
+      { runId: id, asset: 'shop/totals', kind: 'failure', level: 'error', message: 'it broke', data: { error: 'told' } },
     ])
-    const logged = async (...options: string[]) => (await runs(database, 'logs', '6666', ...options)).stdout.match(/(a detail|Slow page|it broke)$/gm)
-    expect(await logged()).toEqual(['a detail', 'Slow page', 'it broke'])
-    expect(await logged('--level', 'warn')).toEqual(['Slow page', 'it broke'])
-    expect(await logged('--step', 'shop/orders', '--kind', 'log', '--text', 'slow')).toEqual(['Slow page'])
+    const logged = async (...options: string[]) => (await runs(database, 'logs', '6666', ...options)).stdout.match(/(a detail|Slow page.*|it broke)$/gm)
+    // The fields of what code logged stand behind it.
+    const slow = 'Slow page file="a b.csv" rows=3 apiKey=[redacted]'
+    expect(await logged()).toEqual(['a detail', slow, 'it broke'])
+    expect(await logged('--level', 'warn')).toEqual([slow, 'it broke'])
+    expect(await logged('--step', 'shop/orders', '--kind', 'log', '--text', 'slow')).toEqual([slow])
     expect((await runs(database, 'logs', '6666', '--level', 'loud')).code).not.toBe(0)
   })
 

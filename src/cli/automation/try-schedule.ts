@@ -17,6 +17,7 @@ import { UserCodeError } from '../../workers/failure.ts'
 import { createResourceClients } from '../../workers/resource-clients.ts'
 import { createThrottles } from '../../workers/throttle.ts'
 import { harmless } from '../argument.ts'
+import { logFields } from '../log-fields.ts'
 import { loadOwn } from './load-own.ts'
 
 export interface TryScheduleOptions {
@@ -72,7 +73,7 @@ async function ask({ pool, config, logger, location, spec, at }: TryScheduleOpti
   const throttles = createThrottles(pool, logger)
   const resources = createResourceClients({ envOf: () => config.env, throttles, logger })
   const log = (message: string, fields: JsonObject): void => {
-    lines.push(`  ${message}${Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`}\n`)
+    lines.push(`  ${message}${logFields(fields)}\n`)
   }
   try {
     return await askSchedule(own, { location, scheduledAt: at.toISOString(), resources, throttles, log })

@@ -8,6 +8,7 @@ import { askSensor } from '../../workers/ask-sensor.ts'
 import { readWatched } from '../../workers/read-watched.ts'
 import { createResourceClients } from '../../workers/resource-clients.ts'
 import { createThrottles } from '../../workers/throttle.ts'
+import { logFields } from '../log-fields.ts'
 import { loadOwn } from './load-own.ts'
 
 export interface TrySensorOptions {
@@ -44,7 +45,7 @@ export async function trySensor({ pool, config, logger, sensor }: TrySensorOptio
       resources,
       throttles,
       ...(watched === undefined ? {} : { handed: watched.handed }),
-      log: (message, fields) => lines.push(`  ${message}${Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`}\n`),
+      log: (message, fields) => lines.push(`  ${message}${logFields(fields)}\n`),
     })
     for (const request of answer.runs) {
       const assets = request.assets ?? own.spec.assets

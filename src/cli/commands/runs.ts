@@ -22,6 +22,7 @@ import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { exitCode } from '../exit-code.ts'
 import { findRun } from '../find-by-id.ts'
+import { logFields } from '../log-fields.ts'
 import { followEvents } from '../runs/follow-events.ts'
 import { describeRun } from '../runs/show-run.ts'
 import { createStandardOutput } from '../standard-output.ts'
@@ -153,7 +154,7 @@ function logsCommand() {
                   .map((event) =>
                     json === true
                       ? `${JSON.stringify(event)}\n`
-                      : `${moment(event.at)}  ${event.level.padEnd(5)}  ${event.asset === null ? '' : `${event.asset}: `}${harmless(event.message)}\n`,
+                      : `${moment(event.at)}  ${event.level.padEnd(5)}  ${event.asset === null ? '' : `${event.asset}: `}${harmless(event.message)}${event.kind === 'log' ? logFields(event.data) : ''}\n`,
                   )
                   .join(''),
               ),

@@ -14,6 +14,7 @@ import type { Pool } from '../automation/with-automation.ts'
 import { trySensor } from '../automation/try-sensor.ts'
 import { readEnvironment } from '../environment.ts'
 import { requireInstallation } from '../installation.ts'
+import { logFields } from '../log-fields.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
 
@@ -76,7 +77,7 @@ function evaluationText(one: SensorTickRead): string {
   const runs = one.runs.length === 0 ? '' : `  runs ${one.runs.map((id) => id.slice(0, 8)).join(', ')}`
   const sent = one.notifications === 0 ? '' : `  ${String(one.notifications)} ${one.notifications === 1 ? 'notification' : 'notifications'}`
   const repeated = one.repeated === 0 ? '' : `  and ${String(one.repeated)} more times until ${moment(one.endedAt)}`
-  const log = one.log.map((line) => `    ${harmless(typeof line['message'] === 'string' ? line['message'] : '')}\n`).join('')
+  const log = one.log.map((line) => `    ${harmless(typeof line['message'] === 'string' ? line['message'] : '')}${logFields(line['fields'])}\n`).join('')
   return `${moment(one.beganAt)}  ${one.cause}  ${one.status}${runs}${sent}${repeated}${says === '' ? '' : `  ${harmless(says)}`}\n${log}`
 }
 

@@ -1,4 +1,5 @@
 import { moment } from '../definitions/moment.ts'
+import { shortened } from './table-output.ts'
 import type { RunProgress, StepProgress } from './follow-run.ts'
 
 /** Shows a run as it goes: lines that are redrawn on a terminal, a plain line per change elsewhere. */
@@ -35,7 +36,7 @@ function onTerminal(stream: NodeJS.WriteStream): ProgressOutput {
       const width = Math.max(20, stream.columns) - 1
       const lines = [`Run ${progress.runId}  ${progress.status}  ${progress.seconds.toFixed(1)} s`, ...progress.steps.map((step) => `  ${describeStep(step)}`)]
       // Up to where the last drawing began, and clear from there on.
-      stream.write(`${drawn > 0 ? `\u001B[${String(drawn)}A` : ''}\u001B[J${lines.map((line) => `${line.slice(0, width)}\n`).join('')}`)
+      stream.write(`${drawn > 0 ? `\u001B[${String(drawn)}A` : ''}\u001B[J${lines.map((line) => `${shortened(line, width, true)}\n`).join('')}`)
       drawn = lines.length
     },
     end: () => undefined,

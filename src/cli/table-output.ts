@@ -14,6 +14,12 @@ function widthOf(text: string): number {
   return [...text].length
 }
 
+/** As much of a text as a line of a terminal has room for, in characters, with an ellipsis where it was cut. Whatever else reads it, a file or a program, gets all. */
+export function shortened(text: string, most: number, terminal: boolean = process.stdout.isTTY): string {
+  const characters = terminal && text.length > most ? [...text] : []
+  return characters.length > most ? `${characters.slice(0, Math.max(0, most - 1)).join('')}…` : text
+}
+
 /** Prints rows as they come under headings. */
 export interface TableLayout {
   readonly head: string

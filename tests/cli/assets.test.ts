@@ -1,3 +1,4 @@
+import { shortened } from '../../src/cli/table-output.ts'
 import { describe, expect, spawnMillrace, test } from '../support/test.ts'
 import type { TestDatabase } from '../support/test.ts'
 import { insertLocation, insertRun } from './catalog-rows.ts'
@@ -67,10 +68,17 @@ describe('millrace assets', () => {
 
   test('list and show say when an asset failed since it was made, and why', async ({ database: { pool, url } }) => {
     const run = '3f2a0000-0000-4000-8000-000000000001'
-    const error = { name: 'E', code: 'X', message: 'no\n\u001b[2Jrows' }
+    const error = { name: 'E', code: 'X', message: `no\n\u001b[2Jrows of ${'many '.repeat(20)}shops` }
     await pool.query(`INSERT INTO millrace.asset_failure VALUES ('shop', 'shop/totals', $1, 'shop/totals', '2026-11-22T10:00:00Z', $2)`, [run, error])
     const database = { pool, url }
-    expect((await assets(database, 'list', 'shop/totals')).stdout).toMatch(/failed since[^]*never +2026-11-22 10:00:00 UTC, run 3f2a0000: no .*rows/)
+    expect((await assets(database, 'list', 'shop/totals')).stdout).toMatch(
+      /failed since[^]*never +2026-11-22 10:00:00 UTC, run 3f2a0000: no .*rows of (many ){20}shops/,
+    )
+    expect([shortened('as long', 7, true), shortened('too long 👍', 8, true), shortened('too long 👍', 8, false)]).toEqual([
+      'as long',
+      'too lon…',
+      'too long 👍',
+    ])
     expect((await assets(database, 'show', 'shop/totals')).stdout).toMatch(new RegExp(`Failed +2026-11-22 10:00:00 UTC, run ${run}: no`))
     await pool.query(`INSERT INTO millrace.asset (location, key, materialized_at, metadata) VALUES ('shop', 'shop/totals', '2026-11-22T11:00:00Z', '{}')`)
     expect((await assets(database, 'list', 'shop/totals')).stdout).not.toContain('failed since')

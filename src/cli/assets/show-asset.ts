@@ -11,7 +11,7 @@ import { moment } from '../../definitions/moment.ts'
 import { redact } from '../../redact.ts'
 import { count } from '../../ui/format.ts'
 import { harmless } from '../argument.ts'
-import { formatTable } from '../table-output.ts'
+import { formatTable, shortened } from '../table-output.ts'
 import { metadataLines } from './metadata-lines.ts'
 
 /** An asset as its manifest defines it, and what it was last. */
@@ -162,5 +162,5 @@ function checkTable(checks: readonly AssetCheck[]): string {
 
 /** What a check found, on the same line: examples are the first that one looks for. */
 function foundText({ examples }: CheckResult['metadata']): string {
-  return Array.isArray(examples) && examples.length > 0 ? ` Examples: ${harmless(JSON.stringify(examples)).slice(0, 300)}` : ''
+  return Array.isArray(examples) && examples.length > 0 ? ` Examples: ${shortened(harmless(JSON.stringify(examples)), 300)}` : ''
 }

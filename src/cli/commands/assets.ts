@@ -23,7 +23,7 @@ import { wipe } from '../assets/wipe-asset.ts'
 import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { createStandardOutput } from '../standard-output.ts'
-import { formatTable } from '../table-output.ts'
+import { formatTable, shortened } from '../table-output.ts'
 import { withCatalog } from '../with-client.ts'
 
 const examples = `
@@ -193,10 +193,10 @@ function checkSummary(checks: readonly AssetCheck[]): string {
   return told.length > 0 ? told.join('; ') : checks.some(({ state }) => state === 'passed') ? 'passed' : ''
 }
 
-/** As much of the reason as a line holds; `assets show` has all of it. */
+/** As much of the reason as a line of a terminal holds; `assets show` has all of it. */
 function failedText({ failed }: AssetView): string {
   if (failed === null) return ''
-  return `${moment(failed.at)}, run ${failed.runId.slice(0, 8)}${failed.error === null ? '' : `: ${harmless(failed.error.message).replaceAll(/\s+/g, ' ').slice(0, 60)}`}`
+  return `${moment(failed.at)}, run ${failed.runId.slice(0, 8)}${failed.error === null ? '' : `: ${shortened(harmless(failed.error.message).replaceAll(/\s+/g, ' '), 60)}`}`
 }
 
 function assetTable(assets: readonly AssetView[]): string {

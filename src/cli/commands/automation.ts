@@ -16,7 +16,7 @@ import { outcomeText } from '../automation/outcome-text.ts'
 import { withAutomation } from '../automation/with-automation.ts'
 import type { Pool } from '../automation/with-automation.ts'
 import { createStandardOutput } from '../standard-output.ts'
-import { formatTable } from '../table-output.ts'
+import { formatTable, shortened } from '../table-output.ts'
 
 const examples = `
 Examples:
@@ -55,10 +55,10 @@ function automationTable(all: readonly Automation[]): string {
       assets.map((one) => [
         one.asset,
         location,
-        one.condition.length > 60 ? `${one.condition.slice(0, 59)}…` : one.condition,
+        shortened(one.condition, 60),
         stopped ? 'stopped' : (one.answer ?? 'not yet'),
         one.since === null ? '' : moment(one.since),
-        harmless(one.reason ?? '').slice(0, 120),
+        shortened(harmless(one.reason ?? ''), 120),
       ]),
     ),
   )

@@ -10,7 +10,7 @@ import { readEnvironment } from '../environment.ts'
 import { requireInstallation } from '../installation.ts'
 import { operator } from '../operator.ts'
 import { createStandardOutput } from '../standard-output.ts'
-import { formatTable } from '../table-output.ts'
+import { formatTable, shortened } from '../table-output.ts'
 import { withCatalog } from '../with-client.ts'
 
 export function locationsCommand() {
@@ -47,9 +47,7 @@ function workersOf({ workers, version }: LocationStanding): string {
 }
 
 const saysOf = ({ error, notice, longUnseen, name }: LocationStanding): string =>
-  harmless(error?.message ?? notice ?? (longUnseen ? `gone for good? millrace locations forget ${name}` : ''))
-    .replaceAll(/\s+/g, ' ')
-    .slice(0, 200)
+  shortened(harmless(error?.message ?? notice ?? (longUnseen ? `gone for good? millrace locations forget ${name}` : '')).replaceAll(/\s+/g, ' '), 200)
 
 function forgetCommand() {
   return new Command('forget')

@@ -9,7 +9,7 @@ import { harmless, wholeNumber } from '../argument.ts'
 import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { createStandardOutput } from '../standard-output.ts'
-import { formatTable } from '../table-output.ts'
+import { formatTable, shortened } from '../table-output.ts'
 import { withCatalog } from '../with-client.ts'
 
 const examples = `
@@ -73,9 +73,7 @@ function tableOf(found: readonly OutboxRead[]): string {
       one.status,
       String(one.attempt),
       moment(one.createdAt),
-      harmless(one.error?.message ?? one.title)
-        .replaceAll(/\s+/g, ' ')
-        .slice(0, 100),
+      shortened(harmless(one.error?.message ?? one.title).replaceAll(/\s+/g, ' '), 100),
     ]),
   )
 }

@@ -22,7 +22,7 @@ import { readEnvironment } from '../environment.ts'
 import { requireInstallation } from '../installation.ts'
 import { logFields } from '../log-fields.ts'
 import { createStandardOutput } from '../standard-output.ts'
-import { formatTable } from '../table-output.ts'
+import { formatTable, shortened } from '../table-output.ts'
 
 const examples = `
 Examples:
@@ -107,7 +107,7 @@ function runsOf({ runs }: ScheduleTickRead): string {
 function saysOf({ status, error, reason, failures, log }: ScheduleTickRead): string {
   const failed = error === null ? '' : `${status === 'failed' ? '' : 'failed before: '}${error.message}${failures > 1 ? ` (${String(failures)} times)` : ''}`
   const lines = log.map(({ message, fields }) => `${typeof message === 'string' ? message : ''}${logFields(fields)}`)
-  return harmless([reason ?? '', failed, ...lines].filter((one) => one !== '').join('; ')).slice(0, 500)
+  return shortened(harmless([reason ?? '', failed, ...lines].filter((one) => one !== '').join('; ')), 500)
 }
 
 function tickCommand() {

@@ -16,7 +16,7 @@ import { readEnvironment } from '../environment.ts'
 import { requireInstallation } from '../installation.ts'
 import { logFields } from '../log-fields.ts'
 import { createStandardOutput } from '../standard-output.ts'
-import { formatTable } from '../table-output.ts'
+import { formatTable, shortened } from '../table-output.ts'
 
 const examples = `
 Examples:
@@ -67,7 +67,7 @@ function sensorTable(all: readonly Sensor[]): string {
       `${String(one.everyMs / 1000)} s`,
       one.stopped ? 'stopped' : one.evaluating ? 'evaluating' : 'started',
       one.lastTick === null ? 'never' : `${one.lastTick.status} ${moment(one.lastTick.endedAt)}`,
-      harmless(one.lastTick?.error?.message ?? one.lastTick?.reason ?? '').slice(0, 100),
+      shortened(harmless(one.lastTick?.error?.message ?? one.lastTick?.reason ?? ''), 100),
     ]),
   )
 }

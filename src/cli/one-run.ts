@@ -31,6 +31,8 @@ export interface OneRunOptions {
 /** What one run needs: an installation that runs already, or parts of one that were started for it. */
 export interface OneRun {
   readonly installation: Installation
+  /** Whether workers go on when it is closed. */
+  readonly stays: boolean
   /** Stops whatever was started for the run. */
   close(): Promise<void>
 }
@@ -55,7 +57,7 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
     if (found === undefined || config.databaseUrl !== undefined) {
       await migrate({ ...installation, queuesInPostgres: config.redisUrl === undefined, log: say, stopped: options.interrupted })
     }
-    if (await hasWorkers(installation, options)) return { installation, close }
+    if (await hasWorkers(installation, options)) return { installation, stays: true, close }
     if (!options.follow) {
       throw new ConfigError('Nothing is running that could do the run.', {
         code: 'NOT_RUNNING',
@@ -89,7 +91,7 @@ export async function openForOneRun(options: OneRunOptions): Promise<OneRun> {
       logger,
     })
     stops.push(() => sweeper.stop())
-    return { installation, close }
+    return { installation, stays: false, close }
   } catch (error) {
     await close()
     throw error

@@ -86,10 +86,10 @@ export async function runOnce({
     }
     let end = await toTheEnd(runId)
     for (let next = await triedAgainBy(pool, runId); next !== null; next = await triedAgainBy(pool, next)) {
-      if (!json) report(end, json)
+      if (!json) tellEnd(end)
       end = await toTheEnd(next)
     }
-    report(end, json)
+    report(end, json, open.stays)
   } finally {
     await listener.close()
     await queues.close()
@@ -109,12 +109,23 @@ async function triedAgainBy(pool: pg.Pool, runId: string): Promise<string | null
   return rows[0]?.next ?? null
 }
 
-function report(end: RunProgress, json: boolean): void {
+function tellEnd({ runId, status, seconds, steps }: RunProgress): void {
+  for (const step of steps) if (step.error !== null && step.status === 'failed') process.stderr.write(`${describeError(step.error)}\n`)
+  process.stdout.write(`Run ${runId} ${status === 'canceled' ? 'was canceled' : status} after ${seconds.toFixed(1)} s.\n`)
+}
+
+function report(end: RunProgress, json: boolean, stays: boolean): void {
   if (json) {
     process.stdout.write(`${JSON.stringify(end)}\n`)
   } else {
-    for (const step of end.steps) if (step.error !== null && step.status === 'failed') process.stderr.write(`${describeError(step.error)}\n`)
-    process.stdout.write(`Run ${end.runId} ${end.status === 'canceled' ? 'was canceled' : end.status} after ${end.seconds.toFixed(1)} s.\n`)
+    tellEnd(end)
+    if (end.status === 'failed') process.stderr.write(whatNext(end.runId.slice(0, 8), stays))
   }
   process.exitCode = end.status === 'succeeded' ? exitCode.done : end.status === 'canceled' ? exitCode.interrupted : exitCode.failed
+}
+
+/** What somebody can do about a run that failed. @param stays whether anything is running that could do it */
+function whatNext(id: string, stays: boolean): string {
+  const commands = `\`millrace runs show ${id}\` tells what happened, \`millrace runs retry ${id}\` goes on from what failed`
+  return stays ? `${commands}.\n` : `${commands}, once \`millrace dev\` or a worker runs.\n`
 }

@@ -44,7 +44,9 @@ describe('millrace backfill', () => {
     const failed = await millrace('backfill', 'shop/sales', '--partitions', '2026-01-02..2026-01-04', '--tag', 'why=test')
     expect(failed.code).toBe(1)
     expect(failed.stdout).toMatch(/failed {2}2 of 3 · 1 failed/)
-    expect(failed.stderr).toMatch(/shop\/sales 2026-01-03 \(run [0-9a-f]{8}\): the file is torn/)
+    expect(failed.stderr).toMatch(
+      /shop\/sales 2026-01-03 \(run ([0-9a-f]{8})\): the file is torn\n`millrace runs show \1` tells what happened, `millrace backfills retry [0-9a-f]{8}` /,
+    )
     const id = /Backfill ([0-9a-f-]{36}) failed after/.exec(failed.stdout)?.[1] ?? ''
 
     const short = id.slice(0, 8)

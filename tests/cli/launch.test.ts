@@ -32,6 +32,7 @@ describe('millrace launch', () => {
     expect(await failed.exited).toMatchObject({ code: 1 })
     expect(failed.stdout()).toMatch(/add +succeeded/)
     expect(failed.stderr()).toContain('by nothing')
+    expect(failed.stderr()).toMatch(/`millrace runs show ([0-9a-f]{8})` tells what happened, `millrace runs retry \1` goes on from what failed, once .*\n$/)
 
     const jobs = millrace('jobs', 'list')
     expect(await jobs.exited).toMatchObject({ code: 0 })

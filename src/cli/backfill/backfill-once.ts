@@ -10,6 +10,7 @@ import { readEnvironment } from '../environment.ts'
 import { exitCode } from '../exit-code.ts'
 import { commandName, openForOneRun } from '../one-run.ts'
 import { stopSignal } from '../stop-signals.ts'
+import { shortened } from '../table-output.ts'
 import { followBackfill } from './follow-backfill.ts'
 import { describeFailures, describeProgress } from './show-backfill.ts'
 
@@ -71,7 +72,7 @@ function createProgressLine(stream: NodeJS.WriteStream, terminal: boolean): (bac
     const text = harmless(`${describeProgress(backfill)}${waits}`)
     const now = performance.now()
     if (terminal) {
-      stream.write(`\r\u001B[K${text.slice(0, Math.max(20, stream.columns) - 1)}${backfill.endedAt === null ? '' : '\n'}`)
+      stream.write(`\r\u001B[K${shortened(text, Math.max(20, stream.columns) - 1, true)}${backfill.endedAt === null ? '' : '\n'}`)
     } else if (text !== last.text && (now - last.at >= 2000 || backfill.endedAt !== null)) {
       stream.write(`${text}\n`)
       last = { text, at: now }
@@ -86,8 +87,13 @@ function report(end: BackfillDetail, json: boolean): void {
     process.stderr.write(describeFailures(end))
     const seconds = (Date.parse(end.endedAt ?? '') - Date.parse(end.createdAt)) / 1000
     process.stdout.write(`Backfill ${end.id} ${end.status === 'canceled' ? 'was canceled' : end.status} after ${seconds.toFixed(1)} s.\n`)
-    if (end.status === 'failed')
-      process.stderr.write(`\`millrace backfills retry ${end.id.slice(0, 8)}\` makes again what failed, and what was skipped for it.\n`)
+    if (end.status === 'failed') process.stderr.write(whatNext(end))
   }
   process.exitCode = end.status === 'succeeded' ? exitCode.done : end.status === 'canceled' ? exitCode.interrupted : exitCode.failed
+}
+
+function whatNext({ id, failures }: BackfillDetail): string {
+  const run = failures.find((one) => one.runId !== null)?.runId
+  const shown = run === undefined || run === null ? '' : `\`millrace runs show ${run.slice(0, 8)}\` tells what happened, `
+  return `${shown}\`millrace backfills retry ${id.slice(0, 8)}\` makes again what failed, and what was skipped for it.\n`
 }

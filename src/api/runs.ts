@@ -2,11 +2,9 @@ import * as z from 'zod'
 import { eventLevels, readEventPage } from '../catalog/read/events.ts'
 import { listRuns, readRun } from '../catalog/read/runs.ts'
 import { RunOptions } from '../definitions/run-limits.ts'
-import { launchAgain } from '../producers/launch/launch-again.ts'
-import { retry } from '../producers/launch/retry.ts'
 import { pageOf, positionOf } from './position.ts'
 import { route } from './route.ts'
-import { cancelRun, startRun, unknownRun } from './run-actions.ts'
+import { cancelRun, relaunchRun, retryRun, startRun, unknownRun } from './run-actions.ts'
 import { presentRun, Run, RunDetail, runDetail, RunStatus } from './run-view.ts'
 
 const RunId = z.object({ id: z.uuid() })
@@ -165,8 +163,7 @@ const retryRunRoute = route({
   statuses: { 202: 'It goes on' },
   problems: [403, 404, 409],
 }).handle(async ({ params, parts }) => {
-  if ((await readRun(parts.pool, params.id)) === undefined) throw unknownRun(params.id)
-  await retry(parts, params.id)
+  await retryRun(parts, params.id)
   const run = await readRun(parts.pool, params.id)
   if (run === undefined) throw unknownRun(params.id)
   return { status: 202, body: presentRun(run) }
@@ -185,12 +182,10 @@ const relaunchRunRoute = route({
   statuses: { 201: 'Launched', 200: 'Launched before, with the same Idempotency-Key' },
   problems: [403, 404, 409, 422],
 }).handle(async ({ params, headers, parts }) => {
-  const before = await readRun(parts.pool, params.id)
-  if (before === undefined) throw unknownRun(params.id)
   const key = headers['idempotency-key']
-  const { runId, created } = await launchAgain(parts, before.id, {
+  const { runId, created } = await relaunchRun(parts, params.id, {
     launchedBy: 'api',
-    ...(key === undefined ? {} : { idempotencyKey: `api relaunch ${before.id} ${key}` }),
+    ...(key === undefined ? {} : { idempotencyKey: `api relaunch ${params.id} ${key}` }),
   })
   const run = await readRun(parts.pool, runId)
   if (run === undefined) throw unknownRun(runId)

@@ -12,7 +12,7 @@ import { partitionsDetail } from '../api/partitions.ts'
 import type { Parts } from '../api/parts.ts'
 import { HttpError, problemOf } from '../api/problem.ts'
 import { parseQuarantineQuery, quarantinePage } from '../api/quarantine.ts'
-import { cancelRun, newestEvents, startRun, unknownRun } from '../api/run-actions.ts'
+import { cancelRun, newestEvents, relaunchRun, retryRun, startRun, unknownRun } from '../api/run-actions.ts'
 import { runPageView, StepChoice } from '../api/run-steps.ts'
 import { backfillPage } from './backfill-page.ts'
 import { backfillsPage } from './backfills-page.ts'
@@ -28,7 +28,7 @@ import { runPage } from './run-page.ts'
 
 /** The paths that take a form of ours. */
 export const formPaths =
-  /^\/(materialize|locations\/[^/]+\/forget|runs\/[0-9a-fA-F-]{36}\/cancel|backfills\/[0-9a-fA-F-]{36}\/(cancel|retry)|notifications\/[0-9a-fA-F-]{36}\/retry)$/
+  /^\/(materialize|locations\/[^/]+\/forget|runs\/[0-9a-fA-F-]{36}\/(cancel|retry|relaunch)|backfills\/[0-9a-fA-F-]{36}\/(cancel|retry)|notifications\/[0-9a-fA-F-]{36}\/retry)$/
 
 /** As many events as a person scrolls through; the API has them all. */
 const logLimit = 500
@@ -36,6 +36,9 @@ const logLimit = 500
 const quarantineLimit = 50
 /** Lines of partitions that stand alike. */
 const stretchLimit = 100
+
+/** What is pressed again so soon was pressed twice. */
+const samePressMs = 10_000
 
 const Partitioned = z.object({ asset: z.string().min(1), location: z.string().optional() })
 const Choice = z.object({ location: z.string(), assets: z.string() })
@@ -100,6 +103,18 @@ export function pageRouter(parts: () => Parts): Router {
     const id = idOf(request, unknownRun)
     await cancelRun(parts(), id)
     response.redirect(303, `/runs/${id}`)
+  })
+  router.post('/runs/:id/retry', async (request, response) => {
+    const id = idOf(request, unknownRun)
+    await retryRun(parts(), id)
+    response.redirect(303, `/runs/${id}`)
+  })
+  router.post('/runs/:id/relaunch', async (request, response) => {
+    const id = idOf(request, unknownRun)
+    // A button that is pressed twice launches one run.
+    const idempotencyKey = `page relaunch ${id} ${String(Math.floor(Date.now() / samePressMs))}`
+    const { runId } = await relaunchRun(parts(), id, { launchedBy: 'page', idempotencyKey })
+    response.redirect(303, `/runs/${runId}`)
   })
   router.get('/materialize', async (request, response) => {
     const choice = Choice.safeParse(request.query)

@@ -99,8 +99,19 @@ function summary(run: RunPageView, now: number): Html {
           </div>`,
       )}
     </dl>
-    ${run.waitsFor === null ? null : html`<p class="notice">${run.waitsFor.message}</p>`}
-    ${run.status === 'started' || run.status === 'queued' ? html`<form method="post" action="/runs/${run.id}/cancel"><button class="danger" data-key="cancel">Cancel this run</button></form>` : null}`
+    ${run.waitsFor === null ? null : html`<p class="notice">${run.waitsFor.message}</p>`} ${runActions(run)}`
+}
+
+/** What a person can do about a run. */
+function runActions({ id, status: stands, endedAt }: RunPageView): Html | null {
+  if (stands === 'started' || stands === 'queued') {
+    return html`<form method="post" action="/runs/${id}/cancel"><button class="danger" data-key="cancel">Cancel this run</button></form>`
+  }
+  if (endedAt === null) return null
+  return html`<div class="actions">
+    ${stands === 'failed' ? html`<form method="post" action="/runs/${id}/retry"><button data-key="retry">Retry from what failed</button></form>` : null}
+    <form method="post" action="/runs/${id}/relaunch"><button data-key="relaunch">Run all steps again</button></form>
+  </div>`
 }
 
 function stepsOf(run: RunPageView, now: number): Html {

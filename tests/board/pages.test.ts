@@ -1,4 +1,4 @@
-import { createDatabase, describe, expect, test } from '../support/test.ts'
+import { createDatabase, describe, expect, test, waitFor } from '../support/test.ts'
 import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, shopElsewhere, shopManifest } from './seed.ts'
 import { startBoard, startQueues } from './start.ts'
 
@@ -151,6 +151,34 @@ describe('the page of a run', () => {
     expect([response.status, response.headers.get('location')]).toEqual([303, `/runs/${runId}`])
     const { rows } = await pool.query(`SELECT status FROM millrace.run WHERE id = $1`, [runId])
     expect(rows[0].status).toMatch(/^cancel(ing|ed)$/)
+  })
+
+  test('has buttons that try it again: from what failed, and as a new run of all steps, once however often they are pressed', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'again')
+    const runId = await seedRun(pool, { location: 'again', status: 'failed' })
+    await seedStep(pool, { runId, location: 'again', asset: 'again/sales', status: 'failed' })
+    const page = await text(`${board.url}/runs/${runId}`)
+    for (const act of ['retry', 'relaunch']) expect(page).toContain(`action="/runs/${runId}/${act}"`)
+    const press = async (act: string, origin = board.url) => {
+      const response = await fetch(`${board.url}/runs/${runId}/${act}`, { method: 'POST', redirect: 'manual', headers: { origin } })
+      return { status: response.status, to: response.headers.get('location') }
+    }
+    const runs = async () =>
+      (await pool.query<{ id: string; status: string }>(`SELECT id, status FROM millrace.run WHERE location = 'again' ORDER BY created_at`)).rows
+    expect((await press('relaunch', 'http://elsewhere.example')).status).toBe(403)
+    // What is pressed twice is told by stretches of ten seconds: both in one.
+    await waitFor(() => Date.now() % 10_000 < 5000, { what: 'a stretch to begin' })
+    const pressed = await Promise.all([press('relaunch'), press('relaunch')])
+    const [, launched, ...others] = await runs()
+    expect(others).toEqual([])
+    const there = { status: 303, to: `/runs/${launched?.id ?? ''}` }
+    expect(pressed).toEqual([there, there])
+    expect(await press('retry')).toEqual({ status: 303, to: `/runs/${runId}` })
+    expect((await runs())[0]).toEqual({ id: runId, status: 'started' })
+    expect(await text(`${board.url}/runs/${runId}`)).not.toContain(`/runs/${runId}/retry`)
+    expect((await press('retry')).status).toBe(409)
   })
 
   test('is a 404 in words for a run that is not there', async ({ database }) => {

@@ -61,6 +61,15 @@ export async function brokenLocations(database: Database, location?: string): Pr
   return rows
 }
 
+/** Another version of Millrace published the definitions in force, in a form that this one does not know. */
+export const unreadableManifest = (location: string) =>
+  ({
+    name: 'MillraceError',
+    code: 'MANIFEST_UNREADABLE',
+    message: `The definitions of ${location} that are in force cannot be read by this version of Millrace.`,
+    hint: `Start a worker of this version with ${location}.`,
+  }) satisfies StoredError
+
 export interface CurrentManifest {
   readonly version: string
   readonly manifest: Manifest
@@ -87,10 +96,8 @@ export async function currentManifests(database: Database, location?: string): P
     const manifest = known.get(row.id) ?? Manifest.safeParse(row.document).data
     if (manifest !== undefined) return [{ id: row.id, version: row.version, manifest }]
     if (location === undefined) return []
-    throw new MillraceError(`The definitions of ${location} that are in force cannot be read by this version of Millrace.`, {
-      code: 'MANIFEST_UNREADABLE',
-      hint: `Start a worker of this version with ${location}.`,
-    })
+    const { message, ...options } = unreadableManifest(location)
+    throw new MillraceError(message, options)
   })
   if (parsed.size > mostParsed) parsed.clear()
   for (const one of read) parsed.set(one.id, one.manifest)

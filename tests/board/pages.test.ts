@@ -1,3 +1,4 @@
+import { currentManifests } from '../../src/catalog/manifests.ts'
 import { createDatabase, describe, expect, test, waitFor } from '../support/test.ts'
 import { seedBatches, seedLocation, seedQuarantine, seedRun, seedStep, shopElsewhere, shopManifest } from './seed.ts'
 import { startBoard, startQueues } from './start.ts'
@@ -49,6 +50,23 @@ describe('the overview', () => {
     const next = /<td data-label="Next"><time datetime="([^"]+)"/.exec(page)?.[1] ?? ''
     expect(Date.parse(next)).toBeGreaterThan(Date.now())
     expect(Date.parse(next) % 3_600_000).toBe(0)
+  })
+
+  test('goes on where one location has definitions that another version of Millrace wrote, and says so', async ({ database }) => {
+    const { pool } = database
+    const board = await startBoard({ pool, queues: startQueues(database) })
+    await seedLocation(pool, 'legible')
+    await pool.query(
+      `INSERT INTO millrace.manifest (location, version, document) VALUES ('cryptic', 'v9', '{"location": "cryptic", "assets": "by another rule"}')`,
+    )
+    await pool.query(`INSERT INTO millrace.location (name, version) VALUES ('cryptic', 'v9')`)
+    const page = await text(board.url)
+    expect(page).toContain('legible/sales')
+    expect(page).toContain('The definitions of cryptic that are in force cannot be read by this version of Millrace.')
+    expect((await fetch(`${board.url}/api/v1/assets`)).status).toBe(200)
+    expect((await currentManifests(pool)).map(({ manifest }) => manifest.location)).toContain('legible')
+    await expect(currentManifests(pool, 'cryptic')).rejects.toMatchObject({ code: 'MANIFEST_UNREADABLE' })
+    await pool.query(`DELETE FROM millrace.location WHERE name = 'cryptic'`)
   })
 
   test('says which destination the table of an asset is in, unless it is the own database', async ({ database }) => {

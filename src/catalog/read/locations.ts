@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { Manifest } from '../../definitions/manifest.ts'
 import { moment } from '../../definitions/moment.ts'
+import { unreadableManifest } from '../manifests.ts'
 import { failure } from './failure.ts'
 import { readRows, time } from './row.ts'
 import type { Queryable } from './row.ts'
@@ -14,11 +15,11 @@ const LocationRow = z.object({
 })
 
 export type LocationRead = z.output<typeof LocationRow> & {
-  /** The definitions in force; null where none ever loaded. */
+  /** The definitions in force; null where none ever loaded, and where this version of Millrace cannot read them: then `error` says so. */
   readonly manifest: Manifest | null
 }
 
-const ManifestRow = z.object({ location: z.string(), version: z.string(), document: Manifest })
+const ManifestRow = z.object({ location: z.string(), version: z.string(), document: z.unknown() })
 
 /** Reads locations, and each version's manifest once: a version never changes. */
 export interface LocationReader {
@@ -26,7 +27,8 @@ export interface LocationReader {
 }
 
 export function createLocationReader(): LocationReader {
-  let known = new Map<string, Manifest>()
+  /** Null: it cannot be read. */
+  let known = new Map<string, Manifest | null>()
   return {
     async all(db) {
       const locations = await readRows(
@@ -49,14 +51,17 @@ export function createLocationReader(): LocationReader {
             )
       const before = known
       known = new Map(
-        [...current.map(({ key }) => [key, before.get(key)] as const), ...fresh.map((row) => [keyOf(row.location, row.version), row.document] as const)].filter(
-          (entry): entry is readonly [string, Manifest] => entry[1] !== undefined,
-        ),
+        [
+          ...current.map(({ key }) => [key, before.get(key)] as const),
+          ...fresh.map((row) => [keyOf(row.location, row.version), Manifest.safeParse(row.document).data ?? null] as const),
+        ].filter((entry): entry is readonly [string, Manifest | null] => entry[1] !== undefined),
       )
-      return locations.map((location) => ({
-        ...location,
-        manifest: location.version === null ? null : (known.get(keyOf(location.name, location.version)) ?? null),
-      }))
+      return locations.map((location) => {
+        const manifest = location.version === null ? undefined : known.get(keyOf(location.name, location.version))
+        // The others go on without it, as in `currentManifests`.
+        const error = location.error ?? (manifest === null ? unreadableManifest(location.name) : null)
+        return { ...location, error, manifest: manifest ?? null }
+      })
     },
   }
 }

@@ -12,7 +12,7 @@ import { MillraceError } from '../../errors.ts'
 import { harmless } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
 import { requireInstallation } from '../installation.ts'
-import { findRun } from '../find-by-id.ts'
+import { findRun, idRange } from '../find-by-id.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
 
@@ -54,24 +54,35 @@ async function readConditions(pool: Queryable, locations: readonly LocationRead[
   })
 }
 
-/** The newest run of an asset, one that has not ended before others. */
+/**
+ * The newest run of an asset, one that has not ended before others. Of a million steps a few are looked at, by indexes that begin with the location: those that have not
+ * ended, the one that began last, and those that were skipped before they began.
+ */
 async function newestOf(pool: Queryable, what: string): Promise<{ readonly runId: string; readonly asset: string } | undefined> {
   const { rows } = await pool.query<{ runId: string; asset: string }>(
-    `SELECT run_id AS "runId", asset FROM millrace.step JOIN millrace.run ON run.id = step.run_id WHERE asset = $1
+    `SELECT found.run_id AS "runId", $1::text AS asset FROM millrace.location l
+       CROSS JOIN LATERAL (
+         (SELECT run_id FROM millrace.step WHERE location = l.name AND asset = $1 AND ended_at IS NULL)
+         UNION ALL (SELECT run_id FROM millrace.step WHERE location = l.name AND asset = $1 AND started_at IS NOT NULL ORDER BY started_at DESC LIMIT 1)
+         UNION ALL (SELECT run_id FROM millrace.step WHERE location = l.name AND asset = $1 AND started_at IS NULL AND ended_at IS NOT NULL)) found
+       CROSS JOIN LATERAL (SELECT created_at, ended_at FROM millrace.run WHERE id = found.run_id OFFSET 0) run
      ORDER BY run.ended_at IS NOT NULL, run.created_at DESC LIMIT 1`,
     [what],
   )
   return rows[0]
 }
 
+const shortestStepId = 6
+
 /** The run that is meant, and the asset where one step of it is. */
 async function find(pool: Queryable, what: string): Promise<{ readonly runId: string; readonly asset?: string }> {
   const ofAsset = await newestOf(pool, what)
   if (ofAsset !== undefined) return ofAsset
-  const { rows: ofStep } = await pool.query<{ runId: string; asset: string }>(
-    `SELECT run_id AS "runId", asset FROM millrace.step WHERE starts_with(id::text, $1) AND length($1) >= 6 LIMIT 2`,
-    [what.toLowerCase()],
-  )
+  const range = what.length >= shortestStepId ? idRange(what.toLowerCase()) : undefined
+  const { rows: ofStep } =
+    range === undefined
+      ? { rows: [] }
+      : await pool.query<{ runId: string; asset: string }>(`SELECT run_id AS "runId", asset FROM millrace.step WHERE id BETWEEN $1 AND $2 LIMIT 2`, [...range])
   if (ofStep.length === 1 && ofStep[0] !== undefined) return ofStep[0]
   return { runId: await findRun(pool, what) }
 }

@@ -11,7 +11,7 @@ import { startBackfill } from '../../src/producers/launch/backfill/start-backfil
 import type { BackfillRequest } from '../../src/producers/launch/backfill/start-backfill.ts'
 import { startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
-import { beforeAll, describeBackends, expect, test, waitFor } from '../support/test.ts'
+import { afterEach, beforeAll, describeBackends, expect, test, waitFor } from '../support/test.ts'
 
 const days = dailyPartitions({ start: '2026-01-04', end: '2026-01-18' })
 const weeks = weeklyPartitions({ start: '2026-01-04', end: '2026-01-18' })
@@ -40,6 +40,14 @@ describeBackends('a backfill', (backend) => {
   beforeAll(async () => {
     engine = await startEngine({ backend })
     return engine.stop
+  })
+  // Whatever was done to parts, at any moment: what is kept of them is what there is.
+  afterEach(async () => {
+    const otherwise = await engine.query(
+      `SELECT * FROM (SELECT backfill_id, unit, status, count(*) AS n FROM millrace.backfill_part GROUP BY 1, 2, 3) p
+         FULL JOIN (SELECT * FROM millrace.backfill_count WHERE parts <> 0) c USING (backfill_id, unit, status) WHERE p.n IS DISTINCT FROM c.parts`,
+    )
+    expect(otherwise).toEqual([])
   })
   const deps = () => ({ pool: engine.database.pool, queues: engine.queues, logger: testLogger })
   const start = (request: Omit<BackfillRequest, 'launchedBy'>) => startBackfill(deps(), { launchedBy: 'test', ...request })

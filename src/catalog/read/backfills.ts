@@ -39,9 +39,9 @@ export type BackfillRead = z.output<typeof BackfillRow>
 
 const columns = `b.id, b.location, b.assets, b.plan #>> '{units,0,job}' AS job, b.status, b.partitions_per_run AS "perRun", b.runs_at_once AS "runsAtOnce", b.config, b.tags, b.launched_by AS "launchedBy",
   b.created_at AS "createdAt", b.created_at::text AS "createdText", b.ended_at AS "endedAt", b.problem,
-  (SELECT jsonb_object_agg(c.status, c.n) FROM (SELECT status, count(*) AS n FROM millrace.backfill_part p WHERE p.backfill_id = b.id GROUP BY status) c) AS counts,
-  (SELECT min(p.unit) + 1 FROM millrace.backfill_part p WHERE p.backfill_id = b.id AND p.status IN ('waiting', 'running')) AS unit,
-  jsonb_array_length(b.plan -> 'units') AS units`
+  (SELECT jsonb_object_agg(c.status, c.n) FROM (SELECT status, sum(parts) AS n FROM millrace.backfill_count p WHERE p.backfill_id = b.id GROUP BY status) c) AS counts,
+  (SELECT min(p.unit) + 1 FROM millrace.backfill_count p WHERE p.backfill_id = b.id AND p.status IN ('waiting', 'running') AND p.parts > 0) AS unit,
+  coalesce(b.units, jsonb_array_length(b.plan -> 'units')) AS units`
 
 export interface BackfillFilter {
   readonly status?: BackfillStatus | undefined
@@ -82,8 +82,7 @@ export function readBackfillUnits(db: Queryable, id: string): Promise<BackfillUn
     UnitRow,
     `SELECT coalesce(u.unit->'assets', '[]') AS assets, u.unit->>'job' AS job, u.unit->'partitions'->>'kind' AS kind, c.counts
      FROM millrace.backfill b CROSS JOIN jsonb_array_elements(b.plan->'units') WITH ORDINALITY AS u(unit, n)
-       LEFT JOIN (SELECT unit, jsonb_object_agg(status, n) AS counts FROM (SELECT unit, status, count(*) AS n FROM millrace.backfill_part WHERE backfill_id = $1 GROUP BY 1, 2) g
-         GROUP BY unit) c ON c.unit = u.n - 1
+       LEFT JOIN (SELECT unit, jsonb_object_agg(status, parts) AS counts FROM millrace.backfill_count WHERE backfill_id = $1 GROUP BY unit) c ON c.unit = u.n - 1
      WHERE b.id = $1 ORDER BY u.n`,
     [id],
   )

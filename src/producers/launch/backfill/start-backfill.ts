@@ -48,12 +48,13 @@ export async function startBackfill(deps: LaunchDeps, request: BackfillRequest):
   const { location, assets, config, plan, parts } = await (request.job === undefined ? ofAssets(deps, request) : ofJob(deps, { ...request, job: request.job }))
   const started = await transaction(deps.pool, async (client) => {
     const { rows } = await client.query<{ id: string }>(
-      `INSERT INTO millrace.backfill (location, assets, plan, partitions_per_run, runs_at_once, config, tags, launched_by, idempotency_key)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id`,
+      `INSERT INTO millrace.backfill (location, assets, plan, units, partitions_per_run, runs_at_once, config, tags, launched_by, idempotency_key)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id`,
       [
         location,
         assets,
         storableJson(plan),
+        plan.units.length,
         perRun === 'all' ? null : perRun,
         runsAtOnce,
         storableJson(config),

@@ -4,7 +4,8 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY tools/node tools/node
-RUN npm ci --no-audit --no-fund
+# Without scripts: the package's own builds what is copied only after this.
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY tools tools
 COPY src src

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -22,6 +22,13 @@ const npmEnv = {
   ...env,
 }
 
+/** What a person does next. */
+async function installAndTry(project: string): Promise<void> {
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund'], { cwd: project, env: npmEnv, maxBuffer: 1 << 26 })
+  await run('npm', ['run', 'types'], { cwd: project, env })
+  expect((await run('npm', ['test'], { cwd: project, env })).stdout).toMatch(/pass 1\b/)
+}
+
 test('the package, installed from its tarball in an empty folder, begins a project that starts and fills its tables', { timeout: 420_000 }, async () => {
   const folder = await temporaryFolder()
   const project = join(folder, 'rivers')
@@ -35,8 +42,7 @@ test('the package, installed from its tarball in an empty folder, begins a proje
   expect(stdout).toContain('npm start')
   const packageFile: unknown = JSON.parse(await readFile(join(project, 'package.json'), 'utf8'))
   expect(packageFile).toMatchObject({ type: 'module', scripts: { start: 'millrace dev' }, dependencies: { millrace: `file:../${tarball}` } })
-  // The user's editor sees the same types as Node does values.
-  await run(process.execPath, [join(checkout, 'node_modules/typescript/bin/tsc'), '-p', project], { cwd: project, env })
+  await installAndTry(project)
 
   await writeFile(join(project, '.env'), `PORT=${String(await freePort())}\nHOST=127.0.0.1\n`)
   const started = spawn('npm', ['start'], { cwd: project, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
@@ -75,6 +81,13 @@ test('the package, installed from its tarball in an empty folder, begins a proje
   endGroup(started.pid, 'SIGINT')
   await ended
   expect(existsSync(postmaster)).toBe(false)
+})
+
+test('out of a checkout, a project has types and `millrace/testing` once it is installed', { timeout: 420_000 }, async () => {
+  const folder = await temporaryFolder()
+  await rm(join(checkout, 'dist'), { recursive: true, force: true })
+  await run(process.execPath, [join(checkout, 'bin/millrace.js'), 'init', 'brooks'], { cwd: folder, env })
+  await installAndTry(join(folder, 'brooks'))
 })
 
 function rowsOf(text: string): unknown[] | null {

@@ -4,6 +4,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { Command } from '@commander-js/extra-typings'
 import { ConfigError } from '../../errors.ts'
 import { planPackage } from '../init/package-file.ts'
+import type { PlannedPackage } from '../init/package-file.ts'
 import { projectFiles } from '../init-template/project-files.ts'
 
 const examples = `
@@ -40,7 +41,7 @@ export function initCommand() {
       if (plan.exists) await writeFile(join(folder, 'package.json'), plan.text)
       else await create(join(folder, 'package.json'), plan.text)
       const lines = [...Object.keys(files).map((path) => `  ${path}`), `  package.json${plan.exists ? ' (was there; got what it lacked)' : ''}`]
-      process.stdout.write(`Created in ${folder}:\n${lines.join('\n')}\n\nNext:\n${nextCommands(folder, plan.startIsOurs, schema)}`)
+      process.stdout.write(`Created in ${folder}:\n${lines.join('\n')}\n\nNext:\n${nextCommands(folder, plan, schema)}`)
     })
 }
 
@@ -69,13 +70,21 @@ async function create(path: string, content: string): Promise<void> {
   await writeFile(path, content, { flag: 'wx' })
 }
 
-function nextCommands(folder: string, startIsOurs: boolean, schema: string): string {
+function nextCommands(folder: string, { startIsOurs, wantsMore }: PlannedPackage, schema: string): string {
   const where = relative(process.cwd(), folder)
+  const isInstalled = !wantsMore && existsSync(join(folder, 'node_modules/millrace'))
   const commands = [
     ...(where === '' ? [] : [`cd ${where.startsWith('..') ? folder : where}`]),
-    ...(existsSync(join(folder, 'node_modules/millrace')) ? [] : ['npm install']),
+    ...(isInstalled ? [] : ['npm install']),
     `${startIsOurs ? 'npm start' : 'npx millrace dev'}          # database, workers and board`,
     `npx millrace sql 'select * from ${schema}.warmest_hour'   # in another terminal`,
   ]
-  return commands.map((command) => `  ${command}\n`).join('')
+  return `${commands.map((command) => `  ${command}\n`).join('')}${olderNode()}`
+}
+
+/** A checkout brings its own Node, and so runs where the one on the PATH is older; a project's tests do not. */
+function olderNode(): string {
+  const [, version = '', major, minor] = /\bnode\/v((\d+)\.(\d+)\.\d+)/.exec(process.env['npm_config_user_agent'] ?? '') ?? []
+  const isOlder = major !== undefined && (Number(major) < 24 || (Number(major) === 24 && Number(minor) < 12))
+  return isOlder ? `\nThe Node.js of this machine is ${version}; a project needs 24.12 or newer: https://nodejs.org\n` : ''
 }

@@ -10,8 +10,10 @@ export function definitionsFile({ name, schema }: ProjectNames): string {
   return `import { defineLocation, notEmpty, schedule, sqlAsset, table, unique } from 'millrace'
 import * as z from 'zod'
 
+type Reading = { station: string; at: string; fahrenheit: number | null }
+
 /** One row per hour and station. Replace \`extract\` by what reads your system; \`millrace/sources\` has ready-made extractors. */
-const readings = table({
+export const readings = table({
   key: '${schema}/readings',
   description: 'A day of hourly temperatures, computed so that nothing outside is needed.',
   group: '${schema}',
@@ -24,10 +26,12 @@ const readings = table({
       yield Array.from({ length: 24 }, (_, hour) => ({
         station,
         at: new Date(midnight + hour * 3_600_000).toISOString(),
-        celsius: 12 - index + 6 * Math.sin(((hour - 8) / 24) * 2 * Math.PI),
+        fahrenheit: 54 - 2 * index + 11 * Math.sin(((hour - 8) / 24) * 2 * Math.PI),
       }))
     }
   },
+  // Null: no row of this reading.
+  transform: ({ fahrenheit, ...reading }: Reading) => (fahrenheit === null ? null : { ...reading, celsius: ((fahrenheit - 32) * 5) / 9 }),
   checks: [notEmpty(), unique(['station', 'at'])],
 })
 

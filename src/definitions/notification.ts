@@ -1,11 +1,16 @@
 import * as z from 'zod'
+import { redactText } from '../redact.ts'
 import type { ResourceDefinition } from './resource.ts'
 import type { RetryOptions } from './retry.ts'
 
-/** Text that is cut where it is too long: nobody goes without an alarm because an error had much to say. */
-const cut = (longest: number) => z.string().transform((text) => (text.length > longest ? `${text.slice(0, longest - 1)}…` : text))
+/** Text that is cut where it is too long: nobody goes without an alarm because an error had much to say. Without secrets: half of one has no longer its form. */
+const cut = (longest: number) =>
+  z
+    .string()
+    .transform(redactText)
+    .transform((text) => (text.length > longest ? `${text.slice(0, longest - 1)}…` : text))
 
-/** What is told to somebody. No secret belongs in it: it is stored until it was sent, and shown. */
+/** What is told to somebody. No secret belongs in it: it is stored until it was sent, and shown. What has a secret's form is hidden. */
 export const Notification = z.strictObject({
   /** One line, cut at 300 characters. */
   title: z

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { SMTPServer } from 'smtp-server'
 import { startSession } from '../../src/workers/session.ts'
 import { claimOutbox, keepNotifications, markDone, retryOutbox } from '../../src/catalog/outbox.ts'
 import { fromEnv } from '../../src/definitions/destination.ts'
@@ -7,11 +9,14 @@ import { asset } from '../../src/definitions/function-asset.ts'
 import { hook, notify } from '../../src/definitions/hook.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
+import { email } from '../../src/notifiers/email.ts'
+import { slack } from '../../src/notifiers/slack.ts'
 import { webhook } from '../../src/notifiers/webhook.ts'
+import { startBoard } from '../board/start.ts'
 import { startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
 import { createProject } from '../cli/project.ts'
-import { beforeAll, createDatabase, describe, expect, spawnMillrace, startHttpServer, temporaryFolder, test, waitFor } from '../support/test.ts'
+import { atFileEnd, beforeAll, createDatabase, describe, expect, spawnMillrace, startHttpServer, temporaryFolder, test, waitFor } from '../support/test.ts'
 
 interface Post {
   readonly key: string | undefined
@@ -166,6 +171,72 @@ describe('the outbox', () => {
     await engine.work(defineLocation({ name: 'nowhere', assets: [asked] }), { outboxLookMs: 50, env: { ALERTS_URL: url } })
     await only('nowhere', 'done')
     expect(posts.map(({ body }) => body.title)).toEqual(['Bearer [redacted]'])
+  })
+
+  test('tells of an error without its secrets, to everybody and wherever it is kept', async () => {
+    const posts: string[] = []
+    const { url } = await startHttpServer(async (request, response) => {
+      posts.push(await textOf(request))
+      response.writeHead(204).end()
+    })
+    const mails: string[] = []
+    const smtp = new SMTPServer({
+      disabledCommands: ['AUTH', 'STARTTLS'],
+      onData(stream, _session, done) {
+        const chunks: Buffer[] = []
+        stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+        stream.on('end', () => {
+          mails.push(Buffer.concat(chunks).toString().replaceAll('=\r\n', '').replaceAll('=3D', '='))
+          done()
+        })
+      },
+    })
+    await new Promise<void>((resolve) => smtp.listen(0, '127.0.0.1', resolve))
+    atFileEnd(() => new Promise<void>((resolve) => smtp.close(() => resolve())))
+    const [chat, hooked] = [slack({ url: fromEnv('ALERTS_URL') }), webhook({ url: fromEnv('ALERTS_URL') })]
+    const mail = email({ url: fromEnv('SMTP_URL'), from: 'mill@example.org', to: 'a@example.com' })
+    const failing = asset({
+      key: 'secretive/one',
+      io,
+      retry: { retries: 0 },
+      run: (): number => {
+        throw new Error('no answer from postgres://mill:s3cret1@db.example/shop?password=s3cret2 with api_key=s3cret3, Bearer s3cret4567', {
+          cause: new Error('{"token": "s3cret5"}'),
+        })
+      },
+      onFailure: [
+        notify({ chat }),
+        notify({ mail }),
+        notify(
+          { hooked },
+          {
+            message: ({ error }) => ({
+              // Cut within the password.
+              title: `${'x'.repeat(270)} postgres://mill:${'s3cret'.repeat(9)}@db.example`,
+              text: `${'x'.repeat(19_980)} password=s3cret6`,
+              fields: { error: error?.message ?? '', apiKey: 's3cret7' },
+            }),
+          },
+        ),
+      ],
+    })
+    const env = { ALERTS_URL: url, SMTP_URL: `smtp://127.0.0.1:${String((smtp.server.address() as AddressInfo).port)}` }
+    const { location } = await engine.define([failing], { outboxLookMs: 50, env })
+    const run = await engine.run(failing.key)
+    expect(run.status).toBe('failed')
+    await waitFor(async () => (await rows(location.name)).filter(({ status }) => status === 'done').length === 3, { what: 'the notifications to be sent' })
+    expect([...posts, ...mails]).toHaveLength(3)
+    for (const told of [...posts, ...mails]) expect(told).toContain('no answer from postgres://mill:[redacted]@db.example/shop?password=[redacted]')
+    const board = await startBoard({ pool: engine.database.pool, queues: engine.queues })
+    const pages = ['/notifications', '/api/v1/notifications', `/runs/${run.id}`, `/api/v1/runs/${run.id}`].map(async (path) =>
+      (await fetch(`${board.url}${path}?location=${location.name}`)).text(),
+    )
+    const shown = await Promise.all(pages)
+    for (const page of shown) expect(page.includes(run.id.slice(0, 8))).toBe(true)
+    const kept = await engine.query(
+      `SELECT to_jsonb(o) FROM millrace.outbox o UNION ALL SELECT to_jsonb(e) FROM millrace.event e UNION ALL SELECT to_jsonb(s) FROM millrace.step s`,
+    )
+    expect(JSON.stringify([posts, mails, shown, kept])).not.toContain('s3cret')
   })
 
   test('hands a row to one session, and to another only when its lease is over', async () => {

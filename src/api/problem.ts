@@ -60,7 +60,9 @@ const statusOfCode: Readonly<Record<string, ProblemStatus>> = {
   RUN_NOT_ENDED: 409,
   RUN_REDRIVES: 409,
   RUN_UNKNOWN: 404,
+  RUN_KEY_INVALID: 422,
   TAG_INVALID: 422,
+  TEXT_INVALID: 422,
   SELECTION_INVALID: 422,
   CONFIG_INVALID: 422,
   LOCATION_NOT_LOADED: 409,
@@ -107,14 +109,23 @@ export function problemOf(error: unknown): Problem {
   ) {
     return problem(503, 'DATABASE_UNAVAILABLE', 'The database does not answer.', { hint: 'See /readyz, and try again.' })
   }
-  const parser = bodyParserStatus(error)
-  if (parser !== undefined) return problem(parser, 'BODY_INVALID', error instanceof Error ? error.message : 'The body cannot be read.')
+  // character_not_in_repertoire and untranslatable_character: what came by a way that did not look for them.
+  if (code === '22021' || code === '22P05') return problem(422, 'TEXT_INVALID', 'The request has text that Postgres cannot store, as the character NUL.')
+  const body = bodyProblem(error)
+  if (body !== undefined) return problem(body.status, 'BODY_INVALID', body.detail, { hint: body.hint })
   return problem(500, 'INTERNAL', 'Something failed inside the board.', { hint: 'Its log says what.' })
 }
 
-function bodyParserStatus(error: unknown): ProblemStatus | undefined {
+/** What the parser of bodies throws. */
+function bodyProblem(error: unknown): { readonly status: ProblemStatus; readonly detail: string; readonly hint?: string } | undefined {
   if (!(error instanceof Error) || !('type' in error) || !('status' in error)) return undefined
-  return error.status === 413 ? 413 : error.status === 415 ? 415 : error.status === 400 ? 400 : undefined
+  if (error.status === 413) {
+    const most = 'limit' in error && typeof error.limit === 'number' ? `the ${error.limit.toLocaleString('en')} bytes that are taken` : 'is taken'
+    return { status: 413, detail: `The body is larger than ${most}.`, hint: 'Send less at once, or where it is instead of all of it.' }
+  }
+  if (error.type === 'entity.parse.failed')
+    return { status: 400, detail: `The body is no JSON object or array: ${error.message}.`, hint: 'See /api/openapi.json.' }
+  return error.status === 400 || error.status === 415 ? { status: error.status, detail: error.message } : undefined
 }
 
 function problem(status: ProblemStatus, code: string, detail: string, more: { hint?: string | undefined; errors?: Problem['errors'] } = {}): Problem {

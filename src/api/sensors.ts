@@ -3,6 +3,7 @@ import { readSensors, readSensorTicks } from '../catalog/read/sensors.ts'
 import type { SensorTickRead } from '../catalog/read/sensors.ts'
 import { askForEvaluation, keepMessage, sensorTickStatuses, setSensorStopped } from '../catalog/sensors.ts'
 import { transaction } from '../catalog/database.ts'
+import { refuseUnstorable } from '../catalog/storable.ts'
 import { knownInstead } from '../definitions/known-instead.ts'
 import { Watched } from '../definitions/sensor.ts'
 import { Failure } from './failure.ts'
@@ -149,10 +150,11 @@ const message = route({
   body: z.union([z.record(z.string(), z.json()), z.array(z.json())]),
   response: Accepted,
   statuses: { 202: 'It is kept' },
-  problems: [403, 404, 415],
+  problems: [403, 404, 413, 415, 422],
 }).handle(async ({ params, body, parts }) => {
   const key = { location: params.location, sensor: params.name }
   await requireSensor(parts, params)
+  refuseUnstorable('The message', 'TEXT_INVALID', body)
   const asked = await transaction(parts.pool, async (client) => {
     const number = await askForEvaluation(client, key)
     if (number === undefined) throw unknownSensor(params, [])

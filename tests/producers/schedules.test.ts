@@ -259,7 +259,8 @@ describeBackends('schedules', (backend) => {
     ['a cursor', () => ({ cursor: 1 }), 'failed', /which only a sensor may/],
     ['notifications', () => ({ notifications: [{ through: 'slack', title: 'hello' }] }), 'failed', /which only a sensor may|no answer/],
     ['too many runs', () => ({ runs: Array.from({ length: 100_000 }, () => ({})) }), 'failed', /asked for 100,000 runs at once/],
-    ['text that the database does not take', () => ({ runs: [{ tags: { a: '\u0000' } }] }), 'failed', /./],
+    ['text that the database does not take', () => ({ runs: [{}, { tags: { a: '\u0000' } }] }), 'failed', /request number 2 .*tags.* NUL, .*: a/],
+    ['a run key that it does not take', () => ({ runs: [{}, { runKey: 'a\u0000' }] }), 'failed', /key .* NUL/],
     ['one run that cannot be', () => ({ runs: [{}, { config: { depth: 1 } }] }), 'failed', /run request number 2 .*none of this evaluation/],
   ])('whose function answers %s', async ([, answer, status, said]) => {
     const location = createLocation([timedValue], { schedules: [schedule({ name: 'often', cron: never, assets: '*', run: answer as () => null })] })

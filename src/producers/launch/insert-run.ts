@@ -3,6 +3,7 @@ import { holdsLead } from '../../catalog/leader.ts'
 import type { Database } from '../../catalog/database.ts'
 import { insertEvents, storableJson } from '../../catalog/events.ts'
 import { forgottenError } from '../../catalog/forgotten.ts'
+import { refuseUnstorable } from '../../catalog/storable.ts'
 import type { StepStatus } from '../../catalog/step-states.ts'
 import type { DueStep } from '../../catalog/due-step.ts'
 import { FencedError } from '../../errors.ts'
@@ -40,9 +41,10 @@ const placeSql = `SELECT FROM millrace.location WHERE name = $1 AND forgotten_at
 
 /**
  * Writes a run with its steps, in the transaction of `client`: `queued` where something may hold it back, else `started`.
- * @throws FencedError under an older epoch; MillraceError `LOCATION_NOT_LOADED` where its location was forgotten meanwhile; NotWantedError
+ * @throws FencedError under an older epoch; MillraceError `LOCATION_NOT_LOADED` where its location was forgotten meanwhile, `RUN_KEY_INVALID`; NotWantedError
  */
 export async function insertRun(client: pg.PoolClient, planned: PlannedRun, origin: RunOrigin, companion?: LaunchCompanion): Promise<InsertedRun> {
+  refuseUnstorable('The key by which a run is known again', 'RUN_KEY_INVALID', origin.idempotencyKey)
   if (origin.epoch !== undefined && !(await holdsLead(client, 'producers', origin.epoch))) throw new FencedError('the producers’ lead')
   const { location, version, assets, config, job, limited } = planned
   const { priority, timeoutMs, retries, retryDelayMs, retryFrom } = planned.options

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { refuseUnstorable } from '../../catalog/storable.ts'
 import type { Json, JsonObject } from '../../definitions/json.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
 import { fieldsOf, StepConfig } from '../../definitions/ops/job-config.ts'
@@ -13,9 +14,10 @@ type ConfiguredStep = Pick<OpStepSpec, 'name' | 'configSchema'>
  * alone. Its step is an asset's key, the name of a function of several, or `key.op` in a graph-backed one; for a key `a/b` there may be `a__b`, as Dagster calls its step.
  * Defaults are filled in by the worker, from the definitions themselves.
  * @returns the same, with steps called as they are
- * @throws MillraceError `CONFIG_INVALID` naming every field that is wrong, and the ones there are.
+ * @throws MillraceError `CONFIG_INVALID` naming every field that is wrong, and the ones there are; for text that Postgres cannot store, where it is
  */
 export function checkRunConfig(assets: readonly AssetSpec[], given: JsonObject): JsonObject {
+  refuseUnstorable('The run configuration', 'CONFIG_INVALID', given)
   const steps = [...new Map(assets.flatMap(stepsOf).map((step) => [step.name, step])).values()]
   const hasOps = !steps.some((step) => Object.hasOwn(fieldsOf(step), 'ops'))
   const config = hasOps && isObject(given['ops']) ? { ...given, ops: withStepNames(given['ops'], steps) } : given
@@ -63,9 +65,10 @@ function mergeOps(entries: readonly (readonly [step: string, own: Json])[]): Jso
 /**
  * Checks a run's configuration against those of a job's steps.
  * @param partial whether more of it is made later, so that nothing is missing yet
- * @throws MillraceError `CONFIG_INVALID` naming every field that is wrong, and the ones there are
+ * @throws MillraceError `CONFIG_INVALID` as `checkRunConfig`
  */
 export function checkJobConfig(job: string, steps: readonly OpStepSpec[], config: JsonObject, partial = false): JsonObject {
+  refuseUnstorable('The run configuration', 'CONFIG_INVALID', config)
   const { problems, known } = examine(partial ? steps.map(withoutRequired) : steps, config, true, {
     step: 'the job has no such step',
     field: 'no step of this job has such a setting',

@@ -1,3 +1,4 @@
+import { refuseUnstorable } from '../../catalog/storable.ts'
 import type { RunOptions } from '../../definitions/run-limits.ts'
 import { MillraceError } from '../../errors.ts'
 
@@ -29,6 +30,7 @@ const tagged = {
  * @throws MillraceError `TAG_INVALID`
  */
 export function settleRunOptions(request: RunOptions & { readonly tags?: Readonly<Record<string, string>> }, defaults: RunOptions): SettledRunOptions {
+  refuseUnstorable('The tags of a run', 'TAG_INVALID', request.tags)
   const fromTag = (name: keyof typeof tagged): number | undefined => {
     const { tag, pattern, times } = tagged[name]
     const value = request.tags?.[tag]

@@ -1,5 +1,6 @@
 import { transaction } from '../../../catalog/database.ts'
 import { storableJson } from '../../../catalog/events.ts'
+import { refuseUnstorable } from '../../../catalog/storable.ts'
 import type { JsonObject } from '../../../definitions/json.ts'
 import { MillraceError } from '../../../errors.ts'
 import type { StoredPlan, WaitingPart } from '../../../catalog/backfills.ts'
@@ -38,13 +39,14 @@ const defaultRunsAtOnce = 20
 
 /**
  * Plans a backfill, writes it down with all its parts, and launches its first runs. From then on whatever ends one of its runs takes it further.
- * @throws MillraceError as `chooseAssets`, `findJob`, `checkRunConfig`, `planBackfill` and `planJobBackfill`, `BACKFILL_INVALID`
+ * @throws MillraceError as `chooseAssets`, `findJob`, `checkRunConfig`, `planBackfill` and `planJobBackfill`, `BACKFILL_INVALID`, `TAG_INVALID`
  */
 export async function startBackfill(deps: LaunchDeps, request: BackfillRequest): Promise<StartedBackfill> {
   const { perRun = 1, runsAtOnce = defaultRunsAtOnce } = request
   if (runsAtOnce < 1 || (perRun !== 'all' && perRun < 1)) {
     throw new MillraceError('A backfill makes at least one partition by a run, and has at least one run under way.', { code: 'BACKFILL_INVALID' })
   }
+  refuseUnstorable('The tags of a backfill', 'TAG_INVALID', request.tags)
   const { location, assets, config, plan, parts } = await (request.job === undefined ? ofAssets(deps, request) : ofJob(deps, { ...request, job: request.job }))
   const started = await transaction(deps.pool, async (client) => {
     const { rows } = await client.query<{ id: string }>(

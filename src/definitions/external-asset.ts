@@ -8,13 +8,13 @@ import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
 import { aText } from './option-kinds.ts'
 import { named, refuseWrong, required } from './option-shape.ts'
 import type { OptionShape } from './option-shape.ts'
+import { keyShape, withWholeKey } from './key-prefix.ts'
+import type { KeyOptions } from './key-prefix.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import { partitionsKind } from './partitions/partitions-kind.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
 
-export interface ExternalAssetOptions extends AssetFactsOptions, FreshnessOption {
-  /** Parts joined by `/`. */
-  readonly key: string
+export interface ExternalAssetOptions extends KeyOptions, AssetFactsOptions, FreshnessOption {
   /** Assets that it is made from, for whoever looks at the lineage. */
   readonly deps?: readonly Dependency[]
   /** What of it is reported by itself: a day, say. */
@@ -26,7 +26,7 @@ export interface ExternalAssetOptions extends AssetFactsOptions, FreshnessOption
 const shape: OptionShape<ExternalAssetOptions> = {
   ...factShape,
   ...freshnessShape,
-  key: required(aText('shop/orders')),
+  ...keyShape,
   deps: depsKind,
   partitions: partitionsKind,
   madeIn: aText('shop'),
@@ -48,7 +48,8 @@ export interface ExternalAsset extends AssetFacts {
  * Declares an asset that something else materializes. That it did is reported by `millrace assets report`, or over the API; of one of another code location it is known.
  * @throws DefinitionError when the key is not one, or an option cannot be
  */
-export function externalAsset(options: ExternalAssetOptions): ExternalAsset {
+export function externalAsset(given: ExternalAssetOptions): ExternalAsset {
+  const options = withWholeKey(given)
   refuseWrong(named('external asset', options, 'key'), options, shape)
   checkAssetKey(options.key)
   const { key, deps = [], partitions, madeIn } = options

@@ -13,6 +13,8 @@ import { hooksOf, hookUseShape } from './hook.ts'
 import type { Hooks, HookUse } from './hook.ts'
 import type { IoManager } from './io-manager.ts'
 import type { JsonObject } from './json.ts'
+import { keyShape, withWholeKey } from './key-prefix.ts'
+import type { KeyOptions } from './key-prefix.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { Partition } from './partitions/partition.ts'
 import { partitionsKind } from './partitions/partitions-kind.ts'
@@ -116,9 +118,7 @@ export interface FunctionAssetOptions<
   Needs extends Resources,
   Parts extends PartitionsSpec | undefined = undefined,
 >
-  extends AssetFactsOptions, PoolOptions, HookUse, FreshnessOption {
-  /** Parts joined by `/`. */
-  readonly key: string
+  extends KeyOptions, AssetFactsOptions, PoolOptions, HookUse, FreshnessOption {
   /** Assets whose values the function is handed. */
   readonly inputs?: Needed
   /** Other assets that must be up to date first: tables, say, that it queries itself. */
@@ -150,7 +150,7 @@ const shape: OptionShape<FunctionAssetOptions<unknown, Inputs, z.ZodType, Resour
   ...poolShape,
   ...hookUseShape,
   ...freshnessShape,
-  key: required(aText('shop/orders')),
+  ...keyShape,
   inputs: inputsKind,
   deps: depsKind,
   partitions: partitionsKind,
@@ -244,7 +244,8 @@ export function asset<
   ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
   Needs extends Resources = Resources,
   const Parts extends PartitionsSpec | undefined = undefined,
->(options: FunctionAssetOptions<Value, Needed, ConfigSchema, Needs, Parts>): FunctionAsset<Value> {
+>(given: FunctionAssetOptions<Value, Needed, ConfigSchema, Needs, Parts>): FunctionAsset<Value> {
+  const options = withWholeKey(given)
   refuseWrong(named('asset', options, 'key'), options, shape)
   checkAssetKey(options.key)
   const inputs: Inputs = options.inputs ?? {}

@@ -23,6 +23,8 @@ import type { JsonObject } from './json.ts'
 import { aFunction, anObject, aSchema, aText, milliseconds, recordOf, trueOrFalse } from './option-kinds.ts'
 import { named, refuseWrong, required } from './option-shape.ts'
 import type { OptionShape } from './option-shape.ts'
+import { keyShape, withWholeKey } from './key-prefix.ts'
+import type { KeyOptions } from './key-prefix.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import type { Partition } from './partitions/partition.ts'
 import { partitionsKind } from './partitions/partitions-kind.ts'
@@ -35,9 +37,7 @@ import { retryKind, retryOf } from './retry.ts'
 import type { RetryOptions } from './retry.ts'
 
 /** One of the assets that a function makes together. */
-export interface AssetOutputOptions<Value> extends AssetFactsOptions, HookUse, FreshnessOption {
-  /** Parts joined by `/`. */
-  readonly key: string
+export interface AssetOutputOptions<Value> extends KeyOptions, AssetFactsOptions, HookUse, FreshnessOption {
   /** What the value must be. Of an `.optional()` one the function may answer nothing: the asset is not made then, and what hangs on it is skipped. */
   readonly value: z.ZodType<Value>
   /** Where the value is stored. Default: `io` of the function. */
@@ -57,7 +57,7 @@ const outputShape: OptionShape<AssetOutputOptions<unknown>> = {
   ...factShape,
   ...hookUseShape,
   ...freshnessShape,
-  key: required(aText('shop/orders')),
+  ...keyShape,
   deps: depsKind,
   value: required(aSchema),
   io: ioKind,
@@ -96,6 +96,8 @@ export interface MultiAssetOptions<
 > extends PoolOptions {
   /** What its step is called in a run; as an asset key, and no asset's. */
   readonly name: string
+  /** Parts before those of its outputs' keys; an output may say others. */
+  readonly keyPrefix?: string
   /** The assets that it makes, by the names under which it answers their values. */
   readonly outputs: { readonly [Name in keyof Values]: AssetOutputOptions<Values[Name]> }
   /** A run may ask for some of them only; the function is told which by `wanted`. Default: all of them are made together, whichever is asked for. */
@@ -130,6 +132,7 @@ const oneOutput = "{ key: 'shop/orders', value: z.array(Order) }"
 const shape: OptionShape<MultiAssetOptions<unknown, boolean, Inputs, z.ZodType, Resources, undefined>> = {
   ...poolShape,
   name: required(aText('shop/split')),
+  keyPrefix: aText('shop'),
   outputs: required(recordOf(anObject(oneOutput), `an object of outputs, as { orders: ${oneOutput} }`)),
   subset: trueOrFalse,
   inputs: inputsKind,
@@ -193,8 +196,9 @@ export function multiAsset<
   checkAssetKey(options.name)
   const { name, subset = false } = options
   const inputs: Inputs = options.inputs ?? {}
-  const outputs = options.outputs as unknown as Readonly<Record<string, AssetOutputOptions<never>>>
-  for (const [output, one] of Object.entries(outputs)) refuseWrong(`The output ${output} of ${name}`, one, outputShape)
+  const given = options.outputs as unknown as Readonly<Record<string, AssetOutputOptions<never>>>
+  for (const [output, one] of Object.entries(given)) refuseWrong(`The output ${output} of ${name}`, one, outputShape)
+  const outputs = Object.fromEntries(Object.entries(given).map(([output, one]) => [output, withWholeKey(one, options.keyPrefix)]))
   const keys = Object.values(outputs).map(({ key }) => key)
   if (keys.length === 0) throw new DefinitionError(`${name} makes nothing: name its assets in \`outputs\`.`)
   const twice = keys.find((key, at) => keys.indexOf(key) !== at)

@@ -15,6 +15,8 @@ import type { Hooks, HookUse } from './hook.ts'
 import { anObject, anything, aText, milliseconds, texts } from './option-kinds.ts'
 import { named, refuseWrong, required } from './option-shape.ts'
 import type { OptionShape } from './option-shape.ts'
+import { keyShape, withWholeKey } from './key-prefix.ts'
+import type { KeyOptions } from './key-prefix.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
 import { freshnessOf, freshnessShape } from './freshness.ts'
 import type { FreshnessOption, FreshnessSpec } from './freshness.ts'
@@ -29,8 +31,7 @@ export type SqlStore =
   | { readonly kind: 'view' }
   | { readonly kind: 'table'; readonly primaryKey: readonly string[]; readonly indexes?: readonly (string | readonly string[])[] }
 
-export interface SqlAssetOptions extends AssetFactsOptions, PoolOptions, HookUse, FreshnessOption {
-  readonly key: string
+export interface SqlAssetOptions extends KeyOptions, AssetFactsOptions, PoolOptions, HookUse, FreshnessOption {
   /** `schema.table`, where the table or view is to be called otherwise than its key says. */
   readonly tableName?: string
   /** One `SELECT`. A table's columns and their types are the query's. */
@@ -53,7 +54,7 @@ const shape: OptionShape<SqlAssetOptions> = {
   ...poolShape,
   ...hookUseShape,
   ...freshnessShape,
-  key: required(aText('shop/revenue')),
+  ...keyShape,
   tableName: aText('shop.revenue'),
   select: required(aText('SELECT day, sum(amount) FROM shop.orders GROUP BY day')),
   store: required(anObject(stores)),
@@ -102,7 +103,8 @@ const hour = 3_600_000
  * An asset that Postgres computes: a `SELECT` merged into a table by key, or a view.
  * @throws DefinitionError when the key is not one, or an option cannot be
  */
-export function sqlAsset(options: SqlAssetOptions): SqlAsset {
+export function sqlAsset(given: SqlAssetOptions): SqlAsset {
+  const options = withWholeKey(given)
   refuseWrong(named('SQL asset', options, 'key'), options, shape)
   checkAssetKey(options.key)
   const { store } = options

@@ -31,6 +31,8 @@ import {
 } from './option-kinds.ts'
 import { named, refuseWrong, required } from './option-shape.ts'
 import type { OptionShape } from './option-shape.ts'
+import { keyShape, withWholeKey } from './key-prefix.ts'
+import type { KeyOptions } from './key-prefix.ts'
 import type { Log } from './log.ts'
 import type { Page } from './page.ts'
 import type { PartitionMapping } from './partitions/partition-mapping.ts'
@@ -160,7 +162,7 @@ export interface TableOptions<
   Needs extends Resources = Resources,
   Parts extends PartitionsSpec | undefined = PartitionsSpec | undefined,
 >
-  extends AssetFactsOptions, TableSettings, PoolOptions, HookUse, FreshnessOption {
+  extends KeyOptions, AssetFactsOptions, TableSettings, PoolOptions, HookUse, FreshnessOption {
   /** Parts joined by `/`; `a/b` is stored as table `b` in schema `a`. */
   readonly key: string
   /** `schema.table`, where the table is to be called otherwise than its key says. */
@@ -219,7 +221,7 @@ const shape: OptionShape<TableOptions<z.ZodObject, unknown>> = {
   ...poolShape,
   ...hookUseShape,
   ...freshnessShape,
-  key: required(aText('shop/orders')),
+  ...keyShape,
   tableName: aText('shop.orders'),
   columns: required(anObjectSchema),
   write: anObject("{ disposition: 'merge' }"),
@@ -307,7 +309,8 @@ export function table<
   ConfigSchema extends z.ZodType = z.ZodType<JsonObject>,
   Needs extends Resources = Resources,
   const Parts extends PartitionsSpec | undefined = PartitionsSpec | undefined,
->(options: TableOptions<Columns, Record, ConfigSchema, Needs, Parts>): TableAsset {
+>(given: TableOptions<Columns, Record, ConfigSchema, Needs, Parts>): TableAsset {
+  const options = withWholeKey(given)
   refuseWrong(named('table', options, 'key'), options, shape)
   checkAssetKey(options.key)
   checkParts(options)

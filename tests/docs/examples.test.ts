@@ -14,7 +14,7 @@ const pages = {
   automation: 2,
   checks: 2,
   'external-processes': 1,
-  'external-assets': 3,
+  'external-assets': 4,
   freshness: 1,
   'function-assets': 3,
   'io-managers': 3,

@@ -18,6 +18,8 @@ import { aDefinition, aSchema, aText } from '../option-kinds.ts'
 import { named, refuseWrong, required } from '../option-shape.ts'
 import type { OptionShape } from '../option-shape.ts'
 import { freshnessShape } from '../freshness.ts'
+import { keyShape, withWholeKey } from '../key-prefix.ts'
+import type { KeyOptions } from '../key-prefix.ts'
 import type { FreshnessOption } from '../freshness.ts'
 import { retryKind } from '../retry.ts'
 import type { RetryOptions } from '../retry.ts'
@@ -40,9 +42,7 @@ type AssetsFor<I extends Schemas> = { readonly [Name in keyof I]: FunctionAsset<
 
 type PartitionsFor<Value> = Value extends Readonly<Record<string, infer One>> ? PartitionsInput<One> : never
 
-interface GraphAssetCommon<Value> extends AssetFactsOptions, HookUse, FreshnessOption {
-  /** Parts joined by `/`. */
-  readonly key: string
+interface GraphAssetCommon<Value> extends KeyOptions, AssetFactsOptions, HookUse, FreshnessOption {
   /** Other assets that must be up to date first. */
   readonly deps?: readonly Dependency[]
   /** What may be materialized by itself: a day, say. A run makes one of them, and hands it to each op as `context.partition`. */
@@ -72,7 +72,7 @@ const shape: OptionShape<GraphAssetOptions<Schemas, unknown>> = {
   ...factShape,
   ...hookUseShape,
   ...freshnessShape,
-  key: required(aText('shop/orders')),
+  ...keyShape,
   deps: depsKind,
   partitions: partitionsKind,
   automation: conditionKind,
@@ -88,7 +88,8 @@ const shape: OptionShape<GraphAssetOptions<Schemas, unknown>> = {
  * An asset that a graph makes. In a run its ops are steps of their own, called `key.step`.
  * @throws DefinitionError when the key is none, an option cannot be, the graph answers nothing, or an input is missing
  */
-export function graphAsset<I extends Schemas, Answer>(options: GraphAssetOptions<I, Answer>): FunctionAsset<ValueOf<Answer>> {
+export function graphAsset<I extends Schemas, Answer>(given: GraphAssetOptions<I, Answer>): FunctionAsset<ValueOf<Answer>> {
+  const options = withWholeKey(given)
   refuseWrong(named('asset', options, 'key'), options, shape)
   const { graph, inputs, ...rest } = options as GraphAssetCommon<ValueOf<Answer>> & { readonly graph: AnyGraph; readonly inputs?: Inputs }
   const { name, plan, inputs: wanted } = graph.definition

@@ -2,6 +2,7 @@ import { outputOf } from '../definitions/function-asset.ts'
 import type { IoManager } from '../definitions/io-manager.ts'
 import type { JsonObject } from '../definitions/json.ts'
 import { storedMetadata } from '../definitions/metadata/fields.ts'
+import type { MetadataFields } from '../definitions/metadata/fields.ts'
 import type { OpDefinition } from '../definitions/ops/op-definition.ts'
 import { outputsOf } from '../definitions/ops/resolve.ts'
 import type { Partition } from '../definitions/partitions/partition.ts'
@@ -28,7 +29,7 @@ interface OpCall {
 interface OpAnswer {
   /** Its outputs by their names; what is undefined was left out. */
   readonly answers: Readonly<Record<string, unknown>>
-  /** As it is stored. */
+  /** As it is stored: the step's own, and of each of several outputs as `output.name`. */
   readonly metadata: JsonObject
 }
 
@@ -47,10 +48,19 @@ export async function callOp(step: string, op: OpDefinition, { given, partition,
     ),
   )
   const { value, metadata, checks } = outputOf(answered)
-  if (checks.length > 0) throw checksOfOp(step)
-  const answers = outputsOf({ op }, value)
-  for (const [output, schema] of Object.entries(op.outputs)) checkOutput(step, op.single ? undefined : output, schema, answers[output])
-  return { answers, metadata: storedMetadata(step, metadata) }
+  const named = outputsOf({ op }, value)
+  const each = op.single ? [] : Object.entries(named).map(([name, one]) => [name, outputOf(one)] as const)
+  if (checks.length > 0 || each.some(([, one]) => one.checks.length > 0)) throw checksOfOp(step)
+  const answers = op.single ? named : Object.fromEntries(each.map(([name, one]) => [name, one.value]))
+  for (const [name, schema] of Object.entries(op.outputs)) checkOutput(step, op.single ? undefined : name, schema, answers[name])
+  const ofOutputs = each.filter(([name, one]) => op.outputs[name] !== undefined && one.value !== undefined)
+  return { answers, metadata: Object.assign(storedMetadata(step, metadata), ...ofOutputs.map(([name, one]) => metadataOf(step, name, one.metadata))) }
+}
+
+/** Metadata of one of several outputs: without secrets before its names are longer. */
+function metadataOf(step: string, name: string, metadata: MetadataFields): JsonObject {
+  const stored = storedMetadata(`the output ${name} of ${step}`, metadata)
+  return Object.fromEntries(Object.entries(stored).map(([entry, value]) => [`${name}.${entry}`, value]))
 }
 
 function checksOfOp(step: string): DataError {

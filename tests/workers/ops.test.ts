@@ -7,10 +7,11 @@ import { graph } from '../../src/definitions/ops/graph.ts'
 import { job } from '../../src/definitions/ops/job.ts'
 import { op } from '../../src/definitions/ops/op.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
+import { startBoard } from '../board/start.ts'
 import { startEngine } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
 import { jobsOn } from '../support/jobs.ts'
-import { beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
+import { beforeAll, describeBackends, expect, spawnMillrace, temporaryFolder, test, waitFor } from '../support/test.ts'
 
 const addNumbers = op({ name: 'add_numbers', inputs: { a: z.number(), b: z.number() }, output: z.number(), run: ({ inputs }) => inputs.a + inputs.b })
 const multiplyByTwo = op({ name: 'multiply_by_two', inputs: { n: z.number() }, output: z.number(), run: ({ inputs }) => inputs.n * 2 })
@@ -39,11 +40,12 @@ describeBackends('ops', (backend) => {
     const page = metadata.url('https://shop.example.com/1')
     const fetchAll = op({
       name: 'fetch_all',
-      outputs: { a: z.number(), b: z.number() },
+      outputs: { a: z.number(), b: z.number(), c: z.number().optional() },
       retry: { retries: 1, delayMs: 1 },
       run: ({ attempt }) => {
         if (attempt === 1) throw new Error('not yet')
-        return answer({ a: 1, b: 2 }, { metadata: { found: 2, page, rows: 4, password: 'hunter2' } })
+        const b = answer(2, { metadata: { page, token: 'hunter2', rows: 3 } })
+        return answer({ a: 1, b, c: answer(undefined, { metadata: { rows: 0 } }) }, { metadata: { found: 2, page, rows: 4, password: 'hunter2' } })
       },
     })
     const told = op({ name: 'told', run: () => answer(undefined, { metadata: { done: true, rows: 1.5, quarantined: 1e30 } }) })
@@ -51,7 +53,8 @@ describeBackends('ops', (backend) => {
     const both = graph({
       name: 'saying',
       compose: () => {
-        addNumbers(fetchAll())
+        const { a, b } = fetchAll()
+        addNumbers({ a, b })
         told()
         wrong()
       },
@@ -60,11 +63,25 @@ describeBackends('ops', (backend) => {
     expect(await output(view, 'add_numbers')).toBe(3)
     const steps = await readSteps(engine.database.pool, view.id)
     expect(Object.fromEntries(steps.map((one) => [one.asset, one.metadata]))).toEqual({
-      fetch_all: { found: 2, page, rows: 4, password: '[redacted]', seconds: expect.any(Number) as unknown },
+      fetch_all: {
+        found: 2,
+        page,
+        rows: 4,
+        password: '[redacted]',
+        'b.page': page,
+        'b.token': '[redacted]',
+        'b.rows': 3,
+        seconds: expect.any(Number) as unknown,
+      },
       told: { done: true, rows: 1.5, quarantined: 1e30, seconds: expect.any(Number) as unknown },
       add_numbers: null,
       wrong: null,
     })
+    const board = await startBoard({ pool: engine.database.pool, queues: engine.queues })
+    expect(await (await fetch(`${board.url}/runs/${view.id}`)).text()).toMatch(/<dt>b\.page<\/dt>\s*<dd><a [^>]*href="https:\/\/shop\.example\.com\/1"/)
+    const shown = spawnMillrace(['runs', 'show', view.id], { DATABASE_URL: engine.database.url })
+    expect(await shown.exited).toMatchObject({ code: 0 })
+    expect(shown.stdout()).toMatch(/\nfetch_all\n(?: {2}.*\n)* {2}b\.page: https:\/\/shop\.example\.com\/1\n/)
     // What is no count is none of rows.
     expect(await readRun(engine.database.pool, view.id)).toMatchObject({ rows: 4 })
     expect(view.steps.find(({ asset }) => asset === 'wrong')?.error).toMatchObject({ code: 'METADATA_INVALID' })

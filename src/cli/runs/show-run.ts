@@ -5,9 +5,10 @@ import type { RunRead } from '../../catalog/read/runs.ts'
 import type { StepRead } from '../../catalog/read/steps.ts'
 import { checkStateOf } from '../../definitions/check-outcome.ts'
 import { moment } from '../../definitions/moment.ts'
-import { redact } from '../../redact.ts'
+import { isSecretKey, redact, redacted } from '../../redact.ts'
 import { count, describePartitions, duration } from '../../ui/format.ts'
 import { harmless } from '../argument.ts'
+import { metadataLines } from '../assets/metadata-lines.ts'
 import { describeError } from '../report-error.ts'
 import { formatTable } from '../table-output.ts'
 
@@ -57,10 +58,18 @@ export function describeRun({ run, waitsFor, steps, checks, schema }: ShownRun, 
   if (waits.length > 0) parts.push(waits.join(''))
   const skipped = steps.flatMap((step) => (step.skippedBecause === null ? [] : [`${step.asset}: skipped ${harmless(step.skippedBecause)}\n`]))
   if (skipped.length > 0) parts.push(skipped.join(''))
+  parts.push(...steps.flatMap(metadataText))
   if (checks.length > 0) parts.push(checkTable(checks))
   if (schema.length > 0) parts.push(schema.map(schemaText).join(''))
   const errors = steps.flatMap((step) => (step.error === null ? [] : [`${step.asset}\n${harmless(describeError(step.error))}\n`]))
   return [...parts, ...errors].join('\n')
+}
+
+/** What a step said of what it made; how long it took stands in the table. */
+function metadataText({ asset, metadata }: ShownStep): string[] {
+  const entries = Object.entries(metadata ?? {}).filter(([name]) => name !== 'seconds')
+  if (entries.length === 0) return []
+  return [`${asset}\n${entries.map(([name, value]) => metadataLines(name, isSecretKey(name) ? redacted : redact(value))).join('')}`]
 }
 
 function schemaText({ message, data }: EventRead): string {

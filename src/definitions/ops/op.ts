@@ -47,8 +47,11 @@ type RefsOf<O extends Schemas> = { readonly [Name in keyof O]: Ref<Exclude<z.out
 
 type IsNone<T> = [keyof T] extends [never] ? true : false
 
-/** What an op's function answers: the value, the values by name, or nothing. */
-type Answer<O extends z.ZodType, Os extends Schemas> = IsNone<Os> extends true ? z.input<O> : z.input<z.ZodObject<{ -readonly [Name in keyof Os]: Os[Name] }>>
+/** What an op's function answers: the value, the values by name, each with metadata of its own if it has some, or nothing. */
+type Answer<O extends z.ZodType, Os extends Schemas> =
+  IsNone<Os> extends true ? z.input<O> : EachWithMetadata<z.input<z.ZodObject<{ -readonly [Name in keyof Os]: Os[Name] }>>>
+
+type EachWithMetadata<Values> = { [Name in keyof Values]: WithMetadata<Values[Name]> }
 
 type Produced<O extends z.ZodType, Os extends Schemas> = IsNone<Os> extends true ? Ref<Exclude<z.output<O>, undefined>> : RefsOf<Os>
 
@@ -70,7 +73,7 @@ export interface OpOptions<I extends Schemas, O extends z.ZodType, Os extends Sc
   readonly resources?: Needs
   /** Where its outputs are stored. Default: in the catalogue, as JSON of at most 4 MiB each. */
   readonly io?: ResourceDefinition<IoManager>
-  /** May answer `output(…, { metadata })`: what is to be shown with the step. */
+  /** May answer `output(…, { metadata })`: what is to be shown with the step. Of several outputs each may be one, too. */
   readonly run: (
     context: FunctionContext<ValuesOf<I>, z.output<ConfigSchema>, ClientsOf<Needs>>,
   ) => WithMetadata<NoInfer<Answer<O, Os>>> | Promise<WithMetadata<NoInfer<Answer<O, Os>>>>

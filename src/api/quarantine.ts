@@ -53,6 +53,16 @@ export async function quarantinePage({ pool }: Pick<Parts, 'pool'>, query: Quara
 /** Few enough that a page of large records stays in memory, many enough that the round trips do not count. */
 const linesAtOnce = 100
 
+/** The same lines, once the first was read: what fails before it is answered, and does not end the connection. */
+async function begun(lines: AsyncGenerator<string, void, undefined>): Promise<AsyncIterable<string>> {
+  const first = await lines.next()
+  return (async function* () {
+    if (first.done === true) return
+    yield first.value
+    yield* lines
+  })()
+}
+
 async function* linesOf({ pool }: Pick<Parts, 'pool'>, query: QuarantineQuery): AsyncGenerator<string, void, undefined> {
   for (let { after } = query; ;) {
     const found = await readQuarantine(pool, filterOf(query), after, linesAtOnce)
@@ -68,7 +78,7 @@ export function exportQuarantine(parts: () => Parts): RequestHandler {
   return async (request, response) => {
     const { logger } = parts()
     try {
-      const lines = linesOf(parts(), parseQuarantineQuery(request.query))
+      const lines = await begun(linesOf(parts(), parseQuarantineQuery(request.query)))
       response.set({ 'content-type': 'application/jsonl', 'cache-control': 'no-store', 'content-disposition': 'attachment; filename="quarantine.jsonl"' })
       await pipeline(Readable.from(lines), response)
     } catch (error) {

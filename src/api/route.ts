@@ -65,6 +65,7 @@ export function route<
       return {
         spec,
         async answer(request, parts) {
+          refuseDeep(request.body)
           const call = {
             params: taken<P>(spec.params, pathParams(request), 'path'),
             query: taken<Q>(spec.query, request.query, 'query'),
@@ -77,6 +78,18 @@ export function route<
         },
       }
     },
+  }
+}
+
+/** What reads a body goes down into it, function by function: from some 2,000 levels on the stack does not hold them. */
+const deepest = 500
+
+/** @throws HttpError `BODY_TOO_DEEP` */
+function refuseDeep(body: unknown): void {
+  let level = [body]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > deepest) throw new HttpError(422, 'BODY_TOO_DEEP', `The body is nested more than ${String(deepest)} levels deep.`)
+    level = level.flatMap((one): unknown[] => (typeof one === 'object' && one !== null ? Object.values(one) : []))
   }
 }
 

@@ -85,6 +85,7 @@ describeBackends('a webhook', (backend) => {
       [400, 'BODY_INVALID', /no JSON object or array/, post(messages(), '"d-1"')],
       [415, 'CONTENT_TYPE', /must be application\/json/, post(messages(), 'delivery=d-1', { 'content-type': 'application/x-www-form-urlencoded' })],
       [403, 'CROSS_ORIGIN', /another site/, post(messages(), '{}', { ...json, origin: 'https://elsewhere.example' })],
+      [422, 'BODY_TOO_DEEP', /more than 500 levels/, post(messages(), `${'['.repeat(100_000)}${']'.repeat(100_000)}`)],
       [422, 'TEXT_INVALID', /The message has the character NUL.*: order\.note/, post(messages(), String.raw`{"order":{"note":"a\u0000b"}}`)],
       [422, 'TEXT_INVALID', /half of a surrogate pair.*: 0/, post(messages(), String.raw`["\ud800"]`)],
       [422, 'TEXT_INVALID', /the name of a field of order/, post(messages(), String.raw`{"order":{"\u0000":1}}`)],
@@ -105,6 +106,7 @@ describeBackends('a webhook', (backend) => {
       ['TAG_INVALID', /the name of a field/, run({ tags: { 'te\0am': 'a' } })],
       ['TAG_INVALID', /NUL/, post('/backfills', JSON.stringify({ assets: ['hooked/orders'], location: place, tags: { team: '\0' } }))],
       ['TEXT_INVALID', /NUL/, getJson(`${board.url}/api/v1/runs?asset=%00`)],
+      ['TEXT_INVALID', /NUL/, getJson(`${board.url}/api/v1/quarantine?asset=%00`)],
     ]
     for (const [code, said, answer] of cases)
       expect(await answer, String(said)).toMatchObject({ status: 422, body: { code, detail: expect.stringMatching(said) as string } })

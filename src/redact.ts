@@ -7,8 +7,8 @@ export const redacted = '[redacted]'
 
 /** What is a secret by its form, wherever it stands, and what is shown in its place. */
 const secretForms: readonly (readonly [form: RegExp, shown: string])[] = [
-  // A password in a URL.
-  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@/]+@/gi, `$1:${redacted}@`],
+  // A password in a URL. Its scheme is short: looked for without a bound, it took 0.8 s in 40,000 characters of `a.a.a.`.
+  [/\b([a-z][a-z0-9+.-]{0,40}:\/\/[^\s:/@]*):[^\s@/]+@/gi, `$1:${redacted}@`],
   // Short ones only with a digit or sign, so that "Basic auth" stays readable.
   [/\b(bearer|basic)\s+(?:(?=\S*[\d_=])[A-Za-z0-9._~+/=-]{6,}|[A-Za-z0-9._~+/=-]{8,})/gi, `$1 ${redacted}`],
   // Keys of Tailscale, and JSON web tokens.

@@ -193,7 +193,7 @@ function whenOf({ name, cron, job, timeZone, run }: Timed): {
   const windows = work?.kind === 'graph' ? windowsOf(work.partitions) : undefined
   if (windows === undefined) {
     throw new DefinitionError(
-      `The schedule ${name} has no \`cron\`. It may be left out only for a job of ops whose partitions are windows of time: \`job\` is to be the job itself then, not its name.`,
+      `The schedule ${name} has no \`cron\`. Give it a text, or a list of texts, as '0 6 * * *'. Only the schedule of a job of ops whose partitions are windows of time goes without one; \`job\` is to be the job itself then, not its name.`,
     )
   }
   if (run !== undefined || timeZone !== undefined)

@@ -10,7 +10,10 @@ type Sort = keyof typeof values
 
 /** Options that may be of these sorts, by their names or, where one name has several meanings, by the definer and the name. All others take none of the values. */
 const options: readonly (readonly [sorts: readonly Sort[], names: string])[] = [
-  [['text'], 'key name description group codeVersion pool madeIn tableName tablespace asset select field newestBy deletedBy cron timeZone watch watchLocation'],
+  [
+    ['text'],
+    'key keyPrefix name description group codeVersion pool madeIn tableName tablespace asset select field newestBy deletedBy cron timeZone watch watchLocation',
+  ],
   [
     ['text'],
     'within warnAfter assets job jobs start end severity of id day kind disposition schemaContract on locations url schedule.partitions caFile catchUp',
@@ -161,7 +164,7 @@ test.for<[what: string, define: () => unknown, message: string | RegExp]>([
   [
     'no cron expression',
     () => call('schedule', { name: 's', assets: '*' }),
-    /^The schedule s has no `cron`\. Give it a text, or a list of texts, as '0 6 \* \* \*'\.$/,
+    /^The schedule s has no `cron`\. Give it a text, or a list of texts, as '0 6 \* \* \*'\. Only the schedule of a job/,
   ],
   ['a cron expression of a number', () => call('schedule', { name: 's', cron: 5, assets: '*' }), /^`cron` of the schedule s must be a text, .* not 5\.$/],
   ['nothing to start', () => call('schedule', { name: 's', cron: '0 0 * * *' }), /^The schedule s has neither `job` nor `assets`\. Give it /],

@@ -199,7 +199,7 @@ test('settings of the table change nothing of the rows that fit it', () => {
 })
 
 test.for<[string, TableSettings, RegExp]>([
-  ['a fill factor of 5', { fillfactor: 5 }, /The storage of options\/wrong cannot be: .*fillfactor/s],
+  ['a fill factor of 5', { fillfactor: 5 }, /^`fillfactor` of the table options\/wrong must be a whole number from 10 to 100, not 5\.$/],
   ['a tablespace without a name', { tablespace: '' }, /tablespace/],
   ['a partition field that is not there', { partitionBy: { field: 'at', every: 'day' } }, /names "at", which its columns do not have/],
   ['a partition field that is no time', { partitionBy: { field: 'id', every: 'day' } }, /must be a date or a time that is never NULL; it is bigint/],

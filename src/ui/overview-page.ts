@@ -6,7 +6,7 @@ import { pausedWait } from '../api/run-waits.ts'
 import { automationSection } from './automation-section.ts'
 import { failureView } from './failure.ts'
 import { forgetPath } from './forget-page.ts'
-import { count, describeCounts, duration, moment, status } from './format.ts'
+import { count, describeCounts, describePartitions, duration, moment, status } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { page } from './layout.ts'
@@ -219,11 +219,11 @@ function runTable(runs: readonly Run[], now: number): Html {
   if (runs.length === 0) return html`<p>Nothing has run yet.</p>`
   return table({
     caption: 'The newest runs',
-    columns: ['Run', 'Status', 'Assets', 'Launched by', 'Started', 'Duration', { name: 'Rows', as: 'number' }],
+    columns: ['Run', 'Status', 'Job or assets', 'Launched by', 'Started', 'Duration', { name: 'Rows', as: 'number' }],
     rows: runs.map((run) => [
       html`<a href="/runs/${run.id}" data-key="run ${run.id}"><code>${run.id.slice(0, 8)}</code></a>`,
       html`${status(run.status)} <span class="quiet">${run.progress.succeeded}/${run.progress.steps}<span class="unseen"> steps done</span></span>`,
-      run.job ?? run.assets.join(', '),
+      html`${run.job ?? run.assets.join(', ')}${run.partitions === null ? null : html` <span class="quiet">${describePartitions(run.partitions)}</span>`}`,
       run.launchedBy,
       moment(run.createdAt),
       duration(run.createdAt, run.endedAt, now),

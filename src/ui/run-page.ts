@@ -17,7 +17,7 @@ import type { Row } from './table.ts'
 export function runPage(run: RunPageView, events: readonly RunEvent[], now: number): string {
   const open = run.endedAt === null
   return page({
-    title: `Run ${run.id.slice(0, 8)}`,
+    title: `Run ${run.id.slice(0, 8)}${run.job === null ? '' : ` of ${run.job}`}`,
     live: open ? 'open' : 'idle',
     body: html`<h1>Run <code>${run.id.slice(0, 8)}</code></h1>
       <div id="summary" data-live>${summary(run, now)}</div>
@@ -43,6 +43,14 @@ function summary(run: RunPageView, now: number): Html {
         <dt>Status</dt>
         <dd>${status(run.status)}</dd>
       </div>
+      ${
+        run.job === null
+          ? null
+          : html`<div>
+              <dt>Job</dt>
+              <dd>${run.job}</dd>
+            </div>`
+      }
       ${
         run.partitions === null
           ? null
@@ -99,7 +107,8 @@ function summary(run: RunPageView, now: number): Html {
           </div>`,
       )}
     </dl>
-    ${run.waitsFor === null ? null : html`<p class="notice">${run.waitsFor.message}</p>`} ${runActions(run)}`
+    ${run.waitsFor === null ? null : html`<p class="notice">${run.waitsFor.message}</p>`} ${run.error === null ? null : failureView(run.error)}
+    ${runActions(run)}`
 }
 
 /** What a person can do about a run. */

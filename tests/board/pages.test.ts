@@ -117,7 +117,7 @@ describe('the overview', () => {
 })
 
 describe('the page of a run', () => {
-  test('shows stages, rows, bytes, the error with hint and causes, the log, and a way to cancel', async ({ database }) => {
+  test('shows its job and partition, stages, rows, bytes, the errors with hint and causes, the log, and a way to cancel', async ({ database }) => {
     const { pool } = database
     const board = await startBoard({ pool, queues: startQueues(database) })
     await seedLocation(pool, 'watched')
@@ -140,6 +140,9 @@ describe('the page of a run', () => {
     await seedBatches(pool, stepId, ['loaded', 'encoded', 'recorded'])
     await pool.query(`UPDATE millrace.batch SET quarantined = 1200 WHERE step_id = $1 AND status <> 'recorded'`, [stepId])
     await pool.query(`INSERT INTO millrace.event (run_id, kind, level, message) VALUES ($1, 'log', 'warn', 'Trying again')`, [runId])
+    const late = { name: 'MillraceError', code: 'RUN_TIMEOUT', message: 'It took longer than 5 s.' }
+    await pool.query(`UPDATE millrace.run SET job = 'every_day', partitions = '{2026-11-20}', error = $2 WHERE id = $1`, [runId, JSON.stringify(late)])
+    expect(await text(board.url)).toContain('every_day <span class="quiet">2026-11-20</span>')
     const page = await text(`${board.url}/runs/${runId}`)
     for (const part of [
       'extracted <b>3</b>',
@@ -151,6 +154,9 @@ describe('the page of a run', () => {
       'Look at its log.',
       'Caused by Error: socket hang up',
       'Trying again',
+      '<dd>every_day</dd>',
+      '<dd>2026-11-20</dd>',
+      'It took longer than 5 s.',
       'Cancel this run',
       '[redacted]',
     ]) {

@@ -21,6 +21,7 @@ describe('millrace runs', () => {
       await insertRun(database.pool, failed, 'failed', '2026-11-21T09:00:00Z')
       await insertRun(database.pool, succeeded, 'succeeded', '2026-11-21T10:00:00Z')
       await insertRun(database.pool, twin, 'succeeded', '2026-11-21T11:00:00Z')
+      await database.pool.query(`UPDATE millrace.run SET job = 'daily_report', partitions = '{2026-11-20}' WHERE id = $1`, [twin])
       await database.pool.query(
         `INSERT INTO millrace.check_history (location, asset, name, run_id, passed, blocking, message) VALUES ('shop', 'shop/orders', 'unique_id', $1, false, true, '3 ids are there twice')`,
         [failed],
@@ -40,6 +41,7 @@ describe('millrace runs', () => {
         .map((line) => line.slice(0, 36)),
     ).toEqual([twin, succeeded, failed])
     expect(stdout).toContain('1,234')
+    expect(stdout).toMatch(/daily_report +2026-11-20\n/)
     expect(JSON.parse((await runs(database, 'list', '--status', 'failed', '--json')).stdout)).toMatchObject([{ id: failed, assets: ['shop/orders'] }])
     expect(JSON.parse((await runs(database, 'list', '--limit', '1', '--json')).stdout)).toHaveLength(1)
     expect((await runs(database, 'list', '--asset', 'shop/totals')).stdout).toBe('There are no such runs.\n')
@@ -62,6 +64,7 @@ describe('millrace runs', () => {
       checks: [{ passed: false }],
       schema: [{ asset: 'shop/orders', ddl: [expect.stringContaining('ADD COLUMN')] }],
     })
+    expect((await runs(database, 'show', twin)).stdout).toMatch(/\nJob +daily_report\n[^]*\nPartitions +2026-11-20\n/)
     const ambiguous = await runs(database, 'show', '2222')
     expect(ambiguous).toMatchObject({ code: 2, stdout: '' })
     expect(ambiguous.stderr).toContain(twin)

@@ -16,7 +16,7 @@ import { launchAgain } from '../../producers/launch/launch-again.ts'
 import { retry } from '../../producers/launch/retry.ts'
 import { createQueues } from '../../queues/queues.ts'
 import { redact } from '../../redact.ts'
-import { count, duration } from '../../ui/format.ts'
+import { count, describePartitions, duration } from '../../ui/format.ts'
 import { harmless, wholeNumber } from '../argument.ts'
 import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
@@ -70,6 +70,8 @@ function listCommand() {
 }
 
 function runTable(runs: readonly RunRead[]): string {
+  // Of the runs of one job, the partition is what tells them apart.
+  const some = runs.some(({ partitions }) => partitions !== null)
   const columns = [
     { name: 'run' },
     { name: 'status' },
@@ -78,6 +80,7 @@ function runTable(runs: readonly RunRead[]): string {
     { name: 'took', align: 'right' as const },
     { name: 'rows', align: 'right' as const },
     { name: 'job or assets' },
+    ...(some ? [{ name: 'partitions' }] : []),
   ]
   const assetsOf = ({ job, assets }: RunRead): string =>
     job !== null ? job : assets.length <= 3 ? assets.join(', ') : `${assets.slice(0, 2).join(', ')} and ${String(assets.length - 2)} more`
@@ -91,6 +94,7 @@ function runTable(runs: readonly RunRead[]): string {
       duration(run.createdAt, run.endedAt, Date.now()),
       count(run.rows),
       assetsOf(run),
+      ...(some ? [run.partitions === null ? '' : describePartitions(run.partitions)] : []),
     ]),
   )
 }

@@ -29,6 +29,7 @@ export interface ShownRun {
 export function describeRun({ run, waitsFor, steps, checks, schema }: ShownRun, now: number): string {
   const facts = [
     ['Run', run.id],
+    ...(run.job === null ? [] : [['Job', run.job]]),
     ['Status', `${run.status}${run.endedAt === null ? '' : `, ${moment(run.endedAt)}`}`],
     ['Location', `${run.location} (version ${run.version})`],
     ['Launched', `${moment(run.createdAt)} by ${run.launchedBy}`],

@@ -47,6 +47,8 @@ const calls: readonly (readonly [code: number, says: RegExp, ...args: string[]])
   ...['runs', 'assets', 'jobs', 'schedules', 'sensors', 'automation', 'backfills', 'notifications', 'quarantine'].map(
     (what) => [2, /LOCATION_UNKNOWN.*The locations are: shop/s, what, 'list', '--location', 'nope'] as const,
   ),
+  [2, /LOCATION_UNKNOWN.*The locations are: shop/s, 'partitions', 'list', 'shop/orders', '--location', 'nope'],
+  [2, /LOCATION_UNKNOWN/, 'partitions', 'add', 'shops', 'x', '--location', 'nope'],
   [2, /LOCATION_UNKNOWN/, 'limits', 'reset', '--location', 'nope'],
   [2, /LOCATION_UNKNOWN/, 'quarantine', 'discard', '--location', 'nope', '--yes'],
   [2, /LOCATION_UNKNOWN/, 'notifications', 'retry', '--all', '--location', 'nope'],

@@ -12,6 +12,7 @@ import { ConfigError } from '../../errors.ts'
 import { findJobPartitions } from '../../producers/launch/job-partitions.ts'
 import { count, describeCounts } from '../../ui/format.ts'
 import { wholeNumber } from '../argument.ts'
+import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
 import { createStandardOutput } from '../standard-output.ts'
 import { formatTable } from '../table-output.ts'
@@ -48,6 +49,7 @@ function listCommand() {
     .action(async (asset, { job, status, limit, location, json }) => {
       if ((asset === undefined) === (job === undefined)) throw new ConfigError('Say whose: an asset, or --job NAME.', { code: 'NOTHING_NAMED' })
       await withCatalog(readEnvironment().config, 'partitions', async (client) => {
+        await checkLocation(client, location)
         const found = await (asset === undefined ? ofJob(client, job ?? '', location) : ofAsset(client, asset, location))
         const { states } = found
         const all = stretchesOf<string>(found.set, states, states.count).stretches.filter((one) => status === undefined || one.status === status)
@@ -92,6 +94,7 @@ function keysCommand() {
     .option('--json', 'print an array of objects')
     .action(async (name, { location, json }) => {
       await withCatalog(readEnvironment().config, 'partitions', async (client) => {
+        await checkLocation(client, location)
         const found = await findDynamicPartitions(client, createLocationReader(), name, location)
         const keys: KnownKey[] = []
         for (let page = await readPartitionKeys(client, found, '0', pageKeys); page.length > 0;) {
@@ -134,6 +137,7 @@ async function change(
 ): Promise<void> {
   const { config, logger } = readEnvironment()
   await withCatalog(config, 'partitions', async (client, databaseUrl) => {
+    await checkLocation(client, location)
     const found = await findDynamicPartitions(client, createLocationReader(), name, location)
     const pool = createPool({ url: databaseUrl, max: 1, name: 'millrace partitions', logger })
     try {

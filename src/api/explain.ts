@@ -37,7 +37,10 @@ function aboutRun(run: RunDetail): string {
   if (run.waitsFor !== null) return run.waitsFor.message
   if (run.endedAt !== null) {
     const why = run.error ?? run.steps.find((step) => step.status === 'failed')?.error
-    return `It ${run.status === 'canceled' ? 'was canceled' : run.status} at ${moment(run.endedAt)}${why === null || why === undefined ? '.' : `: ${why.message}`}`
+    const next = run.retriedBy === null ? undefined : `the run ${run.retriedBy} tries it again from its start.`
+    const ended = `It ${run.status === 'canceled' ? 'was canceled' : run.status} at ${moment(run.endedAt)}`
+    if (why === null || why === undefined) return `${ended}${next === undefined ? '.' : `; ${next}`}`
+    return `${ended}: ${why.message}${next === undefined ? '' : `; ${next}`}`
   }
   if (run.status === 'canceling') return 'It is being canceled: it ends once its workers have let go.'
   const open = run.steps.filter((step) => !over.has(step.status))

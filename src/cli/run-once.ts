@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { createChangeListener } from '../catalog/change-feed.ts'
 import { createPool } from '../catalog/database.ts'
 import type { JsonObject } from '../definitions/json.ts'
+import type { RunOptions } from '../definitions/run-limits.ts'
 import { launch } from '../producers/launch/launch.ts'
 import { createQueues } from '../queues/queues.ts'
 import { MillraceError } from '../errors.ts'
@@ -25,7 +26,8 @@ export interface OnceOptions {
   readonly tags?: Readonly<Record<string, string>>
   /** Keys and ranges, of assets that have partitions. */
   readonly partitions?: readonly string[] | undefined
-  readonly priority?: number | undefined
+  /** What is said of the run itself: its priority, its time, its retries. */
+  readonly options?: RunOptions
   /** Whether to wait for the end. */
   readonly follow: boolean
   /** Whether the end is printed as JSON, and no progress. */
@@ -47,7 +49,7 @@ export async function runOnce({
   runConfig,
   tags = {},
   partitions,
-  priority,
+  options = {},
   follow,
   json,
   redrive = false,
@@ -64,8 +66,8 @@ export async function runOnce({
   try {
     const deps = { pool, queues, logger }
     const asked = { assets, job, location, tags, partitions, ...(runConfig === undefined ? {} : { config: runConfig }) }
-    const launched = await launch(deps, { ...asked, priority, redrive, fullRefresh, launchedBy: 'cli' }).catch((error: unknown) => {
-      const splits = error instanceof MillraceError && error.code === onePartitionPerRun && priority === undefined && !redrive && !fullRefresh
+    const launched = await launch(deps, { ...asked, ...options, redrive, fullRefresh, launchedBy: 'cli' }).catch((error: unknown) => {
+      const splits = error instanceof MillraceError && error.code === onePartitionPerRun && says(options) === 0 && !redrive && !fullRefresh
       if (!splits) throw error
       return undefined
     })
@@ -86,7 +88,10 @@ export async function runOnce({
     }
     let end = await toTheEnd(runId)
     for (let next = await triedAgainBy(pool, runId); next !== null; next = await triedAgainBy(pool, next)) {
-      if (!json) tellEnd(end)
+      if (!json) {
+        tellEnd(end)
+        process.stdout.write(`The run ${next} tries it again from its start.\n`)
+      }
       end = await toTheEnd(next)
     }
     report(end, json, open.stays)
@@ -97,6 +102,9 @@ export async function runOnce({
     await open.close()
   }
 }
+
+/** How much is said of the run itself, which a backfill would not say of its runs. */
+const says = (options: RunOptions): number => Object.values(options).filter((one) => one !== undefined).length
 
 async function isQueued(pool: pg.Pool, runId: string): Promise<boolean> {
   const { rows } = await pool.query<{ status: string }>(`SELECT status FROM millrace.run WHERE id = $1`, [runId])

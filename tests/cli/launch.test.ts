@@ -1,7 +1,7 @@
 import { describe, expect, spawnMillrace, test } from '../support/test.ts'
 import { createProject } from './project.ts'
 
-const definitions = `import { defineLocation, graph, job, op } from 'millrace'
+const definitions = `import { defineLocation, graph, job, op, schedule } from 'millrace'
 import * as z from 'zod'
 
 const add = op({ name: 'add', inputs: { n: z.number() }, config: z.object({ by: z.number().default(1) }), output: z.number(), retry: { retries: 0 }, run: ({ inputs, config }) => {
@@ -10,7 +10,9 @@ const add = op({ name: 'add', inputs: { n: z.number() }, config: z.object({ by: 
 } })
 const twice = graph({ name: 'twice', compose: () => add({ n: add({ n: 1 }) }) })
 
-export default defineLocation({ name: 'sums', jobs: [job({ name: 'sum_job', graph: twice, description: 'Adds twice' })], runs: { retryDelayMs: 10 } })
+const sumJob = job({ name: 'sum_job', graph: twice, description: 'Adds twice' })
+const byNothing = schedule({ name: 'by_nothing', cron: '0 0 1 1 *', job: sumJob, config: { by: 0 }, retries: 1, retryFrom: 'start' })
+export default defineLocation({ name: 'sums', jobs: [sumJob], schedules: [byNothing], runs: { retryDelayMs: 10 } })
 `
 
 describe('millrace launch', () => {
@@ -53,10 +55,15 @@ describe('millrace launch', () => {
     expect((await database.pool.query('SELECT job, tags FROM millrace.run WHERE id = $1', [id])).rows).toEqual([
       { job: 'sum_job', tags: { team: 'x', 'dagster/parent_run_id': rows[0]?.id } },
     ])
-    const anew = millrace('launch', 'sum_job', '--config', '{"by":0}', '--tag', 'dagster/max_retries=1', '--tag', 'dagster/retry_strategy=ALL_STEPS')
+    const anew = millrace('schedules', 'tick', 'by_nothing')
     expect(await anew.exited).toMatchObject({ code: 1 })
     const [first, second, ...more] = Array.from(anew.stdout().matchAll(/^Run (\S{36}) failed after/gm), ([, run]) => run)
     expect([more, (await database.pool.query('SELECT retried_by FROM millrace.run WHERE id = $1', [first])).rows]).toEqual([[], [{ retried_by: second }]])
+    const tried = `he run ${second ?? ''} tries it again from its start.\n`
+    expect(anew.stdout()).toContain(`\nT${tried}`)
+    const explained = millrace('explain', first ?? '')
+    expect(await explained.exited).toMatchObject({ code: 0 })
+    expect(explained.stdout()).toContain(`: by nothing; t${tried}`)
     const unknown = millrace('launch', 'other_job')
     expect(await unknown.exited).toMatchObject({ code: 2 })
     expect(unknown.stderr()).toContain('There is no job other_job')

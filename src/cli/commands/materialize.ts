@@ -70,7 +70,7 @@ Examples:
         follow,
         json: json === true,
         tags: tag,
-        priority,
+        options: { priority },
         runConfig: config,
         fullRefresh: fullRefresh === true,
       })

@@ -10,6 +10,7 @@ import type { Config } from '../../config.ts'
 import { moment } from '../../definitions/moment.ts'
 import { ConfigError, MillraceError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
+import { runOptionsOf } from '../../producers/launch/run-options.ts'
 import { createQueues } from '../../queues/queues.ts'
 import { runOnce } from '../run-once.ts'
 import { harmless, isoTime } from '../argument.ts'
@@ -136,7 +137,8 @@ function tickCommand() {
       if (plain === undefined) return
       const { found, spec } = plain
       const what = spec.job === undefined ? { assets: spec.assets } : { assets: [], job: spec.job }
-      await runOnce({ ...what, location: found.location, follow: true, json: false, runConfig: spec.config, tags: spec.tags ?? {}, priority: spec.priority })
+      const options = runOptionsOf(spec)
+      await runOnce({ ...what, location: found.location, follow: true, json: false, runConfig: spec.config, tags: spec.tags ?? {}, options })
     })
 }
 

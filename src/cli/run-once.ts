@@ -14,7 +14,7 @@ import { followRun } from './follow-run.ts'
 import type { RunProgress } from './follow-run.ts'
 import { commandName, openForOneRun } from './one-run.ts'
 import { createProgressOutput } from './progress-output.ts'
-import { describeError } from './report-error.ts'
+import { describeFailure } from './describe-failure.ts'
 import { stopSignal } from './stop-signals.ts'
 
 export interface OnceOptions {
@@ -118,7 +118,7 @@ async function triedAgainBy(pool: pg.Pool, runId: string): Promise<string | null
 }
 
 function tellEnd({ runId, status, seconds, steps }: RunProgress): void {
-  for (const step of steps) if (step.error !== null && step.status === 'failed') process.stderr.write(`${describeError(step.error)}\n`)
+  for (const step of steps) if (step.error !== null && step.status === 'failed') process.stderr.write(`${describeFailure(step.error)}\n`)
   process.stdout.write(`Run ${runId} ${status === 'canceled' ? 'was canceled' : status} after ${seconds.toFixed(1)} s.\n`)
 }
 

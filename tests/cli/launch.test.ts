@@ -33,7 +33,7 @@ describe('millrace launch', () => {
     const failed = millrace('launch', 'sum_job', '--config', '{"ops":{"add_2":{"config":{"by":0}}}}')
     expect(await failed.exited).toMatchObject({ code: 1 })
     expect(failed.stdout()).toMatch(/add +succeeded/)
-    expect(failed.stderr()).toContain('by nothing')
+    expect(failed.stderr()).toMatch(/✗ by nothing\n {2}at \/.*\/sums\/definitions\.ts:5:30\n/)
     expect(failed.stderr()).toMatch(/`millrace runs show ([0-9a-f]{8})` tells what happened, `millrace runs retry \1` goes on from what failed, once .*\n$/)
 
     const jobs = millrace('jobs', 'list')

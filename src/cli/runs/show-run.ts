@@ -9,7 +9,7 @@ import { isSecretKey, redact, redacted } from '../../redact.ts'
 import { count, describePartitions, duration } from '../../ui/format.ts'
 import { harmless } from '../argument.ts'
 import { metadataLines } from '../assets/metadata-lines.ts'
-import { describeError } from '../report-error.ts'
+import { describeFailure } from '../describe-failure.ts'
 import { formatTable } from '../table-output.ts'
 
 /** A step, and why it does not go on. */
@@ -62,7 +62,7 @@ export function describeRun({ run, waitsFor, steps, checks, schema }: ShownRun, 
   parts.push(...steps.flatMap(metadataText))
   if (checks.length > 0) parts.push(checkTable(checks))
   if (schema.length > 0) parts.push(schema.map(schemaText).join(''))
-  const errors = steps.flatMap((step) => (step.error === null ? [] : [`${step.asset}\n${harmless(describeError(step.error))}\n`]))
+  const errors = steps.flatMap((step) => (step.error === null ? [] : [`${step.asset}\n${harmless(describeFailure(step.error))}\n`]))
   return [...parts, ...errors].join('\n')
 }
 

@@ -41,7 +41,8 @@ export async function opPartition(context: WorkerContext, claimed: ClaimedStep):
   if (key === undefined) return undefined
   const work = jobOfStep(context, claimed)?.work
   const spec = work?.kind === 'graph' ? work.partitions : assetOfStep(context, claimed)?.partitions
-  return spec === undefined ? undefined : partitionOf(partitionSet(spec, await readMoment(context.pool, location, [spec])), key)
+  // What one of them is like hangs on the time alone: of dynamic ones there may be 100,000 keys, and each op would read them all.
+  return spec === undefined ? undefined : partitionOf(partitionSet(spec, await readMoment(context.pool, location, [])), key)
 }
 
 /** The job whose step an op is; undefined of one of a graph-backed asset. */

@@ -51,15 +51,15 @@ export async function resumeWith(client: Database, stepId: string, slotsFree: bo
 /**
  * A person wants a failed step tried again: it begins afresh as a new attempt, its run goes on, and what was skipped for it waits again. Where its run
  * must wait for room, or the step for a slot, it waits: nothing is due then.
- * Undefined when it is not failed, or its run is being canceled.
+ * Undefined when it is not failed, or its run is being canceled or was tried again from its start by another: both would make the same.
  */
 export async function reviveStep(pool: pg.Pool, stepId: string): Promise<{ readonly due: readonly DueStep[]; readonly waits: boolean } | undefined> {
   return transaction(pool, async (client) => {
-    const { rows: runs } = await client.query<{ status: string }>(
-      `SELECT status FROM millrace.run WHERE id = (SELECT run_id FROM millrace.step WHERE id = $1) FOR UPDATE`,
+    const { rows: runs } = await client.query<{ status: string; next: string | null }>(
+      `SELECT status, retried_by AS next FROM millrace.run WHERE id = (SELECT run_id FROM millrace.step WHERE id = $1) FOR UPDATE`,
       [stepId],
     )
-    if (runs[0]?.status === 'canceling') return undefined
+    if (runs[0] === undefined || runs[0].status === 'canceling' || runs[0].next !== null) return undefined
     const { rows } = await client.query<{
       id: string
       location: string

@@ -82,3 +82,10 @@ test('a step of a run that is being canceled is not tried again', async ({ datab
   expect(await reviveStep(pool, run.id('a'))).toBeUndefined()
   expect(await run.statuses()).toEqual({ a: 'failed', b: 'computing' })
 })
+
+test('nor one of a run that another tries again from its start: both would make the same', async ({ database: { pool } }) => {
+  const run = await runOf(pool, 'failed', { a: { status: 'failed' } })
+  await pool.query(`UPDATE millrace.run SET retried_by = gen_random_uuid() WHERE id = $1`, [run.runId])
+  expect(await reviveStep(pool, run.id('a'))).toBeUndefined()
+  expect([await run.status(), await run.statuses()]).toEqual(['failed', { a: 'failed' }])
+})

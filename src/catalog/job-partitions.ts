@@ -1,5 +1,6 @@
 import type { PartitionSet } from '../definitions/partitions/partition-set.ts'
 import type { Database } from './database.ts'
+import { openRunsInSql } from './step-states.ts'
 
 /** How a partition of a job of ops stands: as its last run ended, or `running` while one of it goes on or waits. */
 export const jobPartitionStatuses = ['missing', 'succeeded', 'failed', 'canceled', 'running'] as const
@@ -18,8 +19,9 @@ export async function succeededPartitions(database: Database, location: string, 
 export async function readJobStates(database: Database, location: string, job: string, set: PartitionSet) {
   const { rows } = await database.query<{ partition: string; status: Exclude<JobPartitionStatus, 'missing'> }>(
     `SELECT partition, status FROM millrace.job_partition WHERE location = $1 AND job = $2
-     UNION ALL SELECT partitions[1], 'running' FROM millrace.run
-       WHERE location = $1 AND job = $2 AND status IN ('queued', 'started', 'canceling') AND partitions IS NOT NULL`,
+     -- in two, each of which has an index: together they would go through all runs of the job
+     UNION ALL SELECT partitions[1], 'running' FROM millrace.run WHERE location = $1 AND job = $2 AND status IN ${openRunsInSql} AND partitions IS NOT NULL
+     UNION ALL SELECT partitions[1], 'running' FROM millrace.run WHERE location = $1 AND job = $2 AND status = 'queued' AND partitions IS NOT NULL`,
     [location, job],
   )
   const places = new Map<number, Exclude<JobPartitionStatus, 'missing'>>()

@@ -112,13 +112,13 @@ function summary(run: RunPageView, now: number): Html {
 }
 
 /** What a person can do about a run. */
-function runActions({ id, status: stands, endedAt }: RunPageView): Html | null {
+function runActions({ id, status: stands, endedAt, retriedBy }: RunPageView): Html | null {
   if (stands === 'started' || stands === 'queued') {
     return html`<form method="post" action="/runs/${id}/cancel"><button class="danger" data-key="cancel">Cancel this run</button></form>`
   }
   if (endedAt === null) return null
   return html`<div class="actions">
-    ${stands === 'failed' ? html`<form method="post" action="/runs/${id}/retry"><button data-key="retry">Retry from what failed</button></form>` : null}
+    ${stands === 'failed' && retriedBy === null ? html`<form method="post" action="/runs/${id}/retry"><button data-key="retry">Retry from what failed</button></form>` : null}
     <form method="post" action="/runs/${id}/relaunch"><button data-key="relaunch">Run all steps again</button></form>
   </div>`
 }

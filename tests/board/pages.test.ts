@@ -203,6 +203,10 @@ describe('the page of a run', () => {
     expect((await runs())[0]).toEqual({ id: runId, status: 'started' })
     expect(await text(`${board.url}/runs/${runId}`)).not.toContain(`/runs/${runId}/retry`)
     expect((await press('retry')).status).toBe(409)
+    // One that another tries again is not tried again by itself.
+    await pool.query(`UPDATE millrace.run SET status = 'failed', ended_at = now(), retried_by = $2 WHERE id = $1`, [runId, launched?.id])
+    const retried = await text(`${board.url}/runs/${runId}`)
+    expect(['retry', 'relaunch'].map((act) => retried.includes(`/runs/${runId}/${act}`))).toEqual([false, true])
   })
 
   test('is a 404 in words for a run that is not there', async ({ database }) => {

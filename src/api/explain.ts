@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { endedStatuses, stepStatuses } from '../catalog/step-states.ts'
 import type { StepStatus } from '../catalog/step-states.ts'
 import { moment } from '../definitions/moment.ts'
+import { sentence } from '../errors.ts'
 import type { Parts } from './parts.ts'
 import { RunStatus, runDetail } from './run-view.ts'
 import type { RunDetail, Step } from './run-view.ts'
@@ -37,10 +38,8 @@ function aboutRun(run: RunDetail): string {
   if (run.waitsFor !== null) return run.waitsFor.message
   if (run.endedAt !== null) {
     const why = run.error ?? run.steps.find((step) => step.status === 'failed')?.error
-    const next = run.retriedBy === null ? undefined : `the run ${run.retriedBy} tries it again from its start.`
-    const ended = `It ${run.status === 'canceled' ? 'was canceled' : run.status} at ${moment(run.endedAt)}`
-    if (why === null || why === undefined) return `${ended}${next === undefined ? '.' : `; ${next}`}`
-    return `${ended}: ${why.message}${next === undefined ? '' : `; ${next}`}`
+    const end = `It ${run.status === 'canceled' ? 'was canceled' : run.status} at ${moment(run.endedAt)}${why === null || why === undefined ? '.' : `: ${sentence(why.message)}`}`
+    return run.retriedBy === null ? end : `${end} The run ${run.retriedBy} tries it again from its start.`
   }
   if (run.status === 'canceling') return 'It is being canceled: it ends once its workers have let go.'
   const open = run.steps.filter((step) => !over.has(step.status))

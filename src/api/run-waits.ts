@@ -32,7 +32,7 @@ export function runWaitOf(run: Limited & { readonly id: string }, queue: QueueRe
   if (retryAt !== null && Date.parse(retryAt) > Date.now()) {
     return {
       reason: 'run-retry',
-      message: `It failed, and is tried again at ${moment(retryAt)} (retry ${String(retried)} of ${String(retries)}).`,
+      message: `The try before failed, and the next begins at ${moment(retryAt)} (retry ${String(retried)} of ${String(retries)}).`,
       retryAt,
       place,
     }

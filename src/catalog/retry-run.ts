@@ -39,7 +39,7 @@ export async function queueAgain(client: Database, runId: string): Promise<boole
  * under newer definitions as any run does. Where it is of a backfill its parts are the new run's from now on.
  */
 async function queueLike(client: Database, runId: string): Promise<boolean> {
-  const { rows } = await client.query<{ id: string; retried: number; retries: number; seconds: number }>(
+  const { rows } = await client.query<{ id: string; retried: number; retries: number; backfill: string | null; seconds: number }>(
     `WITH failed AS (
        SELECT * FROM millrace.run WHERE id = $1 AND ${isTriedAgain} AND ${fromStart}),
      place AS (
@@ -47,24 +47,22 @@ async function queueLike(client: Database, runId: string): Promise<boolean> {
        SELECT FROM millrace.location WHERE name = (SELECT location FROM failed) AND forgotten_at IS NULL FOR KEY SHARE),
      next AS (
        INSERT INTO millrace.run (location, version, assets, config, tags, launched_by, status, priority, timeout_ms, retries, retry_delay_ms, retry_from, retried, retry_at, partitions, backfill_id, job, hooks)
-       SELECT location, version, assets, config, tags || jsonb_build_object('dagster/parent_run_id', id), 'retry of ' || left(id::text, 8), 'queued', priority, timeout_ms, retries,
+       -- launched by who launched the other: a sensor is not handed what its own runs do
+       SELECT location, version, assets, config, tags || jsonb_build_object('dagster/parent_run_id', id), launched_by, 'queued', priority, timeout_ms, retries,
          retry_delay_ms, retry_from, retried + 1, ${retryDue}, partitions, backfill_id, job, hooks FROM failed, place
-       RETURNING id, retried, retries, retry_at),
+       RETURNING id, retried, retries, retry_at, backfill_id),
      steps AS (
        INSERT INTO millrace.step (run_id, location, version, asset, kind, destination, upstream, status, each_batch, full_refresh, partitions, part_of, collects, makes, pool, slots, hooks)
        -- steps of branches are made once the items are known
        SELECT next.id, s.location, s.version, s.asset, s.kind, s.destination, s.upstream, 'waiting', s.each_batch, s.full_refresh, s.partitions, s.part_of, s.collects, s.makes, s.pool,
          s.slots, s.hooks FROM millrace.step s, next WHERE s.run_id = $1 AND s.template IS NULL)
      UPDATE millrace.run SET retried_by = next.id FROM next WHERE run.id = $1
-     RETURNING next.id, next.retried, next.retries, extract(epoch FROM next.retry_at - clock_timestamp())::float8 AS seconds`,
+     RETURNING next.id, next.retried, next.retries, next.backfill_id AS backfill, extract(epoch FROM next.retry_at - clock_timestamp())::float8 AS seconds`,
     [runId],
   )
   const next = rows[0]
   if (next === undefined) return false
-  await client.query(`UPDATE millrace.backfill_part SET run_id = $2 WHERE run_id = $1 AND backfill_id = (SELECT backfill_id FROM millrace.run WHERE id = $2)`, [
-    runId,
-    next.id,
-  ])
+  if (next.backfill !== null) await moveParts(client, next.backfill, runId, next.id)
   const { retried, retries, seconds } = next
   const message = `The run failed; the run ${next.id} tries it again from its start in ${Math.max(0, seconds).toFixed(1)} s (retry ${String(retried)} of ${String(retries)}).`
   await insertEvents(client, [
@@ -72,6 +70,19 @@ async function queueLike(client: Database, runId: string): Promise<boolean> {
     { runId: next.id, kind: 'run queued', message: `The run tries the run ${runId} again from its start.` },
   ])
   return true
+}
+
+/** By the few parts that are under way, which an index has; of a run that somebody tried again by itself they have failed, or were canceled, before. */
+async function moveParts(client: Database, backfill: string, from: string, to: string): Promise<void> {
+  for (const statuses of [['running'], ['failed', 'canceled']]) {
+    const { rowCount } = await client.query(`UPDATE millrace.backfill_part SET run_id = $3 WHERE backfill_id = $1 AND run_id = $2 AND status = ANY($4)`, [
+      backfill,
+      from,
+      to,
+      statuses,
+    ])
+    if (rowCount !== 0) return
+  }
 }
 
 /**
@@ -90,7 +101,7 @@ export async function retryRun(pool: pg.Pool, runId: string): Promise<boolean> {
     if (rows[0].next !== null)
       throw new MillraceError(`The run ${runId} is tried again by the run ${rows[0].next}.`, {
         code: 'RUN_NOT_FAILED',
-        hint: 'Retry that one, should it fail.',
+        hint: `Retry that one, should it fail. All steps are launched anew by: millrace runs retry ${runId.slice(0, 8)} --all`,
       })
     await reviveSteps(client, runId)
     await insertEvents(client, [{ runId, kind: 'run retry', message: 'The run is tried again from what failed, because a person asked for it.' }])

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { explainRun } from '../../src/api/explain.ts'
 import { asset } from '../../src/definitions/function-asset.ts'
 import type { FunctionAsset } from '../../src/definitions/function-asset.ts'
 import { hook } from '../../src/definitions/hook.ts'
@@ -238,7 +239,7 @@ describeBackends('limits on runs', (backend) => {
         timeoutMs: 60_000,
       })
       const runs = await engine.query<{ id: string; next: string | null; parent: string | null }>(
-        `SELECT id, status, retried, retried_by AS next, tags->>'dagster/parent_run_id' AS parent, partitions,
+        `SELECT id, status, retried, retried_by AS next, tags->>'dagster/parent_run_id' AS parent, partitions, launched_by AS by,
            (SELECT count(*)::int FROM millrace.step WHERE run_id = run.id) AS steps FROM millrace.run WHERE backfill_id = $1 ORDER BY created_at`,
         [backfillId],
       )
@@ -247,7 +248,7 @@ describeBackends('limits on runs', (backend) => {
       expect(await engine.value('SELECT run_id FROM millrace.backfill_part WHERE backfill_id = $1', [backfillId])).toBe(runs.at(-1)?.id)
       return runs
     }
-    const run = { retried: 0, partitions: ['a'], steps: 3, status: 'failed' }
+    const run = { retried: 0, partitions: ['a'], steps: 3, status: 'failed', by: expect.stringMatching(/^backfill /) as unknown }
     expect(await ends()).toMatchObject([run, { ...run, retried: 1 }, { ...run, retried: 2, status: 'succeeded' }])
     expect(calls).toEqual({ list: 3, visit: 6 })
     const failures = () => engine.value(`SELECT count(*)::int FROM millrace.outbox WHERE target = 'told'`)
@@ -256,6 +257,9 @@ describeBackends('limits on runs', (backend) => {
     const lost = await ends()
     expect(lost).toMatchObject([run, { ...run, retried: 1 }, { ...run, retried: 2 }])
     await expect(retry(deps(), lost[0]?.id ?? '')).rejects.toThrow(`is tried again by the run ${String(lost[1]?.id)}`)
+    expect((await explainRun(engine.database, lost[0]?.id ?? ''))?.message).toMatch(
+      new RegExp(`^It failed at .*: not yet\\. The run ${String(lost[1]?.id)} tries it again from its start\\.$`),
+    )
     expect(await failures()).toBe(1)
   })
 })

@@ -24,13 +24,20 @@ describeBackends('a sensor that watches', (backend) => {
 
   test('an asset is handed each of its materializations once, and launches what follows from it', async () => {
     const handed: MaterializationFacts[] = []
-    const state = { broken: true }
-    const [one, other, after] = [value('fed/one'), value('fed/other'), value('fed/after')]
+    const state = { broken: true, failing: true }
+    const after = value('fed/after', () => {
+      const { failing } = state
+      state.failing = false
+      if (failing) throw new Error('not yet')
+      return 1
+    })
+    const [one, other] = [value('fed/one'), value('fed/other')]
     const { location } = await engine.define([one, other, after], undefined, {
+      runs: { retries: 1, retryDelayMs: 10 },
       sensors: [
         assetSensor({
           name: 'look',
-          // It launches what it watches: of that it is not handed anything.
+          // It launches what it watches: of that it is not handed anything, nor of what tries it again.
           watch: ['fed/one', 'fed/after'],
           assets: 'fed/after',
           everyMs: 500,
@@ -38,7 +45,7 @@ describeBackends('a sensor that watches', (backend) => {
           run: ({ materializations }) => {
             if (state.broken) throw new Error('not yet')
             handed.push(...materializations)
-            return { runs: materializations.map(({ event }) => ({ runKey: event })) }
+            return { runs: materializations.map(({ event }) => ({ runKey: event, tags: { 'dagster/retry_strategy': 'ALL_STEPS' } })) }
           },
         }),
       ],
@@ -53,7 +60,7 @@ describeBackends('a sensor that watches', (backend) => {
     )
     state.broken = false
     const launched = () => engine.query<{ id: string }>(`SELECT id FROM millrace.run WHERE location = $1 AND launched_by = 'sensor look'`, [location.name])
-    await waitFor(async () => (await launched()).length === 5, { what: 'five runs' })
+    await waitFor(async () => (await launched()).length === 6, { what: 'five runs, and one that tries one of them again' })
     for (const { id } of await launched()) await engine.ended(id)
     expect(handed.map(({ runId }) => runId ?? '').toSorted()).toEqual(runs.map(({ id }) => id).toSorted())
     expect(handed.map(({ asset: key }) => key)).toEqual(Array.from({ length: 5 }, () => 'fed/one'))
@@ -73,7 +80,7 @@ describeBackends('a sensor that watches', (backend) => {
         )) === true,
       { what: 'an evaluation after all has ended' },
     )
-    expect(await launched()).toHaveLength(5)
+    expect(await launched()).toHaveLength(6)
   })
 
   test('runs everywhere is handed those that end so, and its notifications commit with its cursor', async () => {

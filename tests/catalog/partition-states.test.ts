@@ -65,13 +65,13 @@ describe('the state of partitions', () => {
     expect(Math.min(...took)).toBeLessThan(3000)
   })
 
-  test('of 50,000 dynamic ones hangs on keys that are read in little time', async () => {
-    await database.pool.query(`INSERT INTO millrace.partition_key (location, name, key) SELECT 'place', 'many', 'key ' || n FROM generate_series(1, 50000) n`)
+  test('of 100,000 dynamic ones hangs on keys that are read in little time', async () => {
+    await database.pool.query(`INSERT INTO millrace.partition_key (location, name, key) SELECT 'place', 'many', 'key ' || n FROM generate_series(1, 100000) n`)
     const began = performance.now()
     const { dynamic } = await readMoment(database.pool, 'place', [dynamicPartitions('many')])
-    // 0.1 s; put into jsonb, 12 s.
-    expect(performance.now() - began).toBeLessThan(3000)
-    expect([dynamic('many').length, dynamic('many').at(-1), dynamic('other')]).toEqual([50_000, 'key 50000', []])
+    // 0.2 s; put into jsonb, 12 s and more.
+    expect(performance.now() - began).toBeLessThan(5000)
+    expect([dynamic('many').length, dynamic('many').at(-1), dynamic('other')]).toEqual([100_000, 'key 100000', []])
   })
 
   test('of two dimensions has each with each', async () => {

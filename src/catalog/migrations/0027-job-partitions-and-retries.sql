@@ -1,3 +1,10 @@
+-- First of all: its lock is the strongest of all that are taken here, and to ask for it later could make a running worker wait in a circle.
+ALTER TABLE run
+  -- what a failed run is tried again from: what failed, in the same run, or its start, by a run like it
+  ADD COLUMN retry_from text NOT NULL DEFAULT 'failure' CHECK (retry_from IN ('failure', 'start')),
+  -- the run that tries it again
+  ADD COLUMN retried_by uuid;
+
 -- How each partition of a job of ops was run last. Kept apart from its run, which retention drops.
 CREATE TABLE job_partition (
   location  text NOT NULL,
@@ -23,12 +30,6 @@ CREATE CONSTRAINT TRIGGER note_partition AFTER UPDATE OF status ON run DEFERRABL
   WHEN (NEW.job IS NOT NULL AND NEW.partitions IS NOT NULL AND cardinality(NEW.assets) = 0
     AND NEW.status IN ('succeeded', 'failed', 'canceled') AND OLD.status IS DISTINCT FROM NEW.status)
   EXECUTE FUNCTION note_job_partition();
-
-ALTER TABLE run
-  -- what a failed run is tried again from: what failed, in the same run, or its start, by a run like it
-  ADD COLUMN retry_from text NOT NULL DEFAULT 'failure' CHECK (retry_from IN ('failure', 'start')),
-  -- the run that tries it again
-  ADD COLUMN retried_by uuid;
 
 -- As it was, but that one which another run tries again has not failed yet.
 CREATE OR REPLACE FUNCTION call_run_hooks() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -113,7 +113,9 @@ function saysOf({ status, error, reason, failures, log }: ScheduleTickRead): str
 
 function tickCommand() {
   return new Command('tick')
-    .description('Launch now what a schedule launches. One run is followed, and needs no worker that runs, only the database. With --dry-run say what that would be.')
+    .description(
+      'Launch now what a schedule launches. One run is followed, and needs no worker that runs, only the database. With --dry-run say what that would be.',
+    )
     .argument('<name>', 'the schedule')
     .option('--location <name>', 'where several code locations have it')
     .option('--dry-run', 'launch nothing; the function of one that has one is called, as your files define it')

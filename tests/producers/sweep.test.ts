@@ -72,6 +72,13 @@ describeBackends('the sweep', (backend) => {
     await waitFor(async () => (await engine.value('SELECT count(*)::int FROM millrace.batch WHERE status = $1 AND claimed_by IS NULL', [status])) === 2, {
       what: 'two batches',
     })
+    // Jobs are enqueued once their rows are committed: one that came after the others were lost would not be.
+    const batches = await engine.query<{ id: string; enqueued: number }>(
+      'SELECT b.id, b.enqueued FROM millrace.batch b JOIN millrace.step s ON s.id = b.step_id WHERE s.run_id = $1',
+      [runId],
+    )
+    for (const { id, enqueued } of batches)
+      await waitFor(async () => (await engine.queues.delivery(location.name, kind, { batchId: id, enqueued })).state === 'pending', { what: 'its job' })
     await loseJobs(location.name)
     expect(await doSweep()).toEqual({ freed: 0, enqueuedAgain: 2 })
     if (kind === 'load') await engine.queues.queue(location.name, 'load').resume()

@@ -63,7 +63,7 @@ describe('millrace launch', () => {
     expect(anew.stdout()).toContain(`\nT${tried}`)
     const explained = millrace('explain', first ?? '')
     expect(await explained.exited).toMatchObject({ code: 0 })
-    expect(explained.stdout()).toContain(`: by nothing; t${tried}`)
+    expect(explained.stdout()).toContain(`: by nothing. T${tried}`)
     const unknown = millrace('launch', 'other_job')
     expect(await unknown.exited).toMatchObject({ code: 2 })
     expect(unknown.stderr()).toContain('There is no job other_job')

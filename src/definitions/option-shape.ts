@@ -56,7 +56,7 @@ export function wrongOptions(what: string, options: unknown, shape: AnyShape): s
   const unknown = unknownOptions(what, options, shape)
   if (unknown !== undefined) return unknown
   for (const [name, kind] of Object.entries(shape)) {
-    const value = options[name]
+    const value = valueOf(options, name)
     if (value === undefined) {
       if (kind.required) return `${what} has no \`${name}\`. Give it ${kind.wanted}.`
       continue
@@ -66,6 +66,10 @@ export function wrongOptions(what: string, options: unknown, shape: AnyShape): s
   }
   return undefined
 }
+
+/** Of an option that is called as what every object has (a column `valueOf`, say) only its own; else also what its class gives it. */
+const valueOf = (options: Readonly<Record<string, unknown>>, name: string): unknown =>
+  Object.hasOwn(options, name) || !(name in Object.prototype) ? options[name] : undefined
 
 /** Refuses a value that is no option: what a function is handed beside them. @param what `The keys of staticPartitions()` @throws DefinitionError */
 export function refuseWrongValue(what: string, value: unknown, kind: Kind): void {

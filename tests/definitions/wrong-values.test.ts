@@ -227,3 +227,8 @@ test.for<[what: string, define: () => unknown, message: string | RegExp]>([
 ])('%s is told of, with what to write instead', ([, define, message]) => {
   expect(errorOf(define)).toMatchObject({ ...refused, message: typeof message === 'string' ? message : (expect.stringMatching(message) as unknown) })
 })
+
+test('a column that is called as what every object has is none that was given', () => {
+  const columns = z.object({ id: z.string(), valueOf: z.string() })
+  expect(errorOf(() => millrace.fromText(columns, { names: { id: 'Id' } } as never))).toBeUndefined()
+})

@@ -54,7 +54,7 @@ describe('millrace materialize', () => {
     const second = spawnMillrace(['materialize', 'counted/rows'], env)
     const third = spawnMillrace(['materialize', 'waiting/rows'], env)
     await third.waitForOutput(/extracting/)
-    for (const one of [second, third]) expect(one.output()).toContain('No worker is running for this: starting one for this run alone.')
+    for (const one of [second, third]) await one.waitForOutput(/No worker is running for this: starting one for this run alone\./)
     first.kill('SIGINT')
     await first.waitForOutput(/Another command uses the embedded database/)
     expect(await second.exited).toMatchObject({ code: 0 })

@@ -46,7 +46,7 @@ describe('millrace materialize', () => {
     expect(JSON.parse(json.stdout())).toMatchObject({ status: 'failed', steps: [{ status: 'failed', error: { message: 'the source is on holiday' } }] })
   })
 
-  test('several at once each have a worker of their own, on one embedded database that stops with the last of them', async () => {
+  test('several at once each have a worker of their own, on one embedded database that stops with the last of them', { timeout: 180_000 }, async () => {
     const { folder, pipelines } = await createProject(locations)
     const env = { MILLRACE_PIPELINES: pipelines, MILLRACE_HOME: join(folder, '.millrace') }
     const first = spawnMillrace(['materialize', 'waiting/rows'], env)

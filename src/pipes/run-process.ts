@@ -31,7 +31,12 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessEnd> {
   const { folder, graceMs, signal } = options
   const guard = startGuard({ graceMs, folder, onMissing: options.onUnguarded })
   try {
-    const child = spawn(options.command, options.args, { cwd: options.cwd, env: options.env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(options.command, options.args, {
+      cwd: options.cwd,
+      env: { ...options.env, ...guard.env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const exited = once(child, 'exit') as Promise<[code: number | null, signal: NodeJS.Signals | null]>
     const group = child.pid
     if (group === undefined) {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { externalProcess } from '../../src/pipes/index.ts'
@@ -54,6 +54,28 @@ describe('the end of a script', () => {
     const { context } = createContext()
     await externalProcess(context, shell('true'))
     await expect(childrenOf(process.pid)).resolves.not.toContain('millrace-guard')
+  })
+
+  test.runIf(process.platform === 'linux')('comes when its worker dies between starting it and telling its guard; its folder goes too', async () => {
+    const folder = await temporaryFolder()
+    const pids = join(folder, 'pids')
+    const own = join(folder, 'own (1) folder')
+    await mkdir(own)
+    const program = join(folder, 'worker.ts')
+    await writeFile(
+      program,
+      `import { spawn } from 'node:child_process'
+      import { startGuard } from ${JSON.stringify(fileURLToPath(new URL('../../src/pipes/guard.ts', import.meta.url)))}
+      const guard = startGuard({ graceMs: 1000, folder: ${JSON.stringify(own)}, onMissing: () => {} })
+      spawn('sh', ['-c', 'trap "" TERM; sleep 300 & echo $$ $! > "$0.new"; mv "$0.new" "$0"; wait; sleep 300', ${JSON.stringify(pids)}],
+        { env: { ...process.env, ...guard.env }, detached: true, stdio: 'ignore' })`,
+    )
+    const worker = spawn(process.execPath, [program], { env: { PATH: process.env['PATH'] }, stdio: 'ignore' })
+    onTestFinished(() => void worker.kill('SIGKILL'))
+    await waitFor(() => existsSync(pids), { what: 'the script to say who it is' })
+    worker.kill('SIGKILL')
+    for (const pid of numbersIn([await readFile(pids, 'utf8')])) await waitFor(() => !isAlive(pid), { what: `process ${String(pid)} to be ended` })
+    await waitFor(() => !existsSync(own), { what: 'the private folder to be removed' })
   })
 
   test.each(['SIGKILL', 'SIGTERM'] as const)('comes when its worker dies by %s, and its folder goes too', async (signal) => {

@@ -3,6 +3,7 @@ import { jobPartitionStatuses } from '../catalog/job-partitions.ts'
 import { stretchesOf } from '../catalog/read/partitions.ts'
 import { readRun } from '../catalog/read/runs.ts'
 import { jobConfigSchema } from '../definitions/ops/job-config.ts'
+import { partitionsOfJob } from '../definitions/ops/job-spec.ts'
 import type { JobSpec } from '../definitions/ops/job-spec.ts'
 import { findJobPartitions } from '../producers/launch/job-partitions.ts'
 import type { Parts } from './parts.ts'
@@ -68,7 +69,7 @@ function presentJob(location: string, { name, description, tags, config, work }:
       inputs: step.inputs,
       outputs: step.outputs,
     })),
-    partitions: work.kind === 'graph' ? (work.partitions?.kind ?? null) : null,
+    partitions: partitionsOfJob({ work })?.kind ?? null,
     config,
     configSchema: work.kind === 'graph' ? z.json().parse(jobConfigSchema(steps)) : null,
   }

@@ -18,6 +18,7 @@ import {
 } from './option-kinds.ts'
 import { isGiven, named, refuseWrong, required } from './option-shape.ts'
 import type { OptionShape } from './option-shape.ts'
+import { partitionsOfJob } from './ops/job-spec.ts'
 import type { Job } from './ops/job.ts'
 import type { Throttle } from './rate-limit.ts'
 import { resourcesKind } from './resource.ts'
@@ -189,8 +190,7 @@ function whenOf({ name, cron, job, timeZone, run }: Timed): {
   readonly partitions?: 'new'
 } {
   if (cron !== undefined) return { cron }
-  const work = typeof job === 'object' ? job.work : undefined
-  const windows = work?.kind === 'graph' ? windowsOf(work.partitions) : undefined
+  const windows = windowsOf(typeof job === 'object' ? partitionsOfJob(job) : undefined)
   if (windows === undefined) {
     throw new DefinitionError(
       `The schedule ${name} has no \`cron\`. Give it a text, or a list of texts, as '0 6 * * *'. Only the schedule of a job of ops whose partitions are windows of time goes without one; \`job\` is to be the job itself then, not its name.`,

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../definitions/json.ts'
 import type { Location } from '../definitions/location.ts'
+import { partitionsOfJob } from '../definitions/ops/job-spec.ts'
 import type { PartitionMoment } from '../definitions/partitions/partition-set.ts'
 import { slotsOf } from '../definitions/schedule.ts'
 import type { Schedule, ScheduleSpec } from '../definitions/schedule.ts'
@@ -97,8 +98,7 @@ export async function callSchedule(schedule: Schedule, options: CallScheduleOpti
 /** The partitions that came since the slot before. */
 function newPartitions(schedule: ScheduleSpec, location: Location, { now, dynamic }: PartitionMoment, added: CallScheduleOptions['partitionKeys'] = {}) {
   const { job, assets } = chosenBy(schedule, {}, location)
-  const ofJob = job?.work.kind === 'graph' ? job.work.partitions : undefined
-  const partitions = ofJob ?? assets.find((one) => one.partitions !== undefined)?.partitions
+  const partitions = partitionsOfJob(job) ?? assets.find((one) => one.partitions !== undefined)?.partitions
   if (partitions === undefined) return []
   if (partitions.kind === 'dynamic') return added[partitions.name] ?? []
   const before = slotsOf(schedule).before(now.getTime()) ?? now.getTime()

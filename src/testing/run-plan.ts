@@ -1,7 +1,7 @@
 import { job as declareJob } from '../definitions/ops/job.ts'
 import type { Job } from '../definitions/ops/job.ts'
 import { configOfStep } from '../definitions/ops/job-config.ts'
-import { jobSpecOf } from '../definitions/ops/job-spec.ts'
+import { jobSpecOf, partitionsOfJob } from '../definitions/ops/job-spec.ts'
 import type { OpStepSpec } from '../definitions/ops/job-spec.ts'
 import { answersOf, leavesOf } from '../definitions/ops/plan.ts'
 import type { GraphPlan } from '../definitions/ops/plan.ts'
@@ -51,7 +51,7 @@ function partitionFor({ partition }: OpPartitionOptions, moment: PartitionMoment
 }
 
 function partitionOfJob(job: Job | undefined, [key]: readonly string[], moment: PartitionMoment): Partition | undefined {
-  const spec = job?.work.kind === 'graph' ? job.work.partitions : undefined
+  const spec = partitionsOfJob(job)
   return spec === undefined || key === undefined ? undefined : partitionOf(partitionSet(spec, moment), key)
 }
 

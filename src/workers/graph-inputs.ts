@@ -2,6 +2,7 @@ import type { ClaimedStep } from '../catalog/claims.ts'
 import { readMoment } from '../catalog/partition-moment.ts'
 import type { FunctionAsset } from '../definitions/function-asset.ts'
 import type { Job } from '../definitions/ops/job.ts'
+import { partitionsOfJob } from '../definitions/ops/job-spec.ts'
 import { partitionOf } from '../definitions/partitions/partition.ts'
 import type { Partition } from '../definitions/partitions/partition.ts'
 import { partitionSet } from '../definitions/partitions/partition-set.ts'
@@ -39,8 +40,7 @@ export async function opPartition(context: WorkerContext, claimed: ClaimedStep):
   const { location } = claimed
   const [key] = claimed.partitions ?? []
   if (key === undefined) return undefined
-  const work = jobOfStep(context, claimed)?.work
-  const spec = work?.kind === 'graph' ? work.partitions : assetOfStep(context, claimed)?.partitions
+  const spec = claimed.place.partOf === undefined ? partitionsOfJob(jobOfStep(context, claimed)) : assetOfStep(context, claimed)?.partitions
   // What one of them is like hangs on the time alone: of dynamic ones there may be 100,000 keys, and each op would read them all.
   return spec === undefined ? undefined : partitionOf(partitionSet(spec, await readMoment(context.pool, location, [])), key)
 }

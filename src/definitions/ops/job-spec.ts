@@ -57,6 +57,10 @@ export const JobSpec = z.object({
 })
 export type JobSpec = z.infer<typeof JobSpec>
 
+/** The partitions of which each run of a job of ops is of one; undefined of a job of assets, which have their own. */
+export const partitionsOfJob = (job: Pick<JobSpec, 'work'> | Pick<Job, 'work'> | undefined): PartitionsSpec | undefined =>
+  job?.work.kind === 'graph' ? job.work.partitions : undefined
+
 export function jobSpecOf({ name, description, tags, config, hooks, work }: Job): JobSpec {
   return {
     name,

@@ -3,6 +3,7 @@ import { readMoment } from '../../catalog/partition-moment.ts'
 import type { Mark, ScheduleMark } from '../../catalog/ticks.ts'
 import { isMade } from '../../definitions/manifest.ts'
 import type { Manifest } from '../../definitions/manifest.ts'
+import { partitionsOfJob } from '../../definitions/ops/job-spec.ts'
 import { isTime } from '../../definitions/partitions/partition-mapping.ts'
 import { dimensionSeparator, partitionSet } from '../../definitions/partitions/partition-set.ts'
 import type { PartitionMoment, PartitionSet } from '../../definitions/partitions/partition-set.ts'
@@ -53,10 +54,9 @@ export async function newPartitions(
 }
 
 function partitionsOf(manifest: Manifest, { name, assets, job }: ScheduleSpec): PartitionsSpec {
-  const work = manifest.jobs.find((one) => one.name === job)?.work
-  const chosen = new Set(work?.kind === 'graph' ? [] : selectAssets(manifest.assets, work?.assets ?? assets))
-  const ofJob = work?.kind === 'graph' ? work.partitions : undefined
-  const spec = ofJob ?? manifest.assets.filter(isMade).find((one) => chosen.has(one.key) && one.partitions !== undefined)?.partitions
+  const started = manifest.jobs.find((one) => one.name === job)
+  const chosen = new Set(started?.work.kind === 'graph' ? [] : selectAssets(manifest.assets, started?.work.assets ?? assets))
+  const spec = partitionsOfJob(started) ?? manifest.assets.filter(isMade).find((one) => chosen.has(one.key) && one.partitions !== undefined)?.partitions
   if (spec !== undefined) return spec
   throw new MillraceError(`What the schedule ${name} starts has no partitions.`, { code: 'NO_PARTITIONS', hint: 'Leave its `partitions` out.' })
 }

@@ -3,6 +3,7 @@ import type { Database } from '../../catalog/database.ts'
 import type { AssetSpec } from '../../definitions/manifest.ts'
 import { requirePartition, requireRange } from '../../definitions/partitions/choose-partitions.ts'
 import type { Job } from '../../definitions/ops/job.ts'
+import { partitionsOfJob } from '../../definitions/ops/job-spec.ts'
 import type { JobSpec } from '../../definitions/ops/job-spec.ts'
 import { partitionSet } from '../../definitions/partitions/partition-set.ts'
 import type { PartitionMoment, PartitionSet } from '../../definitions/partitions/partition-set.ts'
@@ -39,10 +40,10 @@ export async function resolvePartitions(
 type Partitioned = Pick<AssetSpec, 'key' | 'partitions'> & Parameters<typeof isOnePerRun>[0]
 
 /** A job of ops as what has partitions: its ops are steps of the run, and each of them is of one partition. */
-export const partitionedJob = ({ name, work }: Pick<JobSpec, 'name' | 'work'> | Pick<Job, 'name' | 'work'>): Partitioned => ({
-  key: name,
-  graph: work,
-  ...(work.kind === 'assets' || work.partitions === undefined ? {} : { partitions: work.partitions }),
+export const partitionedJob = (job: Pick<JobSpec, 'name' | 'work'> | Pick<Job, 'name' | 'work'>): Partitioned => ({
+  key: job.name,
+  graph: job.work,
+  partitions: partitionsOfJob(job),
 })
 
 /** The same, wherever it is known which partitions there are. */

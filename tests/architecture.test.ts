@@ -22,7 +22,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   producers: ['definitions', 'catalog', 'queues'],
   workers: ['definitions', 'sources', 'queues', 'spool', 'warehouse', 'catalog', 'producers/launch'],
   api: ['definitions', 'catalog', 'producers', 'queues'],
-  ui: ['api', 'definitions/metadata'],
+  ui: ['api', 'definitions/metadata', 'definitions/moment'],
   board: ['api', 'queues', 'ui'],
   cli: ['*'],
   index: ['definitions', 'sources'],

@@ -41,7 +41,7 @@ async function readProgress(pool: pg.Pool, runId: string): Promise<RunProgress> 
   const { rows: steps } = await pool.query<StepProgress>(
     `SELECT s.asset, s.status, s.attempt, coalesce(sum(b.records), 0)::float8 AS records, coalesce(sum(b.rows), 0)::float8 AS rows,
         count(b.id)::int AS recorded, count(b.id) FILTER (WHERE b.status IN ('encoded', 'loaded'))::int AS encoded, count(b.id) FILTER (WHERE b.status = 'loaded')::int AS loaded,
-        coalesce(extract(epoch FROM coalesce(s.ended_at, clock_timestamp()) - s.started_at), 0)::float8 AS seconds, s.error, s.result, to_char(s.next_attempt_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "resumesAt",
+        coalesce(extract(epoch FROM coalesce(s.ended_at, clock_timestamp()) - s.started_at), 0)::float8 AS seconds, s.error, s.result, millrace.iso_time(s.next_attempt_at) AS "resumesAt",
         CASE WHEN s.spool_waited_at > clock_timestamp() - interval '20 s' THEN s.spool_wait END AS "spoolWait"
      FROM millrace.step s LEFT JOIN millrace.batch b ON b.step_id = s.id AND b.generation = s.generation
      WHERE s.run_id = $1 GROUP BY s.id ORDER BY coalesce(s.started_at, 'infinity'), s.asset`,

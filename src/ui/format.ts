@@ -1,3 +1,4 @@
+import { moment as plainMoment } from '../definitions/moment.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 
@@ -44,13 +45,17 @@ export function describeCounts(counts: Readonly<Record<string, number>>, done: s
 
 /** What a backfill makes: the job that it runs, or its assets, at most so many of them in full. */
 export function describeMade({ assets, job }: { readonly assets: readonly string[]; readonly job: string | null }, most = Infinity): string {
-  if (job !== null) return `job ${job}`
+  return job === null ? describeAssets(assets, most) : `job ${job}`
+}
+
+/** Keys of assets, at most so many of them in full. */
+export function describeAssets(assets: readonly string[], most: number): string {
   return assets.length <= most ? assets.join(', ') : `${assets.slice(0, most - 1).join(', ')} and ${count(assets.length - most + 1)} more`
 }
 
 /** A moment; the browser turns it into its own time zone. */
 export function moment(iso: string | null): Html {
-  return iso === null ? html`–` : html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`
+  return iso === null ? html`–` : html`<time datetime="${iso}">${plainMoment(iso)}</time>`
 }
 
 const marks: Readonly<Record<string, string>> = {

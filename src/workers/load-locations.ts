@@ -117,12 +117,12 @@ async function loadLocation(file: string, codeVersion: string | undefined): Prom
     })
   }
   const manifest = manifestOf(location)
-  refuseUnstorable(location, manifest)
+  refuseUnreadable(location, manifest)
   return { location, manifest, folder: basename(dirname(file)), version: codeVersion ?? (await hashFolder(dirname(file), JSON.stringify(manifest))) }
 }
 
-/** What types would have refused: everybody who reads the catalogue would stumble over it. @throws DefinitionError */
-function refuseUnstorable(location: Location, manifest: Manifest): void {
+/** What is not what the definers make, for whatever was written into it since: everybody who reads the catalogue would stumble over it. @throws DefinitionError */
+function refuseUnreadable(location: Location, manifest: Manifest): void {
   const parsed = Manifest.safeParse(JSON.parse(JSON.stringify(manifest)))
   if (parsed.success) return
   const [list, at] = parsed.error.issues[0]?.path ?? []

@@ -30,10 +30,12 @@ function declaredAt(error: Error): string | undefined {
   return typeof trace === 'object' && trace !== null && 'stack' in trace && typeof trace.stack === 'string' ? trace.stack : undefined
 }
 
-/** The first line of the stack that is neither Node's, nor ours, nor a package's. */
-function framePlace(stack: string): Place | undefined {
+/** The first line of a stack that is neither Node's, nor ours, nor a package's: where in his code a user may look. */
+export function framePlace(stack: string): Place | undefined {
   for (const line of stack.split('\n')) {
-    const [, url = '', row = '', column = ''] = /^\s+at (?:.*\()?((?:file:\/\/)?\/[^()]+?|[A-Za-z]:\\[^()]+?):(\d+):(\d+)\)?$/.exec(line) ?? []
+    // Bounded, as a stack may be any text that somebody threw.
+    const [, url = '', row = '', column = ''] =
+      /^\s{1,8}at (?:[^(]{0,300}\()?((?:file:\/\/)?(?:\/|[A-Za-z]:\\).{1,1000}?):(\d{1,9}):(\d{1,9})\)?$/.exec(line) ?? []
     if (url === '') continue
     const file = pathOf(url)
     if (!own.some((folder) => file.startsWith(folder)) && !file.includes(`${sep}node_modules${sep}`)) return { file, line: Number(row), column: Number(column) }
@@ -91,4 +93,11 @@ function syntaxPlace(folder: string, message: string): Place | undefined {
   return stderr.includes(message) ? headPlace(stderr) : undefined
 }
 
-const pathOf = (url: string): string => (url.startsWith('file://') ? fileURLToPath(url) : url)
+function pathOf(url: string): string {
+  if (!url.startsWith('file://')) return url
+  try {
+    return fileURLToPath(url)
+  } catch {
+    return url
+  }
+}

@@ -104,15 +104,17 @@ describe('millrace backfill', () => {
       const shown = await millrace('backfills', 'show', name)
       expect(shown.stdout).toMatch(new RegExp(`${what} +daily +2 of 2`))
     }
-    const [one, unsaid, told, jobs] = await Promise.all([
+    const [one, unsaid, told, never, jobs] = await Promise.all([
       millrace('launch', 'telling', '--partition', '2026-01-05', '--json'),
       millrace('launch', 'telling'),
       millrace('partitions', 'list', '--job', 'telling', '--status', 'succeeded'),
+      millrace('partitions', 'list', '--job', 'telling', '--status', 'materialized'),
       millrace('jobs', 'list'),
     ])
     expect(jobs.stdout).toContain('graph say, 1 step, daily partitions')
     expect(one.code).toBe(0)
     expect(unsaid).toMatchObject({ code: 2, stderr: expect.stringContaining('--partition 2026-01-10') as string })
+    expect(never).toMatchObject({ code: 2, stderr: expect.stringContaining('succeeded, failed, canceled or running') as string })
     expect(told.stdout).toMatch(/2026-01-02 +2026-01-03 +2 +succeeded\n/)
     await database.pool.end()
   })

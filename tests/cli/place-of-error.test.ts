@@ -35,6 +35,13 @@ const files: readonly (readonly [what: string, text: string, file: string, line:
     13,
   ],
   [
+    'a definition that was written into after it was made',
+    `${head}const one = externalAsset({ key: 'a/x' })\nexport default defineLocation({ name: 'shop', assets: [Object.assign(one, { description: 5 })] })\n`,
+    'definitions.ts',
+    3,
+    13,
+  ],
+  [
     'one of those that depend on each other',
     `${head}const one = externalAsset({ key: 'a/x', deps: ['a/y'] })\nconst two = externalAsset({ key: 'a/y', deps: ['a/x'] })\nexport default defineLocation({ name: 'shop', assets: [one, two] })\n`,
     'definitions.ts',

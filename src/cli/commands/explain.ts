@@ -30,7 +30,7 @@ export function explainCommand() {
         const automation = await readConditions(pool, locations, what)
         // What the definitions have is an asset, though it was never run.
         const isAsset = locations.some(({ manifest }) => manifest?.assets.some(({ key }) => key === what) === true)
-        const found = (await newestOf(pool, what)) ?? (isAsset ? undefined : await find(pool, what))
+        const found = (await newestOf(pool, what)) ?? (isAsset ? undefined : await findRunOrStep(pool, what))
         const explained = found === undefined ? undefined : await explainRun({ pool }, found.runId)
         if (found !== undefined && explained === undefined) throw new MillraceError(`The run ${found.runId} is gone.`, { code: 'RUN_UNKNOWN' })
         const about = explained === undefined ? `No run of ${what} is known.\n` : describe(explained, found?.asset)
@@ -75,9 +75,7 @@ async function newestOf(pool: Queryable, what: string): Promise<{ readonly runId
 const shortestStepId = 6
 
 /** The run that is meant, and the asset where one step of it is. */
-async function find(pool: Queryable, what: string): Promise<{ readonly runId: string; readonly asset?: string }> {
-  const ofAsset = await newestOf(pool, what)
-  if (ofAsset !== undefined) return ofAsset
+async function findRunOrStep(pool: Queryable, what: string): Promise<{ readonly runId: string; readonly asset?: string }> {
   const range = what.length >= shortestStepId ? idRange(what.toLowerCase()) : undefined
   const { rows: ofStep } =
     range === undefined

@@ -49,6 +49,7 @@ function listCommand() {
     .action(async (asset, { job, status, limit, location, json }) => {
       if ((asset === undefined) === (job === undefined)) throw new ConfigError('Say whose: an asset, or --job NAME.', { code: 'NOTHING_NAMED' })
       await withCatalog(readEnvironment().config, 'partitions', async (client) => {
+        refuseOther(status, asset === undefined)
         await checkLocation(client, location)
         const found = await (asset === undefined ? ofJob(client, job ?? '', location) : ofAsset(client, asset, location))
         const { states } = found
@@ -72,6 +73,16 @@ function listCommand() {
         )
       })
     })
+}
+
+/** A job's partitions succeed, an asset's are materialized: of the other's word there would be none, whatever happened. @throws ConfigError `STATUS_UNKNOWN` */
+function refuseOther(status: string | undefined, isJob: boolean): void {
+  const known: readonly string[] = isJob ? jobPartitionStatuses : partitionStatuses
+  if (status === undefined || known.includes(status)) return
+  throw new ConfigError(`The partitions of ${isJob ? 'a job' : 'an asset'} are never ${status}.`, {
+    code: 'STATUS_UNKNOWN',
+    hint: `They are ${known.slice(0, -1).join(', ')} or ${known.at(-1) ?? ''}.`,
+  })
 }
 
 async function ofAsset(client: pg.Client, asset: string, location: string | undefined) {

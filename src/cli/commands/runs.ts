@@ -16,7 +16,7 @@ import { launchAgain } from '../../producers/launch/launch-again.ts'
 import { retry } from '../../producers/launch/retry.ts'
 import { createQueues } from '../../queues/queues.ts'
 import { redact } from '../../redact.ts'
-import { count, describePartitions, duration } from '../../ui/format.ts'
+import { count, describeAssets, describePartitions, duration } from '../../ui/format.ts'
 import { harmless, wholeNumber } from '../argument.ts'
 import { checkLocation } from '../check-location.ts'
 import { readEnvironment } from '../environment.ts'
@@ -82,8 +82,6 @@ function runTable(runs: readonly RunRead[]): string {
     { name: 'job or assets' },
     ...(some ? [{ name: 'partitions' }] : []),
   ]
-  const assetsOf = ({ job, assets }: RunRead): string =>
-    job !== null ? job : assets.length <= 3 ? assets.join(', ') : `${assets.slice(0, 2).join(', ')} and ${String(assets.length - 2)} more`
   return formatTable(
     columns,
     runs.map((run) => [
@@ -93,7 +91,7 @@ function runTable(runs: readonly RunRead[]): string {
       run.launchedBy,
       duration(run.createdAt, run.endedAt, Date.now()),
       count(run.rows),
-      assetsOf(run),
+      run.job ?? describeAssets(run.assets, 3),
       ...(some ? [run.partitions === null ? '' : describePartitions(run.partitions)] : []),
     ]),
   )

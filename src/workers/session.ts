@@ -37,8 +37,8 @@ export interface Session {
   look(): void
   /** Says that others must not count on this process: it ends with what it has begun. @param still the queues whose work it goes on with */
   retire(still: readonly string[]): Promise<void>
-  /** Gives everything in hand back. */
-  abortAll(reason: Error): void
+  /** Gives everything in hand back, and what begins from now on as soon as it begins: a queue may be about to hand over a job. */
+  giveUp(reason: Error): void
   /** Tries again, while this session lives, until it succeeds. */
   untilDone(what: string, action: () => Promise<unknown>): Promise<void>
   close(): Promise<void>
@@ -70,6 +70,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   let { queues } = options.row
   let running: Promise<void> | undefined
   let looking: Promise<void> = Promise.resolve()
+  let givenUp: Error | undefined
 
   const register = async (): Promise<void> => {
     await registerProcess(pool, { ...options.row, queues, temporary, id, instance, host: hostname(), pid: process.pid }, leaseMs)
@@ -128,6 +129,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
         end: () => inHand.delete(work),
       }
       inHand.add(work)
+      if (givenUp !== undefined) work.abort(givenUp)
       return work
     },
     look() {
@@ -141,7 +143,10 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       queues = still
       await retireProcess(pool, id, still)
     },
-    abortAll,
+    giveUp(reason) {
+      givenUp = reason
+      abortAll(reason)
+    },
     async untilDone(what, action) {
       const session = id
       for (let delay = 100; session === id && !closed; delay = Math.min(delay * 2, 2000)) {

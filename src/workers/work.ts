@@ -47,6 +47,7 @@ export async function doWork(context: WorkerContext, job: JobName, claimed: Clai
   })
   const leave = context.watchdog?.enter(`${job} of ${claimed.asset}`)
   try {
+    work.signal.throwIfAborted()
     await run(work.signal)
   } catch (thrown) {
     await settle(context, job, claimed, reasonOf(work.signal, thrown))

@@ -223,7 +223,7 @@ async function drain(closing: Promise<unknown>, session: Session, drainMs: numbe
   })
   if ((await Promise.race([closing, deadline])) === 'late') {
     logger.info({ busy: session.busy }, 'the deadline for draining has passed; giving work back')
-    session.abortAll(new ShutdownError())
+    session.giveUp(new ShutdownError())
     await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, 4000).unref())])
   }
   clearTimeout(timer)

@@ -35,6 +35,8 @@ export interface EngineOptions {
   readonly leaseMs?: number
   /** Default: files in `spoolFolder`. */
   readonly spool?: SpoolPlace
+  /** Default: `testLogger`. */
+  readonly logger?: Logger
 }
 
 export interface WorkerSettings {
@@ -126,7 +128,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const queues = createQueues({ databaseUrl: database.url, redisUrl: redis, prefix, logger: testLogger })
   stops.push(() => queues.close())
   const leaseMs = options.leaseMs ?? 8000
-  const common = { databaseUrl: database.url, redisUrl: redis, queuePrefix: prefix, leaseMs, logger: testLogger }
+  const common = { databaseUrl: database.url, redisUrl: redis, queuePrefix: prefix, leaseMs, logger: options.logger ?? testLogger }
   if (options.producers !== 'none') {
     const producers = await (options.producers === 'all' ? startProducers : startSweeper)(common)
     stops.push(() => producers.stop())

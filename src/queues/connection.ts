@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { createPostgresBackend, Queue as RedisQueue, withBackend, Worker as RedisWorker } from 'bullmq'
 import type { PgPool, Processor, Queue, Worker, WorkerOptions } from 'bullmq'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
 import { driverUrl } from '../postgres.ts'
+
+/** How long the end of what is in hand is waited for when connections are closed. */
+const longestCloseMs = 2000
 
 export type QueueBackend = 'postgres' | 'redis'
 
@@ -80,7 +84,8 @@ function onPostgres({ databaseUrl, workers = 0, logger }: QueueConnectionOptions
       await pool.query('SELECT 1')
     },
     async close() {
-      await pool.end()
+      // A worker whose job does not end keeps the connection that it listens on.
+      await Promise.race([pool.end(), delay(longestCloseMs, undefined, { ref: false })])
     },
   }
 }

@@ -1,7 +1,9 @@
 import { asset } from '../../src/definitions/function-asset.ts'
+import { sensor } from '../../src/definitions/sensor.ts'
 import { createLogger } from '../../src/logger.ts'
 import { jsonFiles } from '../../src/io/json-files.ts'
-import { createLocation, startEngine } from '../support/engine.ts'
+import { syncTicks } from '../../src/producers/schedules.ts'
+import { createLocation, startEngine, testLogger } from '../support/engine.ts'
 import type { Engine } from '../support/engine.ts'
 import { beforeAll, describeBackends, expect, temporaryFolder, test, waitFor } from '../support/test.ts'
 
@@ -53,5 +55,20 @@ describeBackends('a worker that stops', (backend) => {
     await engine.work(location)
     expect(await engine.ended(runId)).toMatchObject({ status: 'succeeded', step: { attempt: 1 } })
     expect(calls).toEqual([1])
+  })
+  test('does not wait for a sensor that does not end', async () => {
+    const called = Promise.withResolvers<unknown>()
+    const never = Promise.withResolvers<object>()
+    const value = asset({ key: 'watch/value', io: jsonFiles({ folder: await temporaryFolder() }), run: () => 1 })
+    const run = (): Promise<object> => {
+      called.resolve(undefined)
+      return never.promise
+    }
+    const look = sensor({ name: 'look', everyMs: 86_400_000, timeoutMs: 600_000, assets: 'watch/value', run })
+    const { worker } = await engine.define([value], { drainMs: 0 }, { sensors: [look] })
+    await syncTicks({ pool: engine.database.pool, queues: engine.queues, logger: testLogger }, new Date(), new Map())
+    await called.promise
+    await worker.stop()
+    never.resolve({})
   })
 })

@@ -42,9 +42,7 @@ describe('an abort', () => {
 describe('the end of a script', () => {
   test('is the end of what it left running, and its last words are heard first', async () => {
     const { context, messages } = createContext()
-    const began = performance.now()
     await externalProcess(context, shell(`sleep 300 & echo $!; (sleep 0.3; echo from behind) & exit 0`))
-    expect(performance.now() - began).toBeLessThan(10_000)
     const [pid = '', words] = messages()
     expect(words).toBe('from behind')
     await waitFor(() => !isAlive(Number(pid)), { what: 'what it left running to end' })

@@ -97,6 +97,8 @@ describeBackends('a backfill', (backend) => {
       run: async ({ partition }) => {
         state.now += 1
         state.most = Math.max(state.most, state.now)
+        // Two are to be under way at once, however slow the machine is; and a third has the time to come.
+        await waitFor(() => state.most >= 2, { what: 'a second run beside the first' })
         await engine.query('SELECT pg_sleep(0.02)')
         state.now -= 1
         return partition.key

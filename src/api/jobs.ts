@@ -6,6 +6,7 @@ import { jobConfigSchema } from '../definitions/ops/job-config.ts'
 import { partitionsOfJob } from '../definitions/ops/job-spec.ts'
 import type { JobSpec } from '../definitions/ops/job-spec.ts'
 import { findJobPartitions } from '../producers/launch/job-partitions.ts'
+import { RunOptions } from '../definitions/run-limits.ts'
 import type { Parts } from './parts.ts'
 import { route } from './route.ts'
 import { startRun, unknownRun } from './run-actions.ts'
@@ -40,6 +41,7 @@ const Job = z
       .nullable()
       .meta({ description: 'The kind of partitions that it has, of which each run is of one; null of none, and where its assets say what there is.' }),
     config: z.record(z.string(), z.json()).meta({ description: 'Run configuration where a launch says nothing else.' }),
+    runs: RunOptions.meta({ description: 'What holds of its runs where their launch says nothing.' }),
     configSchema: z.json().nullable().meta({ description: 'JSON Schema of its run configuration; null where its assets say what there is.' }),
   })
   .meta({ id: 'Job' })
@@ -50,7 +52,7 @@ async function listJobs({ pool, locations }: Pick<Parts, 'pool' | 'locations'>):
   return (await locations.all(pool)).flatMap(({ name, manifest }) => (manifest?.jobs ?? []).map((spec) => presentJob(name, spec)))
 }
 
-function presentJob(location: string, { name, description, tags, config, work }: JobSpec): Job {
+function presentJob(location: string, { name, description, tags, config, runs = {}, work }: JobSpec): Job {
   const steps = work.kind === 'graph' ? work.steps : []
   return {
     name,
@@ -71,6 +73,7 @@ function presentJob(location: string, { name, description, tags, config, work }:
     })),
     partitions: partitionsOfJob({ work })?.kind ?? null,
     config,
+    runs,
     configSchema: work.kind === 'graph' ? z.json().parse(jobConfigSchema(steps)) : null,
   }
 }

@@ -12,7 +12,8 @@ import type { GraphPlan } from './ops/plan.ts'
 import { checkPoolUse, Pools } from './pool.ts'
 import type { PoolUse } from './pool.ts'
 import type { ResourceDefinition, Resources } from './resource.ts'
-import { RunLimits, RunOptions } from './run-limits.ts'
+import { RunLimits, runOptionsOf, runOptionsShape } from './run-limits.ts'
+import type { RunOptions } from './run-limits.ts'
 import { checkSchedule } from './check-schedule.ts'
 import type { Schedule } from './schedule.ts'
 import { ownLocation } from './sensor.ts'
@@ -154,9 +155,14 @@ export function defineLocation(options: LocationOptions): Location {
     ),
     limits: parseOption(options.name, 'limits', RunLimits, options.limits ?? {}),
     pools,
-    runs: parseOption(options.name, 'runs', RunOptions, options.runs ?? {}),
+    runs: runsOf(options),
     demo: options.demo,
   }
+}
+
+function runsOf({ name, runs = {} }: Pick<LocationOptions, 'name' | 'runs'>): RunOptions {
+  refuseWrong(`The runs of the location ${name}`, runs, runOptionsShape)
+  return runOptionsOf(runs)
 }
 
 function parseOption<T>(location: string, what: string, schema: z.ZodType<T>, value: T): T {

@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import { fitting, oneOf } from './option-kinds.ts'
+import type { OptionShape } from './option-shape.ts'
 
 const most = z.int().min(1)
 
@@ -25,3 +27,18 @@ export const RunOptions = z.strictObject({
   retryFrom: z.enum(['failure', 'start']).optional(),
 })
 export type RunOptions = z.infer<typeof RunOptions>
+
+const { priority, timeoutMs, retries, retryDelayMs } = RunOptions.shape
+export const runOptionsShape: OptionShape<RunOptions> = {
+  priority: fitting(priority, 'a whole number from -1000000 to 1000000'),
+  timeoutMs: fitting(timeoutMs, 'a whole number of milliseconds, above 0 and at most a year (31536000000)'),
+  retries: fitting(retries, 'a whole number from 0 to 100'),
+  retryDelayMs: fitting(retryDelayMs, 'a whole number of milliseconds, at most a day (86400000)'),
+  retryFrom: oneOf('failure', 'start'),
+}
+
+/** Of something larger, what it says of a run; what it does not say is not there. */
+export function runOptionsOf(of: RunOptions): RunOptions {
+  const said = Object.keys(runOptionsShape).map((name) => [name, of[name as keyof RunOptions]] as const)
+  return Object.fromEntries(said.filter(([, value]) => value !== undefined))
+}

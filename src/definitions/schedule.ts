@@ -25,7 +25,7 @@ import { resourcesKind } from './resource.ts'
 import type { ClientsOf, Resources } from './resource.ts'
 import { cronOfWindows, windowsOf } from './partitions/cron-of-windows.ts'
 import { zoneClock } from './partitions/zone-clock.ts'
-import { RunOptions } from './run-limits.ts'
+import { RunOptions, runOptionsShape } from './run-limits.ts'
 import type { RunRequest } from './sensor.ts'
 
 /** What becomes of slots that were missed, as nothing of the installation ran: the latest is made up for, none, or the latest so many. */
@@ -119,11 +119,7 @@ const shape: OptionShape<ScheduleOptions> = {
   startsStopped: trueOrFalse,
   config: jsonObject,
   tags: textsByName("{ team: 'data' }"),
-  priority: aNumber,
-  timeoutMs: aNumber,
-  retries: aNumber,
-  retryDelayMs: aNumber,
-  retryFrom: oneOf('failure', 'start'),
+  ...runOptionsShape,
   resources: resourcesKind,
   run: aFunction('({ scheduledAt }) => ({ runs: [{}] })'),
 }

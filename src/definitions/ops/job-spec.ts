@@ -3,6 +3,7 @@ import { PoolUse } from '../pool.ts'
 import { HookNames, hookNamesOf } from '../hook.ts'
 import { PartitionsSpec } from '../partitions/partitions-spec.ts'
 import { RetryPolicy } from '../retry.ts'
+import { RunOptions } from '../run-limits.ts'
 import { jsonSchemaOf } from '../json-schema.ts'
 import type { Job } from './job.ts'
 import type { Schemas } from './op-definition.ts'
@@ -42,6 +43,8 @@ export const JobSpec = z.object({
   config: z.record(z.string(), z.json()),
   /** Of its runs' ends. */
   hooks: HookNames.optional(),
+  /** Of its runs, where their launch says nothing. */
+  runs: RunOptions.optional(),
   work: z.discriminatedUnion('kind', [
     z.object({
       kind: z.literal('graph'),
@@ -61,13 +64,14 @@ export type JobSpec = z.infer<typeof JobSpec>
 export const partitionsOfJob = (job: Pick<JobSpec, 'work'> | Pick<Job, 'work'> | undefined): PartitionsSpec | undefined =>
   job?.work.kind === 'graph' ? job.work.partitions : undefined
 
-export function jobSpecOf({ name, description, tags, config, hooks, work }: Job): JobSpec {
+export function jobSpecOf({ name, description, tags, config, hooks, runs, work }: Job): JobSpec {
   return {
     name,
     ...(description === undefined ? {} : { description }),
     tags: { ...tags },
     config: z.record(z.string(), z.json()).parse(config),
     ...hookNamesOf(hooks),
+    ...(runs === undefined ? {} : { runs }),
     work:
       work.kind === 'assets'
         ? { kind: 'assets', assets: [...work.assets] }

@@ -8,6 +8,8 @@ import type { OptionShape } from '../option-shape.ts'
 import { partitionsKind } from '../partitions/partitions-kind.ts'
 import type { Partition } from '../partitions/partition.ts'
 import type { PartitionsSpec } from '../partitions/partitions-spec.ts'
+import { runOptionsOf, runOptionsShape } from '../run-limits.ts'
+import type { RunOptions } from '../run-limits.ts'
 import { bindInputs } from './bind-inputs.ts'
 import { composeGraph, inputRef } from './composition.ts'
 import type { AnyGraph, GraphDefinition } from './graph.ts'
@@ -15,7 +17,7 @@ import { checkName } from './op.ts'
 import type { AnyOp } from './op.ts'
 import type { GraphPlan } from './plan.ts'
 
-interface JobCommon extends HookUse {
+interface JobCommon extends HookUse, RunOptions {
   /** Unique in the location. Letters, digits and `_`. */
   readonly name: string
   readonly description?: string
@@ -49,6 +51,7 @@ export type JobOptions = JobCommon &
 
 const commonShape: OptionShape<JobCommon & WithConfig<unknown>> = {
   ...hookUseShape,
+  ...runOptionsShape,
   name: required(aText('nightly')),
   description: aText(),
   tags: textsByName("{ team: 'data' }"),
@@ -72,6 +75,8 @@ export interface Job {
   readonly config: JsonObject
   /** Of its runs' ends. */
   readonly hooks?: Hooks
+  /** Of its runs, where their launch says nothing. Absent: the location's. */
+  readonly runs?: RunOptions
   readonly work:
     | {
         readonly kind: 'graph'
@@ -98,12 +103,17 @@ export function job(options: JobOptions): Job {
   const [fixed, configOf] = typeof config === 'function' ? [{}, config] : [config]
   if (configOf !== undefined && (ofAssets || options.partitions === undefined))
     throw new DefinitionError(`The configuration of the job ${name} is a function of its partition, and it has no \`partitions\`. Make it an object.`)
-  const common = { kind: 'job', name, description, tags, config: fixed, ...hooksOf(options) } as const
+  const common = { kind: 'job', name, description, tags, config: fixed, ...hooksOf(options), ...runsOf(options) } as const
   if (ofAssets) return { ...common, work: { kind: 'assets', assets: typeof options.assets === 'string' ? [options.assets] : options.assets } }
   const { graph, inputs = {}, partitions } = options
   const definition = graph.kind === 'graph' ? graph.definition : graphOfOne(graph)
   const plan = bindInputs(definition, inputs, `The job ${name}`)
   return { ...common, work: { kind: 'graph', plan, ...(partitions === undefined ? {} : { partitions }), ...(configOf === undefined ? {} : { configOf }) } }
+}
+
+function runsOf(options: JobOptions): Pick<Job, 'runs'> {
+  const runs = runOptionsOf(options)
+  return Object.keys(runs).length === 0 ? {} : { runs }
 }
 
 const hasAssets = (options: JobOptions): options is Extract<JobOptions, { readonly assets: unknown }> => isGiven(options, 'assets')

@@ -34,7 +34,7 @@ export async function planJob(database: Database, request: JobRequest): Promise<
   const { work } = spec
   const settled = { ...request, tags: { ...spec.tags, ...request.tags } }
   if (work.kind === 'assets')
-    return { ...(await planRun(database, { ...settled, assets: work.assets, location: manifest.location, config })), ...factsOf(spec) }
+    return { ...(await planRun(database, { ...settled, assets: work.assets, location: manifest.location, config, ofJob: spec.runs })), ...factsOf(spec) }
   checkJobConfig(spec.name, work.steps, config, work.makesConfig)
   const partitions = await resolvePartitions(database, manifest.location, [partitionedJob(spec)], request.partitions, request.at)
   return planOfJob(manifest, spec, { version, config, partitions, options: settled })
@@ -64,7 +64,7 @@ export function planOfJob(
     redrive: false,
     fullRefresh: false,
     partitions,
-    options: settleRunOptions(options, manifest.runs ?? {}),
+    options: settleRunOptions(options, [spec.runs, manifest.runs]),
     limited: manifest.limits !== undefined,
     // Steps of branches are made once the items are known.
     steps: steps.filter(({ map }) => map === undefined).map(stepOf),

@@ -24,6 +24,8 @@ export interface PlanRequest extends Choice, RunOptions {
   readonly at?: Date
   /** The records come from quarantine, and not from their source. */
   readonly redrive?: boolean
+  /** What its job says of its runs, which holds where this says nothing. */
+  readonly ofJob?: RunOptions | undefined
   /** Everything is fetched again, whatever was loaded before, and takes the place of what is there; a history goes on. */
   readonly fullRefresh?: boolean
 }
@@ -93,7 +95,7 @@ export function planOf(
   manifest: Manifest,
   specs: readonly MadeAssetSpec[],
   run: Pick<PlannedRun, 'version' | 'config' | 'partitions'> &
-    Partial<Pick<PlannedRun, 'redrive' | 'fullRefresh'>> & { readonly options: RunOptions & { readonly tags?: Readonly<Record<string, string>> } },
+    Partial<Pick<PlannedRun, 'redrive' | 'fullRefresh'>> & { readonly options: Pick<PlanRequest, 'tags' | 'ofJob'> & RunOptions },
 ): PlannedRun {
   const { redrive = false, fullRefresh = false, version, config, partitions } = run
   const chosen = new Set(specs.map(({ key }) => key))
@@ -106,7 +108,7 @@ export function planOf(
     redrive,
     fullRefresh,
     steps: specs.flatMap((spec) => [...opsOf(spec, chosen), ...multiOf(spec, specs), stepOf(spec, chosen, redrive)]),
-    options: settleRunOptions(run.options, manifest.runs ?? {}),
+    options: settleRunOptions(run.options, [run.options.ofJob, manifest.runs]),
     limited: manifest.limits !== undefined,
   }
 }

@@ -12,11 +12,6 @@ export interface SettledRunOptions {
   readonly retryFrom: 'failure' | 'start'
 }
 
-/** Of something larger, what it says of a run. */
-export function runOptionsOf({ priority, timeoutMs, retries, retryDelayMs, retryFrom }: RunOptions): RunOptions {
-  return { priority, timeoutMs, retries, retryDelayMs, retryFrom }
-}
-
 /** Tags that Dagster's users give a run, and what a number in them stands for. */
 const tagged = {
   priority: { tag: 'dagster/priority', pattern: /^-?\d{1,6}$/, times: 1 },
@@ -25,11 +20,15 @@ const tagged = {
 } as const
 
 /**
- * What holds of a run: what its launch says, else its tags (`dagster/priority`, `dagster/max_runtime` in seconds, `dagster/max_retries`, `dagster/retry_strategy`), else its
- * location.
+ * What holds of a run: what its launch says, else its tags (`dagster/priority`, `dagster/max_runtime` in seconds, `dagster/max_retries`, `dagster/retry_strategy`), else
+ * the first of the defaults that says something of it: its job's, and then its location's.
  * @throws MillraceError `TAG_INVALID`
  */
-export function settleRunOptions(request: RunOptions & { readonly tags?: Readonly<Record<string, string>> }, defaults: RunOptions): SettledRunOptions {
+export function settleRunOptions(
+  request: RunOptions & { readonly tags?: Readonly<Record<string, string>> },
+  defaults: readonly (RunOptions | undefined)[],
+): SettledRunOptions {
+  const usual = <Name extends keyof RunOptions>(name: Name): RunOptions[Name] => defaults.find((one) => one?.[name] !== undefined)?.[name]
   refuseUnstorable('The tags of a run', 'TAG_INVALID', request.tags)
   const fromTag = (name: keyof typeof tagged): number | undefined => {
     const { tag, pattern, times } = tagged[name]
@@ -42,11 +41,11 @@ export function settleRunOptions(request: RunOptions & { readonly tags?: Readonl
     })
   }
   return {
-    priority: request.priority ?? fromTag('priority') ?? defaults.priority ?? 0,
-    timeoutMs: request.timeoutMs ?? fromTag('timeoutMs') ?? defaults.timeoutMs ?? null,
-    retries: request.retries ?? fromTag('retries') ?? defaults.retries ?? 0,
-    retryDelayMs: request.retryDelayMs ?? defaults.retryDelayMs ?? 10_000,
-    retryFrom: request.retryFrom ?? strategyOf(request.tags) ?? defaults.retryFrom ?? 'failure',
+    priority: request.priority ?? fromTag('priority') ?? usual('priority') ?? 0,
+    timeoutMs: request.timeoutMs ?? fromTag('timeoutMs') ?? usual('timeoutMs') ?? null,
+    retries: request.retries ?? fromTag('retries') ?? usual('retries') ?? 0,
+    retryDelayMs: request.retryDelayMs ?? usual('retryDelayMs') ?? 10_000,
+    retryFrom: request.retryFrom ?? strategyOf(request.tags) ?? usual('retryFrom') ?? 'failure',
   }
 }
 

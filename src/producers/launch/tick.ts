@@ -18,7 +18,7 @@ import type { LaunchDeps } from './launch.ts'
 import { launchRequests } from './launch-requests.ts'
 import type { LaunchedRequests, Requester, RunRequested } from './launch-requests.ts'
 import { newPartitions } from './new-partitions.ts'
-import { runOptionsOf } from './run-options.ts'
+import { runOptionsOf } from '../../definitions/run-limits.ts'
 import { startWaiting } from './start-waiting.ts'
 
 export interface TickRequest extends TickKey {

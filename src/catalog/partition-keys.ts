@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { Manifest } from '../definitions/manifest.ts'
+import { partitionsOfJob } from '../definitions/ops/job-spec.ts'
 import { dimensionSeparator } from '../definitions/partitions/partition-set.ts'
 import { PartitionKey } from '../definitions/partitions/partitions-spec.ts'
 import type { PartitionsSpec } from '../definitions/partitions/partitions-spec.ts'
@@ -10,7 +11,7 @@ import { insertEvents } from './events.ts'
 import type { LocationReader } from './read/locations.ts'
 import type { Queryable } from './read/row.ts'
 
-/** The keys of dynamic partitions that some asset of a location has. */
+/** The keys of dynamic partitions that some asset or job of a location has. */
 export interface DynamicPartitions {
   readonly location: string
   readonly name: string
@@ -33,7 +34,7 @@ export async function findDynamicPartitions(db: Queryable, locations: LocationRe
     const names = [...new Set(named.map((one) => one.name))]
     throw new MillraceError(`There are no dynamic partitions ${name}${location === undefined ? '' : ` in ${location}`}.`, {
       code: 'UNKNOWN_PARTITIONS',
-      hint: names.length === 0 ? 'No asset has any: see dynamicPartitions().' : `There are: ${names.join(', ')}.`,
+      hint: names.length === 0 ? 'No asset or job has any: see dynamicPartitions().' : `There are: ${names.join(', ')}.`,
     })
   }
   if (others.length > 0) {
@@ -45,10 +46,10 @@ export async function findDynamicPartitions(db: Queryable, locations: LocationRe
   return found
 }
 
-/** All that assets of a location have. */
-export function dynamicPartitionsOf({ location, assets }: Manifest): DynamicPartitions[] {
+/** All that assets and jobs of a location have. */
+export function dynamicPartitionsOf({ location, assets, jobs }: Manifest): DynamicPartitions[] {
   const found = new Map<string, DynamicPartitions>()
-  for (const { partitions } of assets) {
+  for (const partitions of [...assets.map((one) => one.partitions), ...jobs.map(partitionsOfJob)]) {
     for (const { name, dimension } of partitions === undefined ? [] : namesOf(partitions)) {
       found.set(name, { location, name, dimension: dimension || found.get(name)?.dimension === true })
     }

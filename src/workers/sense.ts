@@ -119,9 +119,9 @@ function requirePartitions({ locations }: WorkerContext, { location, sensor }: C
   const all = manifest === undefined ? [] : dynamicPartitionsOf(manifest)
   const found = all.find((one) => one.name === name)
   if (found !== undefined) return found
-  throw new MillraceError(`The sensor ${sensor} changes keys of the partitions ${name}, which no asset of ${location} has.`, {
+  throw new MillraceError(`The sensor ${sensor} changes keys of the partitions ${name}, which no asset or job of ${location} has.`, {
     code: 'UNKNOWN_PARTITIONS',
-    hint: all.length === 0 ? 'No asset has dynamic ones: see dynamicPartitions().' : `There are: ${all.map((one) => one.name).join(', ')}.`,
+    hint: all.length === 0 ? 'No asset or job has dynamic ones: see dynamicPartitions().' : `There are: ${all.map((one) => one.name).join(', ')}.`,
   })
 }
 

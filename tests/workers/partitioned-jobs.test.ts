@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { publishManifest } from '../../src/catalog/manifests.ts'
+import { changePartitionKeys, findDynamicPartitions } from '../../src/catalog/partition-keys.ts'
+import { createLocationReader } from '../../src/catalog/read/locations.ts'
 import { ensureSchedules } from '../../src/catalog/ticks.ts'
 import { defineLocation } from '../../src/definitions/location.ts'
 import { manifestOf } from '../../src/definitions/manifest.ts'
@@ -7,12 +9,13 @@ import { graph } from '../../src/definitions/ops/graph.ts'
 import { job } from '../../src/definitions/ops/job.ts'
 import { mapOver } from '../../src/definitions/ops/map-over.ts'
 import { op } from '../../src/definitions/ops/op.ts'
-import { dailyPartitions, multiPartitions, staticPartitions, weeklyPartitions } from '../../src/definitions/partitions/partitions.ts'
+import { dailyPartitions, dynamicPartitions, multiPartitions, staticPartitions, weeklyPartitions } from '../../src/definitions/partitions/partitions.ts'
 import { schedule } from '../../src/definitions/schedule.ts'
 import { advanceBackfill } from '../../src/producers/launch/backfill/advance.ts'
 import { retryBackfill } from '../../src/producers/launch/backfill/end-backfill.ts'
 import { startBackfill } from '../../src/producers/launch/backfill/start-backfill.ts'
 import type { BackfillRequest } from '../../src/producers/launch/backfill/start-backfill.ts'
+import { findJobPartitions } from '../../src/producers/launch/job-partitions.ts'
 import { launchAgain } from '../../src/producers/launch/launch-again.ts'
 import { retry } from '../../src/producers/launch/retry.ts'
 import { evaluateTick } from '../../src/producers/launch/tick.ts'
@@ -41,6 +44,11 @@ const visits = graph({ name: 'visits', compose: () => mapOver(list(), (one) => v
 const place = op({ name: 'place', output: z.string(), run: ({ partition }) => JSON.stringify(partition?.dimensions) })
 const daily = job({ name: 'daily', graph: visits, partitions: days, tags: { team: 'x' } })
 const regions = job({ name: 'regions', graph: place, partitions: multiPartitions({ day: days, region: staticPartitions(['eu', 'us']) }) })
+const shops = job({
+  name: 'shops',
+  graph: op({ name: 'greet', output: z.string(), run: ({ partition }) => `hello ${String(partition?.key)}` }),
+  partitions: dynamicPartitions('shops'),
+})
 const plain = job({ name: 'plain', graph: place })
 const load = op({
   name: 'load',
@@ -56,7 +64,7 @@ const configured = job({
   config: ({ key, window }) => ({ file: `${key}.csv`, ...(key === '2026-01-07' ? { fiel: window?.end.toISOString() ?? '' } : {}) }),
 })
 const byWindows = schedule({ name: 'by_windows', job: daily })
-const location = defineLocation({ name: 'parted', jobs: [daily, regions, plain, configured], schedules: [byWindows] })
+const location = defineLocation({ name: 'parted', jobs: [daily, regions, shops, plain, configured], schedules: [byWindows] })
 
 // What differs between the queues is nothing of this.
 describe('jobs of ops with partitions', () => {
@@ -105,6 +113,16 @@ describe('jobs of ops with partitions', () => {
     expect(refused).toMatchObject({ code })
     const { message, hint } = refused as { message: string; hint: string }
     expect(`${message} ${hint}`).toMatch(says)
+  })
+
+  test('may have keys that come and go, which no asset need have', async () => {
+    await expect(engine.launch([], { job: 'shops', partitions: ['oslo'] })).rejects.toMatchObject({ code: 'UNKNOWN_PARTITION' })
+    const found = await findDynamicPartitions(engine.database.pool, createLocationReader(), 'shops', undefined)
+    expect(found).toEqual({ location: 'parted', name: 'shops', dimension: false })
+    await changePartitionKeys(engine.database.pool, found, { add: ['oslo', 'paris'], remove: [], by: 'test' })
+    const { step } = await engine.succeed([], { job: 'shops', partitions: ['oslo'] })
+    expect(await engine.value('SELECT value FROM millrace.step_value WHERE step_id = $1', [step.id])).toBe('hello oslo')
+    expect((await findJobPartitions(engine.database.pool, 'shops', 'parted')).states.counts).toMatchObject({ succeeded: 1, missing: 1 })
   })
 
   test('may make their configuration of the partition, below what a launch says', async () => {

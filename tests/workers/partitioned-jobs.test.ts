@@ -28,7 +28,14 @@ const days = dailyPartitions({ start: '2026-01-01', end: '2026-02-01' })
 const broken = new Set<string>()
 const seen: string[] = []
 
-const list = op({ name: 'list', output: z.array(z.string()), run: () => ['a', 'b'] })
+const list = op({
+  name: 'list',
+  output: z.array(z.string()),
+  run: ({ partition }) => {
+    seen.push(`list ${String(partition?.key)}`)
+    return ['a', 'b']
+  },
+})
 const visit = op({
   name: 'visit',
   inputs: { one: z.string() },
@@ -88,12 +95,13 @@ describe('jobs of ops with partitions', () => {
     broken.clear()
     await retry(deps(), failed.id)
     expect((await engine.ended(failed.id)).status).toBe('succeeded')
-    expect(seen.splice(0).toSorted()).toEqual(['a 2026-01-05 2026-01-06T00:00:00.000Z', 'b 2026-01-05 2026-01-06T00:00:00.000Z'])
+    const all = ['a 2026-01-05 2026-01-06T00:00:00.000Z', 'b 2026-01-05 2026-01-06T00:00:00.000Z', 'list 2026-01-05']
+    expect(seen.splice(0).toSorted()).toEqual(all)
     const { runId } = await launchAgain(deps(), failed.id, { launchedBy: 'test' })
     expect((await engine.ended(runId)).status).toBe('succeeded')
     const same = { job: 'daily', partitions: ['2026-01-05'], status: 'succeeded' }
     expect(await runs('id = ANY($1)', [[failed.id, runId]])).toEqual([same, same])
-    expect(seen.splice(0)).toHaveLength(2)
+    expect(seen.splice(0).toSorted()).toEqual(all)
     const both = await engine.succeed([], { job: 'regions', partitions: ['2026-01-05|us'] })
     expect(await engine.value('SELECT value FROM millrace.step_value WHERE step_id = $1', [both.step.id])).toBe('{"day":"2026-01-05","region":"us"}')
     expect(await engine.value('SELECT count(*)::int FROM millrace.asset_partition')).toBe(0)

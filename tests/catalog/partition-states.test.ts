@@ -67,10 +67,22 @@ describe('the state of partitions', () => {
 
   test('of 100,000 dynamic ones hangs on keys that are read in little time', async () => {
     await database.pool.query(`INSERT INTO millrace.partition_key (location, name, key) SELECT 'place', 'many', 'key ' || n FROM generate_series(1, 100000) n`)
-    const began = performance.now()
+    const tookLeast = async (read: () => Promise<unknown>): Promise<number> => {
+      const took: number[] = []
+      for (let turn = 0; turn < 3; turn += 1) {
+        const began = performance.now()
+        await read()
+        took.push(performance.now() - began)
+      }
+      return Math.min(...took)
+    }
+    const alone = await tookLeast(() =>
+      database.pool.query(`SELECT key FROM millrace.partition_key WHERE location = 'place' AND name = 'many' ORDER BY ordinal`),
+    )
     const { dynamic } = await readMoment(database.pool, 'place', [dynamicPartitions('many')])
-    // 0.2 s; put into jsonb, 12 s and more.
-    expect(performance.now() - began).toBeLessThan(5000)
+    const taken = await tookLeast(() => readMoment(database.pool, 'place', [dynamicPartitions('many')]))
+    // As long as the keys alone, 0.1 s; put into jsonb, a hundred times as long.
+    expect(taken).toBeLessThan(20 * alone)
     expect([dynamic('many').length, dynamic('many').at(-1), dynamic('other')]).toEqual([100_000, 'key 100000', []])
   })
 

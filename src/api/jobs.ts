@@ -95,7 +95,7 @@ const createJobRun = route({
   operation: 'createJobRun',
   summary: 'Launch a job',
   description:
-    'Launches one run; of a job of ops with partitions of one of them, and POST /backfills of many. With an Idempotency-Key the same run is answered again instead of launching a second.',
+    'Launches one run. That of a job of ops with partitions is of one of them; POST /backfills runs such a job for many. With an Idempotency-Key the same run is answered again instead of launching a second.',
   params: z.object({ location: z.string(), name: z.string() }),
   headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
   body: z

@@ -15,13 +15,19 @@ const forEver = { debug: 0, log: 0, history: 0 }
 const days = { debug: 7, log: 30, history: 90 }
 const runId = '11111111-0000-4000-8000-000000000001'
 
-const inDays = (count: number): Date => new Date(Date.now() + count * dayMs)
+/** Midnight of the day on which the catalogue was made, which may be yesterday by now. */
+let firstDay = 0
+const inDays = (count: number): Date => new Date(firstDay + (Date.now() % dayMs) + count * dayMs)
 const nameOf = (retention: string, day: Date): string => `event_${retention}_${day.toISOString().slice(0, 10).replaceAll('-', '')}`
 
 describe('the event log by day', () => {
   let database: TestDatabase
   beforeEach(async () => {
     database = await createDatabase()
+    const { rows } = await database.pool.query<{ day: string }>(
+      `SELECT to_char(min(substr(relname, 11))::date, 'YYYY-MM-DD') AS day FROM pg_class WHERE relnamespace = 'millrace'::regnamespace AND relname ~ '^event_log_[0-9]+$'`,
+    )
+    firstDay = Date.parse(rows[0]?.day ?? '')
     return () => database.pool.end()
   })
   /** One event of each retention, as of then. */

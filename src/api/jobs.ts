@@ -108,14 +108,16 @@ const createJobRun = route({
         description: 'The key that the run is of; of a job of assets several keys, and ranges as `2026-01-01..2026-01-31`, of those that have partitions.',
       }),
       tags: z.record(z.string(), z.string()).optional(),
+      ...RunOptions.shape,
     })
     .meta({ id: 'JobRunRequest' }),
   response: Run,
   statuses: { 201: 'Launched', 200: 'Launched before, with the same Idempotency-Key' },
   problems: [403, 404, 409, 415, 422],
-}).handle(async ({ params: { location, name }, headers, body: { config, partitions, tags }, parts }) => {
+}).handle(async ({ params: { location, name }, headers, body: { config, partitions, tags, ...options }, parts }) => {
   const key = headers['idempotency-key']
   const { runId, created } = await startRun(parts, {
+    ...options,
     assets: [],
     job: name,
     location,

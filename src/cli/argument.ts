@@ -49,3 +49,9 @@ export function parseTag(text: string, all: Record<string, string>): Record<stri
 
 /** Takes an option as often as it is given. */
 export const collect = (text: string, all: readonly string[]): readonly string[] => [...all, text]
+
+/** A run's priority. */
+export function parsePriority(text: string): number {
+  if (!/^-?\d{1,6}$/.test(text)) throw new InvalidArgumentError('It is no whole number.')
+  return Number(text)
+}

@@ -46,17 +46,20 @@ describe('jobs', () => {
           config: { by: 3 },
           configSchema: { type: 'object', properties: { by, ops: { type: 'object', properties: { add: own, add_2: own } } } },
           partitions: null,
+          runs: {},
         },
         { name: 'parted', partitions: 'static' },
       ],
     })
-    const request = post({ config: { ops: { add_2: { config: { by: 5 } } } }, tags: { who: 'me' } })
+    const request = post({ config: { ops: { add_2: { config: { by: 5 } } } }, tags: { who: 'me' }, priority: 3, retries: 2 })
     const launched = await getJson(`${api}/jobs/sums/sum_job/runs`, request)
     expect(launched).toMatchObject({
       status: 201,
       body: { job: 'sum_job', assets: [], tags: { team: 'x', who: 'me' }, config: { by: 3, ops: { add_2: { config: { by: 5 } } } } },
     })
     expect(await getJson(`${api}/jobs/sums/sum_job/runs`, request)).toMatchObject({ status: 200, body: { id: (launched.body as { id: string }).id } })
+    const options = await database.pool.query(`SELECT priority, retries FROM millrace.run WHERE id = $1`, [(launched.body as { id: string }).id])
+    expect(options.rows).toEqual([{ priority: 3, retries: 2 }])
     expect(await getJson(`${api}/jobs/sums/other/runs`, post({}))).toMatchObject({ status: 404, body: { code: 'UNKNOWN_JOB' } })
     expect(await getJson(`${api}/jobs/sums/sum_job/runs`, post({ config: { by: 'x' } }))).toMatchObject({ status: 422, body: { code: 'CONFIG_INVALID' } })
     const { id } = launched.body as { id: string }

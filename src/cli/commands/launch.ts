@@ -1,5 +1,5 @@
 import { Command } from '@commander-js/extra-typings'
-import { collect, parseConfig, parseTag } from '../argument.ts'
+import { collect, parseConfig, parsePriority, parseTag } from '../argument.ts'
 import { runOnce } from '../run-once.ts'
 
 export function launchCommand() {
@@ -11,6 +11,7 @@ export function launchCommand() {
     .option('-t, --tag <name=value>', 'a tag of the run; may be repeated', parseTag, {})
     .option('-p, --partition <key>', 'the partition that the run is of; of a job of assets it may be repeated', collect, [])
     .option('--partitions <from..to>', 'the partitions from one to another: of a job of ops each by a run of its own; may be repeated', collect, [])
+    .option('--priority <number>', 'the greater, the sooner it leaves the queue', parsePriority)
     .option('--no-follow', 'launch and do not wait for the end (needs a running installation)')
     .option('--json', 'print the end as JSON, and no progress')
     .addHelpText(
@@ -25,7 +26,7 @@ Examples:
   millrace launch daily_report --partitions 2026-01-01..2026-01-31
   millrace launch math_job --config '{"size":3,"ops":{"add_numbers_2":{"config":{"size":5}}}}'`,
     )
-    .action(async (job, { config, location, tag, partition, partitions, follow, json }) => {
+    .action(async (job, { config, location, tag, partition, partitions, priority, follow, json }) => {
       const asked = [...partition, ...partitions]
       await runOnce({
         assets: [],
@@ -35,6 +36,7 @@ Examples:
         follow,
         json: json === true,
         tags: tag,
+        options: { priority },
         runConfig: config,
       })
     })

@@ -1,15 +1,10 @@
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings'
-import { collect, parseConfig, parseTag } from '../argument.ts'
+import { collect, parseConfig, parsePriority, parseTag } from '../argument.ts'
 import { readEnvironment } from '../environment.ts'
 import { planAssets } from '../plan/plan-assets.ts'
 import { countPlans, describePlans, exitCodeOf } from '../plan/show-plan.ts'
 import { runOnce } from '../run-once.ts'
 import { createStandardOutput } from '../standard-output.ts'
-
-function parsePriority(text: string): number {
-  if (!/^-?\d{1,6}$/.test(text)) throw new InvalidArgumentError('It is no whole number.')
-  return Number(text)
-}
 
 interface ShowPlanOptions {
   readonly assets: readonly string[]

@@ -66,7 +66,7 @@ export function readEvaluations(db: Queryable, location: string, asset: string, 
     db,
     EvaluationRow,
     `SELECT ${evaluationColumns} FROM millrace.automation_evaluation
-     WHERE location = $1 AND asset = $2 AND ($3::bigint IS NULL OR id < $3) ORDER BY id DESC LIMIT $4`,
+     WHERE location = $1 AND asset = $2 AND ($3::bigint IS NULL OR id < $3) ORDER BY automation_evaluation.id DESC LIMIT $4`,
     [location, asset, before ?? null, limit],
   )
 }

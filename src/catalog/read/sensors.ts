@@ -28,7 +28,7 @@ export function readSensorTicks(db: Queryable, location: string, sensor: string,
   return readRows(
     db,
     SensorTickRow,
-    `SELECT ${tickColumns} FROM millrace.sensor_tick t WHERE location = $1 AND sensor = $2 AND ($3::bigint IS NULL OR id < $3) ORDER BY id DESC LIMIT $4`,
+    `SELECT ${tickColumns} FROM millrace.sensor_tick t WHERE location = $1 AND sensor = $2 AND ($3::bigint IS NULL OR id < $3) ORDER BY t.id DESC LIMIT $4`,
     [location, sensor, before ?? null, limit],
   )
 }

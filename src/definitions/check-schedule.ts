@@ -3,7 +3,7 @@ import type { Job } from './ops/job.ts'
 import { isTime } from './partitions/partition-mapping.ts'
 import type { PartitionsSpec } from './partitions/partitions-spec.ts'
 import type { ScheduleSpec } from './schedule.ts'
-import { selectAssets } from './selection/select-assets.ts'
+import { selectFor } from './selection/select-assets.ts'
 import type { Selectable } from './selection/select-assets.ts'
 
 type Asset = Selectable & { readonly kind: string; readonly partitions?: PartitionsSpec | undefined }
@@ -38,7 +38,7 @@ function partitionsStarted(schedule: ScheduleSpec, assets: readonly Asset[], job
     )
   }
   if (own?.work.kind === 'graph') return own.work.partitions
-  const chosen = new Set(selectAssets(assets, own === undefined ? schedule.assets : own.work.assets))
+  const chosen = new Set(selectFor(`The schedule ${schedule.name} of ${location}`, assets, own === undefined ? schedule.assets : own.work.assets))
   // No run makes what something else makes.
   const made = assets.filter((one) => chosen.has(one.key) && one.kind !== 'external')
   if (made.length === 0 && schedule.decides !== true) {

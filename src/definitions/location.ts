@@ -18,7 +18,7 @@ import { checkSchedule } from './check-schedule.ts'
 import type { Schedule } from './schedule.ts'
 import { ownLocation } from './sensor.ts'
 import type { Sensor } from './sensor.ts'
-import { selectAssets } from './selection/select-assets.ts'
+import { selectFor } from './selection/select-assets.ts'
 import type { SqlAsset } from './sql-asset.ts'
 import type { TableAsset } from './table.ts'
 import { DestinationSpec } from './destination.ts'
@@ -130,9 +130,9 @@ export function defineLocation(options: LocationOptions): Location {
     checkPoolUse(one.what, one.pool, pools, options.name)
   const keys = new Set(assets.map(({ key }) => key))
   for (const one of assets) if (one.kind !== 'external') checkAutomation(one, keys, options.name)
-  for (const { work } of jobs) if (work.kind === 'assets') selectAssets(assets, work.assets)
+  for (const { name, work } of jobs) if (work.kind === 'assets') selectFor(`The job ${name} of ${options.name}`, assets, work.assets)
   for (const { spec } of schedules) checkSchedule(spec, assets, jobs, options.name)
-  for (const { spec } of sensors) if (spec.assets.length > 0) selectAssets(assets, spec.assets)
+  for (const { spec } of sensors) if (spec.assets.length > 0) selectFor(`The sensor ${spec.name} of ${options.name}`, assets, spec.assets)
   for (const { spec } of sensors) checkWatched(spec, assets, jobs, options.name)
   const hooks = collectHooks(assets, jobs, options.name)
   return {
@@ -173,7 +173,7 @@ function parseOption<T>(location: string, what: string, schema: z.ZodType<T>, va
 
 /** What a sensor watches in its own location is there; of others nothing is known here. */
 function checkWatched({ name, watches }: Sensor['spec'], assets: readonly Asset[], jobs: readonly Job[], location: string): void {
-  if (watches?.kind === 'assets' && (watches.location ?? location) === location) selectAssets(assets, watches.assets)
+  if (watches?.kind === 'assets' && (watches.location ?? location) === location) selectFor(`The sensor ${name} of ${location}`, assets, watches.assets)
   if (watches?.kind !== 'runs' || watches.locations?.every((one) => one === ownLocation || one === location) !== true) return
   const unknown = watches.jobs?.find((one) => !jobs.some((job) => job.name === one))
   if (unknown === undefined) return

@@ -1,3 +1,4 @@
+import { DefinitionError } from '../definition-error.ts'
 import { orList } from '../known-instead.ts'
 import { nearestOf } from '../nearest.ts'
 import { matchesGlob } from './glob.ts'
@@ -29,6 +30,18 @@ export function selectAssets(assets: readonly Selectable[], selections: readonly
     for (const key of found) chosen.add(key)
   }
   return assets.map((one) => one.key).filter((key) => chosen.has(key))
+}
+
+/**
+ * The same of a definition that chooses: its error says whose selection it is, since a location has many.
+ * @throws DefinitionError
+ */
+export function selectFor(whose: string, assets: readonly Selectable[], selections: readonly string[]): string[] {
+  try {
+    return selectAssets(assets, selections)
+  } catch (error) {
+    throw error instanceof SelectionError ? new DefinitionError(`${whose}: ${error.message}`, { cause: error }) : error
+  }
 }
 
 interface Graph {

@@ -27,6 +27,7 @@ const calls: readonly (readonly [code: number, says: RegExp, ...args: string[]])
   [0, /^$/, 'runs', 'list'],
   [0, /^$/, 'runs', '--help'],
   [1, /has ended/, 'runs', 'cancel', ended],
+  [1, /has not failed.*\n  → .*millrace runs retry 11111111 --all/, 'runs', 'retry', ended],
   [1, /column "nope" does not exist/, 'sql', 'select nope'],
   [2, /unknown command/, 'nosuch'],
   [2, /unknown option/, 'runs', 'list', '--nosuch'],

@@ -9,7 +9,10 @@ import { startWaiting } from './start-waiting.ts'
  */
 export async function retry(deps: LaunchDeps, runId: string): Promise<void> {
   if (!(await retryRun(deps.pool, runId))) {
-    throw new MillraceError(`The run ${runId} has not failed, so there is nothing to be tried again.`, { code: 'RUN_NOT_FAILED' })
+    throw new MillraceError(`The run ${runId} has not failed, so there is nothing to be tried again.`, {
+      code: 'RUN_NOT_FAILED',
+      hint: `Once it has ended, all of its steps are launched anew by: millrace runs retry ${runId.slice(0, 8)} --all`,
+    })
   }
   await startWaiting(deps)
 }

@@ -36,7 +36,10 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
   try {
     await program.parseAsync([...argv])
   } catch (error) {
-    reportError(error)
-    process.exitCode = exitCodeOfError(error)
+    // Not loaded where nothing went wrong: it has the driver of Postgres with it.
+    const { tellAway } = await import('./tell-away.ts')
+    const told = tellAway(error)
+    reportError(told)
+    process.exitCode = exitCodeOfError(told)
   }
 }

@@ -77,6 +77,11 @@ describe('the exit code says', () => {
   test('3 where no database answers, and 2 where a setting is wrong', async () => {
     const home = await temporaryFolder()
     expect(await call({ DATABASE_URL: `postgres://127.0.0.1:${String(await freePort())}/none` }, ['runs', 'list'])).toMatchObject({ code: 3 })
+    // A command that does not ask first whether the database answers; so ends one whose database goes away in its midst.
+    expect(await call({ DATABASE_URL: `postgres://127.0.0.1:${String(await freePort())}/none` }, ['explain', 'shop/orders'])).toMatchObject({
+      code: 3,
+      said: expect.stringMatching(/ does not answer: .*ECONNREFUSED.*\(DATABASE_UNAVAILABLE\)\n  → .*millrace doctor/) as unknown,
+    })
     expect(await call({ DATABASE_URL: '', MILLRACE_HOME: home }, ['url'])).toMatchObject({ code: 3, said: expect.stringContaining('NOT_RUNNING') as unknown })
     expect(await call({ PORT: 'many' }, ['url'])).toMatchObject({ code: 2, said: expect.stringContaining('PORT') as unknown })
   })

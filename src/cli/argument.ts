@@ -33,11 +33,15 @@ export function harmless(text: string): string {
 
 /** Parses a run configuration. */
 export function parseConfig(text: string): JsonObject {
+  let value: unknown
   try {
-    return z.record(z.string(), z.json()).parse(JSON.parse(text))
+    value = JSON.parse(text)
   } catch (error) {
-    throw new InvalidArgumentError(`It must be a JSON object: ${error instanceof Error ? error.message.split('\n')[0] : ''}`)
+    throw new InvalidArgumentError(`It must be a JSON object: ${error instanceof Error ? error.message : ''}`)
   }
+  const parsed = z.record(z.string(), z.json()).safeParse(value)
+  if (!parsed.success) throw new InvalidArgumentError('It must be a JSON object, as {"url":"https://example.com"}.')
+  return parsed.data
 }
 
 /** Parses one of several tags. */

@@ -80,6 +80,7 @@ describe('millrace materialize', () => {
     [['nothing/here'], 2, 'There is no asset nothing/here.', 'counted/rows'],
     [['counted/rows', '--config', '{"count":0}'], 2, 'count of counted/rows', 'The settings are: count.'],
     [['counted/rows', '--config', '{count}'], 2, 'It must be a JSON object', ''],
+    [['counted/rows', '--config', '[]'], 2, 'It must be a JSON object, as {"url":"https://example.com"}.', ''],
     [['counted/rows', '--tag', 'alone'], 2, 'A tag is name=value.', ''],
     [[], 2, "missing required argument 'assets'", ''],
     [['counted/rows', '--no-follow'], 3, 'Nothing is running that could do the run.', 'npm start'],

@@ -120,6 +120,8 @@ export function pageRouter(parts: () => Parts): Router {
     const choice = Choice.safeParse(request.query)
     if (!choice.success) throw new HttpError(400, 'REQUEST_INVALID', 'The address does not say which assets.', { hint: 'Choose one on the overview.' })
     const { selection, fields, keys, location, partitioned } = await chosen(parts(), choice.data)
+    if (keys.length === 0)
+      throw new HttpError(404, 'LOCATION_UNKNOWN', `There is no location ${location} that has assets.`, { hint: 'Choose some on the overview.' })
     const partitions = partitionsField(partitioned)
     sendPage(response, materializePage({ location, selection, keys, partitions, fields, values: {}, errors: {}, idempotencyKey: randomUUID() }))
   })

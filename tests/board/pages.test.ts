@@ -315,6 +315,15 @@ describe('the quarantine page', () => {
 })
 
 describe('the materialize form', () => {
+  test('is none for a location that there is not', async ({ database }) => {
+    const board = await startBoard({ pool: database.pool, queues: startQueues(database) })
+    const answer = await fetch(`${board.url}/materialize?location=nowhere&assets=*`, { headers: { accept: 'text/html' } })
+    expect(answer.status).toBe(404)
+    const shown = await oneLine(answer)
+    expect(shown).toContain('There is no location nowhere that has assets.')
+    expect(shown).not.toContain('<form')
+  })
+
   test('has a labelled field per setting with its default, and launches one run however often it is sent', async ({ database }) => {
     const { pool } = database
     const board = await startBoard({ pool, queues: startQueues(database) })

@@ -29,6 +29,7 @@ import { aDefinition, aFunction, anObject, aText, listOf } from './option-kinds.
 import { named, refuseWrong, required } from './option-shape.ts'
 import type { OptionShape } from './option-shape.ts'
 import type { Trace } from './definition-error.ts'
+import { issuesOf } from './issues.ts'
 
 export type Asset = TableAsset | SqlAsset | FunctionAsset | ExternalAsset
 
@@ -168,7 +169,7 @@ function runsOf({ name, runs = {} }: Pick<LocationOptions, 'name' | 'runs'>): Ru
 function parseOption<T>(location: string, what: string, schema: z.ZodType<T>, value: T): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new DefinitionError(`The ${what} of the location ${location} cannot be: ${z.prettifyError(parsed.error)}.`)
+  throw new DefinitionError(`The ${what} of the location ${location} cannot be: ${issuesOf(parsed.error)}.`)
 }
 
 /** What a sensor watches in its own location is there; of others nothing is known here. */

@@ -32,6 +32,7 @@ import type { TableAsset } from './table.ts'
 import { targetOf } from './target.ts'
 import { writeSpecOf } from './write-spec.ts'
 import type { ColumnOf } from './write-spec.ts'
+import { issuesOf } from './issues.ts'
 
 const common = {
   key: z.string(),
@@ -248,7 +249,7 @@ function tableAssetSpecOf(asset: TableAsset): TableAssetSpec {
 function contractOf(key: string, contract: QuarantineContract): QuarantineContract {
   const parsed = QuarantineContract.safeParse(contract)
   if (parsed.success) return parsed.data
-  throw new DefinitionError(`The quarantine of ${key} cannot be: ${z.prettifyError(parsed.error)}.`)
+  throw new DefinitionError(`The quarantine of ${key} cannot be: ${issuesOf(parsed.error)}.`)
 }
 
 function sqlAssetSpecOf(asset: SqlAsset): SqlAssetSpec {

@@ -27,6 +27,7 @@ import { cronOfWindows, windowsOf } from './partitions/cron-of-windows.ts'
 import { zoneClock } from './partitions/zone-clock.ts'
 import { RunOptions, runOptionsShape } from './run-limits.ts'
 import type { RunRequest } from './sensor.ts'
+import { issuesOf } from './issues.ts'
 
 /** What becomes of slots that were missed, as nothing of the installation ran: the latest is made up for, none, or the latest so many. */
 const CatchUp = z.union([z.enum(['latest', 'none']), z.int().min(1).max(1000)])
@@ -153,7 +154,7 @@ export function schedule<Needs extends Resources = Resources>(options: ScheduleO
     ...what,
     ...(run === undefined ? {} : { decides: true }),
   })
-  if (!parsed.success) throw new DefinitionError(`The schedule ${JSON.stringify(options.name)} cannot be: ${z.prettifyError(parsed.error)}.`)
+  if (!parsed.success) throw new DefinitionError(`The schedule ${JSON.stringify(options.name)} cannot be: ${issuesOf(parsed.error)}.`)
   const spec = parsed.data
   if (spec.job === undefined && spec.assets.length === 0) throw new DefinitionError(`The schedule ${spec.name} chooses no assets.`)
   checkTimes(spec)

@@ -9,6 +9,7 @@ import type { OptionShape } from './option-shape.ts'
 import { resourcesKind } from './resource.ts'
 import type { ClientsOf, Resources } from './resource.ts'
 import type { MaterializationFacts, RunFacts } from './run-facts.ts'
+import { issuesOf } from './issues.ts'
 
 /** Of runs these ends can be waited for. */
 export const runEnds = ['succeeded', 'failed', 'canceled'] as const
@@ -250,7 +251,7 @@ function build(options: SensorCommon<Resources>, run: Sensor['run'], watches?: W
     maxRuns: options.maxRuns ?? 1000,
     ...(watches === undefined ? {} : { watches }),
   })
-  if (!parsed.success) throw new DefinitionError(`The sensor ${JSON.stringify(options.name)} cannot be: ${z.prettifyError(parsed.error)}.`)
+  if (!parsed.success) throw new DefinitionError(`The sensor ${JSON.stringify(options.name)} cannot be: ${issuesOf(parsed.error)}.`)
   return { kind: 'sensor', spec: parsed.data, resources: options.resources ?? {}, run }
 }
 

@@ -6,6 +6,7 @@ import { schemaContractOf } from './schema-contract.ts'
 import type { SchemaContract } from './schema-contract.ts'
 import { PartitionBy, StatisticsSpec, TableGrants, TableStorage } from './table-options.ts'
 import type { TableSettings } from './table-options.ts'
+import { issuesOf } from './issues.ts'
 
 interface SettingsSpec {
   contract?: SchemaContract
@@ -50,7 +51,7 @@ function parse<T>(key: string, what: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (error instanceof z.ZodError) throw new DefinitionError(`The ${what} of ${key} cannot be: ${z.prettifyError(error)}.`)
+    if (error instanceof z.ZodError) throw new DefinitionError(`The ${what} of ${key} cannot be: ${issuesOf(error)}.`)
     throw error
   }
 }

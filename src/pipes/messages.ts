@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Json } from '../definitions/json.ts'
 import { PipesMetadata } from './metadata.ts'
 import { parsePythonJson } from './parse-json.ts'
+import { issuesOf } from '../definitions/issues.ts'
 
 /** The version of the protocol that is spoken here. */
 export const protocolVersion = '0.1'
@@ -69,7 +70,7 @@ export function parseMessage(text: string): ParsedLine {
   const { [versionField]: version, method, params } = envelope.data
   if (!isKnown(method)) return { kind: 'unknown method', method, version }
   const parsed = methods[method].safeParse(params)
-  if (!parsed.success) return { kind: 'nonsense', reason: `the parameters of \`${method}\` are wrong: ${z.prettifyError(parsed.error)}` }
+  if (!parsed.success) return { kind: 'nonsense', reason: `the parameters of \`${method}\` are wrong: ${issuesOf(parsed.error)}` }
   return { kind: 'message', message: { method, params: parsed.data } as PipesMessage, version }
 }
 

@@ -1,4 +1,3 @@
-import * as z from 'zod'
 import type { Json, JsonObject } from '../definitions/json.ts'
 import { ParsedAnswer } from '../definitions/sensor.ts'
 import type { Sensor } from '../definitions/sensor.ts'
@@ -8,6 +7,7 @@ import type { Handed } from './read-watched.ts'
 import type { ResourceClients } from './resource-clients.ts'
 import { createStepSignal } from './step-signal.ts'
 import type { Throttles } from './throttle.ts'
+import { issuesOf } from '../definitions/issues.ts'
 
 export interface SensorQuestion {
   readonly location: string
@@ -65,7 +65,7 @@ export function readAnswer({ kind, name, maxRuns }: Asked, answer: unknown): Par
   }
   const parsed = ParsedAnswer.safeParse(answer)
   if (parsed.success) return parsed.data
-  throw new MillraceError(`The ${kind} ${name} answered what is no answer: ${z.prettifyError(parsed.error)}.`, {
+  throw new MillraceError(`The ${kind} ${name} answered what is no answer: ${issuesOf(parsed.error)}.`, {
     code: `${kind.toUpperCase()}_ANSWER_INVALID`,
     hint: `It answers { runs: [{ runKey, assets, … }], ${kind === 'sensor' ? 'cursor, ' : ''}reason }, or nothing.`,
   })

@@ -11,6 +11,7 @@ import type { WorkerContext } from './context.ts'
 import { callUserCode } from './failure.ts'
 import type { ResourceClients } from './resource-clients.ts'
 import { createStepSignal } from './step-signal.ts'
+import { issuesOf } from '../definitions/issues.ts'
 
 /** A hook's call as the triggers write it. */
 const HookContent = z.object({
@@ -55,7 +56,7 @@ export async function askHook(hook: Hook, { outcome, run, step, error }: HookCon
     const handed: HookContext = { outcome, run, step, error: error ?? undefined, resources: clients, signal: stop.signal, idempotencyKey, attempt, log }
     const answer = ParsedHookAnswer.safeParse(await stop.until(() => callUserCode(() => hook.run(handed as HookContext<never>))))
     if (answer.success) return answer.data.notifications.map((one) => kept(one, hook.resources, `The hook ${hook.name}`))
-    throw new MillraceError(`The hook ${hook.name} answered what is no answer: ${z.prettifyError(answer.error)}.`, {
+    throw new MillraceError(`The hook ${hook.name} answered what is no answer: ${issuesOf(answer.error)}.`, {
       code: 'HOOK_ANSWER_INVALID',
       hint: 'It answers { notifications: [{ through, title, … }] }, or nothing.',
     })

@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import * as z from 'zod'
 import { DefinitionError } from '../definitions/definition-error.ts'
 import { knownInstead } from '../definitions/known-instead.ts'
 import { isStored, placeOf } from '../definitions/location.ts'
@@ -12,6 +11,7 @@ import { Manifest, manifestOf } from '../definitions/manifest.ts'
 import { ConfigError, MillraceError } from '../errors.ts'
 import { placeOfError } from './place-of-error.ts'
 import type { Place } from './place-of-error.ts'
+import { issuesOf } from '../definitions/issues.ts'
 
 /** A code location as a worker holds it. */
 export interface LoadedLocation {
@@ -128,7 +128,7 @@ function refuseUnreadable(location: Location, manifest: Manifest): void {
   const [list, at] = parsed.error.issues[0]?.path ?? []
   const asset = list === 'assets' && typeof at === 'number' ? location.assets[at] : undefined
   const what = asset === undefined ? `The location ${location.name}` : `The asset ${asset.key}`
-  throw new DefinitionError(`${what} cannot be: ${z.prettifyError(parsed.error)}.`, asset === undefined ? {} : { declared: asset.declared })
+  throw new DefinitionError(`${what} cannot be: ${issuesOf(parsed.error)}.`, asset === undefined ? {} : { declared: asset.declared })
 }
 
 function isLocation(value: unknown): value is Location {

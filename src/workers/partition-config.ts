@@ -7,6 +7,7 @@ import type { Partition } from '../definitions/partitions/partition.ts'
 import { DataError } from '../errors.ts'
 import { checkJobConfig, mergeConfig } from '../producers/launch/run-config.ts'
 import { callUserCode } from './failure.ts'
+import { issuesOf } from '../definitions/issues.ts'
 
 const Made = z.record(z.string(), z.json())
 
@@ -24,7 +25,7 @@ export async function withPartitionConfig(job: Job, partition: Partition | undef
   if (configOf === undefined || partition === undefined) return given
   const made = Made.safeParse(await callUserCode(() => configOf(partition)))
   if (!made.success) {
-    throw new DataError(`What the job ${name} made of the partition ${partition.key} is no configuration: ${z.prettifyError(made.error)}.`, {
+    throw new DataError(`What the job ${name} made of the partition ${partition.key} is no configuration: ${issuesOf(made.error)}.`, {
       code: 'CONFIG_INVALID',
       hint: 'Have its `config` answer an object of JSON, and no promise.',
     })

@@ -1,6 +1,6 @@
-import * as z from 'zod'
 import { DefinitionError } from '../definition-error.ts'
 import { Condition, withParts } from './condition.ts'
+import { issuesOf } from '../issues.ts'
 
 interface Automated {
   readonly key: string
@@ -13,7 +13,7 @@ export function checkAutomation({ key, deps, automation }: Automated, keys: Read
   if (automation === undefined) return
   const parsed = Condition.safeParse(automation)
   if (!parsed.success)
-    throw new DefinitionError(`The automation of ${key} is no condition: ${z.prettifyError(parsed.error)}. Use eager(), onCron(…), onMissing() or when.`)
+    throw new DefinitionError(`The automation of ${key} is no condition: ${issuesOf(parsed.error)}. Use eager(), onCron(…), onMissing() or when.`)
   for (const part of withParts(parsed.data)) {
     if (part.kind === 'asset' && !keys.has(part.key))
       throw new DefinitionError(`The automation of ${key} names ${part.key}, which the location ${location} does not define.`)

@@ -8,6 +8,7 @@ import { dimensionKind } from './partitions-kind.ts'
 import { PartitionsSpec } from './partitions-spec.ts'
 import type { OneDimensionSpec, TimePartitionsSpec } from './partitions-spec.ts'
 import { timePartitions } from './time-partitions.ts'
+import { issuesOf } from '../issues.ts'
 
 type OptionsOf<Kind extends TimePartitionsSpec['kind']> = Omit<Extract<z.input<typeof PartitionsSpec>, { kind: Kind }>, 'kind'>
 
@@ -86,7 +87,7 @@ export function multiPartitions(dimensions: Readonly<Record<string, OneDimension
 function parse(what: string, options: unknown): PartitionsSpec {
   const parsed = PartitionsSpec.safeParse(options)
   if (parsed.success) return parsed.data
-  throw new DefinitionError(`${what} cannot be: ${z.prettifyError(parsed.error)}.`)
+  throw new DefinitionError(`${what} cannot be: ${issuesOf(parsed.error)}.`)
 }
 
 function time<Kind extends TimePartitionsSpec['kind']>(kind: Kind, options: OptionsOf<Kind>): TimePartitionsSpec {

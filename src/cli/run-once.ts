@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { createChangeListener } from '../catalog/change-feed.ts'
 import { createPool } from '../catalog/database.ts'
 import type { JsonObject } from '../definitions/json.ts'
+import { runOptionsOf } from '../definitions/run-limits.ts'
 import type { RunOptions } from '../definitions/run-limits.ts'
 import { launch } from '../producers/launch/launch.ts'
 import { createQueues } from '../queues/queues.ts'
@@ -67,7 +68,9 @@ export async function runOnce({
     const deps = { pool, queues, logger }
     const asked = { assets, job, location, tags, partitions, ...(runConfig === undefined ? {} : { config: runConfig }) }
     const launched = await launch(deps, { ...asked, ...options, redrive, fullRefresh, launchedBy: 'cli' }).catch((error: unknown) => {
-      const splits = error instanceof MillraceError && error.code === onePartitionPerRun && says(options) === 0 && !redrive && !fullRefresh
+      // What is said of the run itself a backfill would not say of its runs.
+      const plain = Object.keys(runOptionsOf(options)).length === 0 && !redrive && !fullRefresh
+      const splits = plain && error instanceof MillraceError && error.code === onePartitionPerRun
       if (!splits) throw error
       return undefined
     })
@@ -102,9 +105,6 @@ export async function runOnce({
     await open.close()
   }
 }
-
-/** How much is said of the run itself, which a backfill would not say of its runs. */
-const says = (options: RunOptions): number => Object.values(options).filter((one) => one !== undefined).length
 
 async function isQueued(pool: pg.Pool, runId: string): Promise<boolean> {
   const { rows } = await pool.query<{ status: string }>(`SELECT status FROM millrace.run WHERE id = $1`, [runId])

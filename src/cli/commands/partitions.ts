@@ -7,6 +7,7 @@ import type { KnownKey } from '../../catalog/partition-keys.ts'
 import { createLocationReader } from '../../catalog/read/locations.ts'
 import { findPartitions } from '../../catalog/read/partitioned-asset.ts'
 import { partitionStatuses, readPartitionStates, stretchesOf } from '../../catalog/read/partitions.ts'
+import { orList } from '../../definitions/known-instead.ts'
 import { moment } from '../../definitions/moment.ts'
 import { ConfigError } from '../../errors.ts'
 import { findJobPartitions } from '../../producers/launch/job-partitions.ts'
@@ -81,7 +82,7 @@ function refuseOther(status: string | undefined, isJob: boolean): void {
   if (status === undefined || known.includes(status)) return
   throw new ConfigError(`The partitions of ${isJob ? 'a job' : 'an asset'} are never ${status}.`, {
     code: 'STATUS_UNKNOWN',
-    hint: `They are ${known.slice(0, -1).join(', ')} or ${known.at(-1) ?? ''}.`,
+    hint: `They are ${orList(known)}.`,
   })
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { ColumnSpec } from '../../definitions/column-spec.ts'
 import { shapeOf } from '../../definitions/column-shape.ts'
+import { issuesOf } from '../../definitions/issues.ts'
 import { array } from './array.ts'
 import type { ArrayElements, CellWriter, FromBytes } from './cell-writer.ts'
 import { nativeWriter } from './native-writer.ts'
@@ -40,18 +41,13 @@ function lenientWriter(column: ColumnSpec): CellWriter {
   return column.array ? array(one, oidOf(column.type), { null: true, undefined: true }) : one
 }
 
-/** zod's issues as one line. */
-export function issueText(issues: readonly z.core.$ZodIssue[]): string {
-  return issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`)).join('; ')
-}
-
 type Parsed = { readonly success: true; readonly data: unknown } | { readonly success: false; readonly message: string }
 
 /** `safeParse` that a throwing refinement or transform cannot get out of. */
 function parseSafely(schema: z.core.$ZodType, value: unknown): Parsed {
   try {
     const result = z.safeParse(schema, value)
-    return result.success ? result : { success: false, message: issueText(result.error.issues) }
+    return result.success ? result : { success: false, message: issuesOf(result.error) }
   } catch (error) {
     return { success: false, message: `its schema threw: ${error instanceof Error ? error.message : String(error)}` }
   }

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import type { ColumnSpec } from '../../definitions/column-spec.ts'
+import { issuesOf } from '../../definitions/issues.ts'
 import type { SchemaMode } from '../../definitions/schema-contract.ts'
 import type { ColumnLimit } from '../column-limits.ts'
-import { compileCell, issueText } from './cell.ts'
+import { compileCell } from './cell.ts'
 import type { Cell } from './cell.ts'
 import { describeValue } from './cell-writer.ts'
 import { createJsonRow } from './json-row.ts'
@@ -78,7 +79,7 @@ function wholeRow(schema: z.ZodObject, cells: readonly Cell[], format: StreamFor
       const column = names.get(first)
       if (column !== undefined && named.has(column)) continue
       const value = column === undefined ? row : row[String(first)]
-      issues.push(issueOf(column ?? '(row)', issueText([column === undefined ? issue : { ...issue, path }]), value))
+      issues.push(issueOf(column ?? '(row)', issuesOf({ issues: [column === undefined ? issue : { ...issue, path }] }), value))
     }
     return issues
   }
